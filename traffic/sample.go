@@ -1,0 +1,71 @@
+package traffic
+
+import (
+	"context"
+	"time"
+)
+
+// Sample is the running total of one flow as its monitor knows it, never a
+// delta: a lost sample costs resolution, not bytes.
+type Sample struct {
+	Flow   Flow
+	Scope  Scope
+	Counts Counts
+	// Owner is nil while nobody knows it. A later sample of the same flow
+	// may bring it; the ledger then rebooks all the flow's bytes.
+	Owner *Owner
+	// Final: the flow has ended and Counts is its last total.
+	Final bool
+}
+
+// InterfaceTotal is the running total of one network interface in layer-3
+// bytes: what its driver counted less the link headers, as the host saw it.
+type InterfaceTotal struct {
+	Name   string
+	Index  int
+	Counts Counts
+	// Balanced: the interface carries traffic of its own, which no other
+	// listed interface counts again (not lo, not a bridge port, not a VLAN on
+	// a listed parent). Only these enter the balance.
+	Balanced bool
+	// SpeedBits is the link speed in bits per second, 0 where it has none.
+	SpeedBits uint64
+}
+
+// Batch is what a monitor has to say at one moment. The monitor gives up its
+// slices with it.
+type Batch struct {
+	Monitor string // the monitor's name
+	At      time.Time
+
+	Samples    []Sample
+	Interfaces []InterfaceTotal
+
+	// Complete: every flow that changed since the former complete batch has
+	// been sampled. Rates are computed from one complete batch to the next;
+	// an incomplete one (events between two dumps) adds to totals only.
+	Complete bool
+	// Opening: the samples are the opening balance (lookback): they are
+	// booked to their owners, but were carried before the interfaces were
+	// first read and enter neither rates nor the balance.
+	Opening bool
+
+	// Lost counts what the monitor knows it missed since it started (events,
+	// messages), in its own unit, named in Detail.
+	Lost uint64
+	// Detail is one line on the monitor's condition, for people.
+	Detail string
+}
+
+// Monitor is one source of samples. Its constructor starts nothing.
+//
+// Run works until ctx is cancelled, then reads its source a last time, emits
+// that and returns nil; it undoes whatever it set up, on every way out. An
+// error is shown and Run is called again after a pause. Emit may block for as
+// long as the ledger is busy; it is called from Run's goroutine only.
+type Monitor interface {
+	// Name is unique among the monitors of one program: its kind
+	// (conntrack, socket, machine), or "kind:what" where several may run.
+	Name() string
+	Run(ctx context.Context, emit func(Batch)) error
+}
