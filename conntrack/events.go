@@ -1,0 +1,158 @@
+package conntrack
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	groupNew     = 1 // NFNLGRP_CONNTRACK_NEW
+	groupDestroy = 3 // NFNLGRP_CONNTRACK_DESTROY
+
+	// eventSocketBuffer holds some 40,000 events while the table is busy.
+	eventSocketBuffer = 32 << 20
+	// eventBatches bounds the batches that wait for the table's owner. When
+	// it is full the socket's buffer fills, and then the kernel says so.
+	eventBatches   = 64
+	eventBatchSize = 512
+)
+
+// event is a flow that began or ended.
+type event struct {
+	entry entry
+	ended bool
+	at    time.Time
+}
+
+// eventSocket receives NEW and DESTROY events on a goroutine of its own and
+// hands them on in batches.
+type eventSocket struct {
+	file *os.File
+	conn syscall.RawConn
+	out  chan []event // closed when run returns
+	pool chan []event
+
+	overruns atomic.Uint64 // times the kernel dropped events for want of room
+	garbled  atomic.Uint64 // messages that could not be decoded
+}
+
+// openEvents subscribes in the calling thread's network namespace. Nothing is
+// read before run is called.
+func openEvents() (*eventSocket, error) {
+	fd, err := openNetfilter(unix.SOCK_NONBLOCK)
+	if err != nil {
+		return nil, err
+	}
+	// FORCE needs CAP_NET_ADMIN, which reading conntrack needs anyway; the
+	// plain option is clipped to net.core.rmem_max and better than nothing.
+	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, eventSocketBuffer) != nil {
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, eventSocketBuffer)
+	}
+	for _, group := range []int{groupNew, groupDestroy} {
+		if err := unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_ADD_MEMBERSHIP, group); err != nil {
+			unix.Close(fd)
+			return nil, fmt.Errorf("subscribe to conntrack events: %w", err)
+		}
+	}
+	s := &eventSocket{
+		file: os.NewFile(uintptr(fd), "conntrack events"),
+		out:  make(chan []event, eventBatches),
+		pool: make(chan []event, eventBatches),
+	}
+	if s.conn, err = s.file.SyscallConn(); err != nil {
+		s.file.Close()
+		return nil, fmt.Errorf("watch conntrack events: %w", err)
+	}
+	return s, nil
+}
+
+// close makes run return.
+func (s *eventSocket) close() { s.file.Close() }
+
+// recycle takes back a batch received from out.
+func (s *eventSocket) recycle(batch []event) {
+	select {
+	case s.pool <- batch[:0]:
+	default:
+	}
+}
+
+// run receives until the socket is closed or fails, and closes out. A full
+// out blocks it; the caller must drain out until it is closed.
+func (s *eventSocket) run() error {
+	defer close(s.out)
+	buf := make([]byte, receiveBuffer)
+	for {
+		batch, err := s.receive(buf)
+		switch {
+		case errors.Is(err, os.ErrClosed):
+			return nil
+		case errors.Is(err, unix.ENOBUFS):
+			s.overruns.Add(1)
+		case err != nil:
+			return fmt.Errorf("receive conntrack events: %w", err)
+		}
+		if len(batch) > 0 {
+			s.out <- batch
+		}
+	}
+}
+
+// receive waits for events and takes as many as are there, up to a batch.
+func (s *eventSocket) receive(buf []byte) ([]event, error) {
+	var batch []event
+	select {
+	case batch = <-s.pool:
+	default:
+		batch = make([]event, 0, eventBatchSize)
+	}
+	var failed error
+	err := s.conn.Read(func(fd uintptr) bool {
+		for len(batch) < eventBatchSize {
+			n, _, err := unix.Recvfrom(int(fd), buf, 0)
+			switch {
+			case errors.Is(err, unix.EINTR):
+				continue
+			case errors.Is(err, unix.EAGAIN):
+				return len(batch) > 0
+			case err != nil:
+				failed = err
+				return true
+			}
+			batch = s.decode(batch, buf[:n])
+		}
+		return true
+	})
+	return batch, errors.Join(failed, err)
+}
+
+// decode appends the events of one received buffer.
+func (s *eventSocket) decode(batch []event, buf []byte) []event {
+	now := time.Now() // the edge: the kernel gives events no time
+	for len(buf) > 0 {
+		m, rest, err := nextMessage(buf)
+		if err != nil {
+			s.garbled.Add(1)
+			return batch
+		}
+		buf = rest
+		if m.kind != msgNew && m.kind != msgDelete {
+			continue
+		}
+		if m.kind == msgNew && m.flags&(unix.NLM_F_CREATE|unix.NLM_F_EXCL) == 0 {
+			continue // an update
+		}
+		batch = append(batch, event{ended: m.kind == msgDelete, at: now})
+		if err := batch[len(batch)-1].entry.decode(m.body); err != nil {
+			s.garbled.Add(1)
+			batch = batch[:len(batch)-1]
+		}
+	}
+	return batch
+}
