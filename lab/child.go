@@ -98,9 +98,11 @@ func (h *Host) start(o orders, args []string) *Child {
 		args = []string{"lab-child"}
 	}
 	cmd := &exec.Cmd{
-		Path:   self,
-		Args:   args,
-		Env:    append(os.Environ(), childEnv+"="+string(text), "GOMAXPROCS=1"),
+		Path: self,
+		Args: args,
+		Env: append(os.Environ(), childEnv+"="+string(text), "GOMAXPROCS=1",
+			// Under the race detector a process would take a second to exit.
+			"GORACE="+os.Getenv("GORACE")+" atexit_sleep_ms=0"),
 		Stderr: os.Stderr,
 	}
 	c := &Child{lab: h.lab, name: fmt.Sprintf("%q on %s", args[0], h.Name), cmd: cmd}
