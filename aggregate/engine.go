@@ -1,0 +1,152 @@
+package aggregate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"bwmon/traffic"
+)
+
+// Engine runs monitors, books what they sample and publishes the books. One
+// goroutine, Run's, owns the ledger; each monitor has one of its own.
+type Engine struct {
+	opts        Options
+	wantFlows   atomic.Bool
+	started     atomic.Bool
+	subscribers subscribers
+}
+
+// NewEngine starts nothing.
+func NewEngine(o Options) *Engine { return &Engine{opts: o.withDefaults()} }
+
+// WantFlows says whether flows are put into the snapshots to come; they are
+// not unless it is called. Any goroutine may call it at any time.
+func (e *Engine) WantFlows(want bool) { e.wantFlows.Store(want) }
+
+// Subscribe returns a channel of the snapshots to come, and at once of the
+// newest there is. It holds one and keeps the newest: a slow reader loses
+// resolution only. It is closed after the final snapshot. Any goroutine may
+// call it at any time.
+func (e *Engine) Subscribe() <-chan *traffic.Snapshot { return e.subscribers.add() }
+
+// Unsubscribe ends and closes a channel that Subscribe returned.
+func (e *Engine) Unsubscribe(c <-chan *traffic.Snapshot) { e.subscribers.remove(c) }
+
+// reportsHeld is how many reports of the monitors wait for the ledger. When
+// there are more the monitors wait: nothing is lost.
+const reportsHeld = 16
+
+// Run runs the monitors and publishes a snapshot at every interval. When ctx
+// is cancelled it books what the monitors read last, until all have returned,
+// publishes a final snapshot, closes the subscribers' channels and returns
+// nil. A monitor that fails or panics is shown as failed and run again after a
+// pause; one that returns nil early is shown as stopped and left alone.
+// An Engine runs once; an error means that no monitor was started.
+func (e *Engine) Run(ctx context.Context, monitors ...traffic.Monitor) error {
+	if e.started.Swap(true) {
+		return errors.New("run the engine: it has run already; make a new one")
+	}
+	defer e.subscribers.close()
+	d := desk{ledger: NewLedger(e.opts, e.opts.Now())}
+	for _, m := range monitors {
+		for _, s := range d.health {
+			if s.Name == m.Name() {
+				return fmt.Errorf("run the engine: two monitors are named %q; give each its own name", m.Name())
+			}
+		}
+		d.health = append(d.health, newHealth(m.Name()))
+	}
+
+	reports := make(chan report, reportsHeld)
+	stopped := make(chan struct{})
+	defer close(stopped)
+	var running sync.WaitGroup
+	for i, m := range monitors {
+		k := keeper{monitor: m, index: i, reports: reports, stopped: stopped}
+		running.Go(func() { k.keep(ctx) })
+	}
+	returned := make(chan struct{})
+	go func() { // ends before loop does
+		running.Wait()
+		close(returned)
+	}()
+	e.loop(ctx, &d, reports, returned)
+	return nil
+}
+
+// loop books and publishes until ctx is cancelled and all monitors have
+// returned, and then publishes the last snapshot.
+func (e *Engine) loop(ctx context.Context, d *desk, reports <-chan report, returned <-chan struct{}) {
+	ticker := time.NewTicker(e.opts.Interval)
+	defer ticker.Stop()
+	cancelled := ctx.Done()
+	for returned != nil || cancelled != nil {
+		select {
+		case r := <-reports:
+			if d.enter(r) {
+				e.tick(d) // everybody is heard: no need to wait for the tick
+			}
+		case <-ticker.C:
+			e.tick(d)
+		case <-cancelled:
+			cancelled = nil
+		case <-returned:
+			returned = nil
+		}
+	}
+	for {
+		select {
+		case r := <-reports:
+			d.enter(r)
+		default:
+			e.tick(d)
+			return
+		}
+	}
+}
+
+func (e *Engine) tick(d *desk) {
+	e.subscribers.publish(d.ledger.Tick(e.opts.Now(), d.statuses(), e.wantFlows.Load()))
+}
+
+// desk is what the loop owns: the ledger, and the monitors' health.
+type desk struct {
+	ledger *Ledger
+	health []health
+	heard  bool // of every monitor
+}
+
+// enter books a report. It returns true once: when every monitor has been
+// heard of for the first time.
+func (d *desk) enter(r report) bool {
+	h := &d.health[r.index]
+	h.note(r)
+	if r.batch != nil {
+		d.ledger.Book(*r.batch)
+	} else if r.early {
+		d.ledger.Fail(h.Name)
+	}
+	if d.heard {
+		return false
+	}
+	for i := range d.health {
+		if d.health[i].State == traffic.StateStarting {
+			return false
+		}
+	}
+	d.heard = true
+	return true
+}
+
+// statuses is the monitors' health as published.
+func (d *desk) statuses() []traffic.MonitorStatus {
+	list := make([]traffic.MonitorStatus, len(d.health))
+	for i := range d.health {
+		list[i] = d.health[i].status(d.ledger.Restarts(d.health[i].Name))
+	}
+	return list
+}

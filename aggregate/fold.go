@@ -1,0 +1,140 @@
+package aggregate
+
+import (
+	"net/netip"
+
+	"bwmon/traffic"
+)
+
+// accountOf returns the account that a flow is booked to: a LAN host's if it
+// is forwarded, else a command's.
+func (l *Ledger) accountOf(src *source, scope traffic.Scope, local netip.Addr, o *traffic.Owner) *account {
+	if scope == traffic.ScopeForwarded {
+		return l.accountOn(&l.hosts, nil, accountKey{host: local})
+	}
+	a := l.app(src.app(o, l.opts.Rules))
+	return l.accountOn(&a.shelf, a, commandKey(o))
+}
+
+// app finds or makes an app. When there are too many, the one idle longest
+// makes room; where none is idle, it is AppOther.
+func (l *Ledger) app(name string) *app {
+	if a := l.apps[name]; a != nil {
+		return a
+	}
+	a := &app{name: name, shelf: shelf{max: l.opts.MaxCommands}}
+	switch name {
+	case traffic.AppUnattributed, traffic.AppKernel, traffic.AppOther, AppExcluded:
+		a.pinned = true
+	default:
+		if len(l.apps) >= l.opts.MaxApps {
+			idlest := l.idle.first
+			if idlest == nil {
+				return l.app(traffic.AppOther)
+			}
+			l.foldApp(idlest)
+		}
+		l.idle.push(a)
+	}
+	l.apps[name] = a
+	l.changed = true
+	return a
+}
+
+// accountOn finds or makes an account. When the shelf is full, the one idle
+// longest makes room; where none is idle, it is the folded one.
+func (l *Ledger) accountOn(s *shelf, owner *app, key accountKey) *account {
+	if a := s.rows[key]; a != nil {
+		return a
+	}
+	if owner == nil && !key.host.IsValid() {
+		return s.fold(owner)
+	}
+	if len(s.rows) >= s.max {
+		idlest := s.idle.first
+		if idlest == nil {
+			return s.fold(owner)
+		}
+		l.foldAccount(idlest, s.fold(owner))
+	}
+	a := &account{key: key, app: owner}
+	s.add(a)
+	return a
+}
+
+// fold returns the account that stands for those folded together.
+func (s *shelf) fold(owner *app) *account {
+	if s.folded == nil {
+		s.folded = &account{app: owner}
+		if owner != nil {
+			s.folded.key.command = traffic.CommandsFolded
+		}
+		s.changed = true
+	}
+	return s.folded
+}
+
+// foldApp folds an app without open flows into AppOther.
+func (l *Ledger) foldApp(a *app) {
+	other := l.app(traffic.AppOther)
+	into := other.shelf.fold(other)
+	for _, row := range a.shelf.rows {
+		l.foldAccount(row, into)
+	}
+	if a.shelf.folded != nil {
+		l.foldAccount(a.shelf.folded, into)
+	}
+	l.idle.remove(a)
+	delete(l.apps, a.name)
+	l.changed = true
+}
+
+// foldAccount adds all of from to into. The flows it still lists go with it,
+// so that what is said of them again is recognised.
+func (l *Ledger) foldAccount(from, into *account) {
+	for i := range from.meters {
+		m := &from.meters[i]
+		into.meter(m.src).merge(&m.src.window, m.meter)
+	}
+	into.closed.Connections += from.closed.Connections
+	into.closed.RxBytes += from.closed.RxBytes
+	into.closed.TxBytes += from.closed.TxBytes
+	for len(from.flows) > 0 {
+		f := from.flows[len(from.flows)-1]
+		l.detach(f)
+		l.attach(f, into)
+	}
+	if from.shelf != nil {
+		from.shelf.remove(from)
+	}
+}
+
+// countOpen keeps count of a's open flows, by which it is idle or not.
+func (l *Ledger) countOpen(a *account, change int) {
+	a.open += change
+	if a.shelf != nil {
+		a.shelf.setIdle(a)
+	}
+	if a.app == nil {
+		return
+	}
+	a.app.open += change
+	if a.app.pinned {
+		return
+	}
+	switch idle := a.app.open == 0; {
+	case idle && !a.app.links.queued:
+		l.idle.push(a.app)
+	case !idle && a.app.links.queued:
+		l.idle.remove(a.app)
+	}
+}
+
+func (s *shelf) setIdle(a *account) {
+	switch idle := a.open == 0; {
+	case idle && !a.links.queued:
+		s.idle.push(a)
+	case !idle && a.links.queued:
+		s.idle.remove(a)
+	}
+}

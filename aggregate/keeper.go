@@ -1,0 +1,80 @@
+package aggregate
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"bwmon/traffic"
+)
+
+// The pause before a failed monitor is run again doubles from firstPause to
+// longestPause, and begins anew after a run that lasted longer than that.
+const (
+	firstPause   = time.Second
+	longestPause = 30 * time.Second
+)
+
+// keeper keeps one monitor running.
+type keeper struct {
+	monitor traffic.Monitor
+	index   int
+	reports chan<- report
+	stopped <-chan struct{} // closed when nobody reads reports any more
+}
+
+// keep runs the monitor, again and again where it fails, until ctx is
+// cancelled or it returns nil.
+func (k keeper) keep(ctx context.Context) {
+	pause := firstPause
+	for {
+		began := time.Now()
+		err := k.run(ctx)
+		early := ctx.Err() == nil
+		k.send(report{index: k.index, err: err, early: early})
+		if err == nil || !early {
+			return
+		}
+		if time.Since(began) > longestPause {
+			pause = firstPause
+		}
+		if !sleep(ctx, pause) {
+			return
+		}
+		pause = min(2*pause, longestPause)
+	}
+}
+
+// run runs the monitor once. A panic is an error like any other: it must not
+// take the program, and what the other monitors know, with it.
+func (k keeper) run(ctx context.Context) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the monitor panicked: %v", p)
+		}
+	}()
+	return k.monitor.Run(ctx, func(b traffic.Batch) {
+		b.Monitor = k.monitor.Name()
+		k.send(report{index: k.index, batch: &b})
+	})
+}
+
+// send waits while the ledger is busy, but never for an engine that is gone.
+func (k keeper) send(r report) {
+	select {
+	case k.reports <- r:
+	case <-k.stopped:
+	}
+}
+
+// sleep reports whether the time passed before ctx was cancelled.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,33 @@
+package aggregate
+
+import (
+	"bwmon/traffic"
+)
+
+// source is the ledger's view of one monitor. There are as many as monitors
+// are configured.
+type source struct {
+	name       string
+	filter     Filter
+	verdicts   verdicts
+	window     window
+	flows      flowIndex
+	interfaces interfaces
+	restarts   uint64 // counters seen to go down
+}
+
+// app returns the name of o's app as this source's filter and rules have it.
+func (s *source) app(o *traffic.Owner, rules Rules) string {
+	switch {
+	case o == nil:
+		return traffic.AppUnattributed
+	case o.IsKernel():
+		return traffic.AppKernel
+	}
+	return s.verdicts.app(o, func(o *traffic.Owner) string {
+		if !s.filter.admits(o) {
+			return AppExcluded
+		}
+		return rules.App(o)
+	})
+}
