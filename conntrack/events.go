@@ -38,6 +38,7 @@ type eventSocket struct {
 	out  chan []event // closed when run returns
 	pool chan []event
 
+	closed   atomic.Bool
 	overruns atomic.Uint64 // times the kernel dropped events for want of room
 	garbled  atomic.Uint64 // messages that could not be decoded
 }
@@ -73,7 +74,10 @@ func openEvents() (*eventSocket, error) {
 }
 
 // close makes run return.
-func (s *eventSocket) close() { s.file.Close() }
+func (s *eventSocket) close() {
+	s.closed.Store(true)
+	s.file.Close()
+}
 
 // recycle takes back a batch received from out.
 func (s *eventSocket) recycle(batch []event) {
@@ -91,7 +95,7 @@ func (s *eventSocket) run() error {
 	for {
 		batch, err := s.receive(buf)
 		switch {
-		case errors.Is(err, os.ErrClosed):
+		case s.closed.Load():
 			return nil
 		case errors.Is(err, unix.ENOBUFS):
 			s.overruns.Add(1)

@@ -1,0 +1,236 @@
+package conntrack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"bwmon/traffic"
+)
+
+// Options says how a Monitor works. The zero value of a field is its default.
+type Options struct {
+	Interval time.Duration // between refreshes, while they cost no more than MaxShare; default 1 s
+	MaxShare float64       // of one core that dumps may cost; default 0.10
+	Lookback bool          // book what the counters hold at the start; default: count from now
+	NoSetup  bool          // change nothing in the kernel; fail when something is missing
+	Owners   Owners        // nil: every local flow is unattributed
+	Proc     string        // where procfs is mounted; default /proc
+}
+
+const (
+	defaultInterval = time.Second
+	defaultMaxShare = 0.10
+
+	// setupInterval is how often it is checked that what was set up is still
+	// there: a firewall reload removes every table.
+	setupInterval = 10 * time.Second
+	// batchSamples bounds one batch.
+	batchSamples = 8192
+)
+
+// Monitor is the conntrack monitor. It is a traffic.Monitor; see there.
+type Monitor struct {
+	opts Options
+
+	// What follows belongs to Run's goroutine. It outlives a failed Run, so
+	// that the next one goes on where it ended.
+	table    *table
+	sides    *sides
+	setup    *setup
+	around   *surroundings
+	aroundAt time.Time
+	pace     pace
+	health   health
+
+	baselined bool // the opening dump has been taken
+	resync    bool // events were lost: dump at the next occasion
+}
+
+// New returns a monitor that has not begun.
+func New(o Options) *Monitor {
+	if o.Interval <= 0 {
+		o.Interval = defaultInterval
+	}
+	if o.MaxShare <= 0 {
+		o.MaxShare = defaultMaxShare
+	}
+	if o.Proc == "" {
+		o.Proc = "/proc"
+	}
+	if o.Owners == nil {
+		o.Owners = nobody{}
+	}
+	return &Monitor{
+		opts: o, table: newTable(), sides: newSides(o.Owners), setup: &setup{proc: o.Proc},
+		pace: pace{interval: o.Interval, share: o.MaxShare},
+	}
+}
+
+// nobody is the Owners of a monitor that was given none.
+type nobody struct{}
+
+func (nobody) Want(traffic.Flow)                            {}
+func (nobody) Owner(traffic.Flow, time.Time) *traffic.Owner { return nil }
+
+// Name implements traffic.Monitor.
+func (m *Monitor) Name() string { return "conntrack" }
+
+// Run implements traffic.Monitor. It works in the network namespace of the
+// thread that calls it, which it keeps to itself until it returns.
+func (m *Monitor) Run(ctx context.Context, emit func(traffic.Batch)) (err error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+
+	if err := m.prepare(); err != nil {
+		return privilege(err)
+	}
+	defer func() { err = errors.Join(err, m.setup.undo()) }()
+
+	src, err := openSource()
+	if err != nil {
+		return privilege(err)
+	}
+	receiver := make(chan error, 1)
+	go func() { receiver <- src.events.run() }()
+	defer func() {
+		src.close()
+		for range src.events.out {
+		}
+		err = errors.Join(err, <-receiver)
+	}()
+	return m.work(ctx, src, emit)
+}
+
+// prepare makes sure that the kernel accounts, or says why it does not.
+func (m *Monitor) prepare() error {
+	if !m.opts.NoSetup {
+		return m.setup.ensure()
+	}
+	missing, err := m.setup.missing()
+	if err == nil && len(missing) > 0 {
+		err = fmt.Errorf("%s; or let bwmon set it up: drop --no-setup", strings.Join(missing, "; "))
+	}
+	return err
+}
+
+// privilege tells the cure for an error that is one of missing rights.
+func privilege(err error) error {
+	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
+		return fmt.Errorf("conntrack needs CAP_NET_ADMIN in this network namespace (run as root): %w", err)
+	}
+	return err
+}
+
+// source is the kernel as one Run sees it.
+type source struct {
+	dump   *dumpSocket
+	events *eventSocket
+	routes *netlink.Handle
+}
+
+func openSource() (*source, error) {
+	dump, err := openDump()
+	if err != nil {
+		return nil, err
+	}
+	events, err := openEvents()
+	if err != nil {
+		dump.close()
+		return nil, err
+	}
+	routes, err := openRoutes()
+	if err != nil {
+		dump.close()
+		events.close()
+		return nil, err
+	}
+	return &source{dump, events, routes}, nil
+}
+
+func (s *source) close() {
+	s.events.close()
+	s.dump.close()
+	s.routes.Close()
+}
+
+func (m *Monitor) work(ctx context.Context, src *source, emit func(traffic.Batch)) error {
+	tick := time.NewTicker(m.opts.Interval)
+	defer tick.Stop()
+	m.pace.startOver()
+	lastSetup := time.Now()
+	for {
+		now := time.Now()
+		if !m.opts.NoSetup && now.Sub(lastSetup) >= setupInterval {
+			lastSetup = now
+			if err := m.setup.ensure(); err != nil {
+				return err
+			}
+		}
+		if err := m.turn(src, now, false, emit); err != nil {
+			return err
+		}
+		for waiting := true; waiting; {
+			select {
+			case batch, ok := <-src.events.out:
+				if !ok {
+					return errors.New("conntrack events ended") // run's own error says why
+				}
+				m.takeEvents(src, batch)
+			case <-tick.C:
+				waiting = false
+			case <-ctx.Done():
+				return m.turn(src, time.Now(), true, emit)
+			}
+		}
+	}
+}
+
+// turn is one round of work: a dump if it is time for one, then what there is
+// to say. The last turn always dumps and waits for nobody.
+func (m *Monitor) turn(src *source, now time.Time, last bool, emit func(traffic.Batch)) error {
+	opening := !m.baselined && m.opts.Lookback
+	complete := last || m.resync || m.pace.due(now, m.opts.Proc)
+	if complete {
+		if err := m.refresh(src, now); err != nil {
+			return err
+		}
+	}
+	b := batcher{
+		emit: emit,
+		next: traffic.Batch{
+			Monitor: m.Name(), At: now, Opening: opening,
+			Lost: m.lost(src.events), Detail: m.detail(src.events),
+		},
+	}
+	m.sides.samples(m.table, now, ownerPatience*m.opts.Interval, last, b.add)
+	b.finish(complete)
+	return nil
+}
+
+// batcher cuts a stream of samples into batches, of which the last is complete.
+type batcher struct {
+	emit func(traffic.Batch)
+	next traffic.Batch
+}
+
+func (b *batcher) add(s traffic.Sample) {
+	b.next.Samples = append(b.next.Samples, s)
+	if len(b.next.Samples) == batchSamples {
+		b.emit(b.next)
+		b.next.Samples = nil
+	}
+}
+
+func (b *batcher) finish(complete bool) {
+	b.next.Complete = complete
+	if complete || len(b.next.Samples) > 0 {
+		b.emit(b.next)
+	}
+}

@@ -1,0 +1,147 @@
+package conntrack
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"bwmon/traffic"
+)
+
+// place is where a flow belongs and how its ends are called.
+type place struct {
+	scope         traffic.Scope
+	local, remote netip.AddrPort
+	// responder: local is the end that answers; the counters swap sides.
+	responder bool
+}
+
+// surroundings is what this network namespace calls its own: it decides
+// between local, loopback and forwarded. It is replaced, never changed.
+type surroundings struct {
+	own    map[netip.Addr]bool
+	inside []netip.Prefix // networks that are connected, but not over an uplink
+}
+
+// probes are documentation addresses (RFC 5737, RFC 3849): the route to them
+// is the one to the Internet at large, where there is one. Nothing is sent.
+var probes = []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}
+
+// readSurroundings asks the namespace h was opened in.
+func readSurroundings(h *netlink.Handle) (*surroundings, error) {
+	addrs, err := h.AddrList(nil, netlink.FAMILY_ALL)
+	if err != nil {
+		return nil, fmt.Errorf("list addresses: %w", err)
+	}
+	uplinks := map[int]bool{}
+	for _, p := range probes {
+		routes, err := h.RouteGet(p.AsSlice())
+		if err != nil {
+			continue // no route there: no uplink of this family
+		}
+		for _, r := range routes {
+			uplinks[r.LinkIndex] = true
+		}
+	}
+	s := &surroundings{own: make(map[netip.Addr]bool, len(addrs))}
+	for _, a := range addrs {
+		ip, ok := netip.AddrFromSlice(a.IP)
+		if !ok {
+			continue
+		}
+		ip = ip.Unmap()
+		s.own[ip] = true
+		if bits, _ := a.Mask.Size(); !uplinks[a.LinkIndex] && !ip.IsLoopback() {
+			s.inside = append(s.inside, netip.PrefixFrom(ip, bits).Masked())
+		}
+		if b, ok := netip.AddrFromSlice(a.Broadcast); ok && a.Broadcast != nil {
+			s.own[b.Unmap()] = true // what was sent to all was sent to us, too
+		}
+	}
+	return s, nil
+}
+
+func (s *surroundings) isOwn(a netip.Addr) bool { return s.own[a] || a.IsLoopback() }
+
+func (s *surroundings) isInside(a netip.Addr) bool {
+	for _, p := range s.inside {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// place finds where a flow belongs. NAT is undone by looking at both tuples:
+// the initiator is the original source; whoever really answers is the source
+// of the reply. The original direction is that of the first packet seen, which
+// is not always the initiator's (nf_conntrack_tcp_loose); nothing here depends
+// on it.
+func (s *surroundings) place(orig, reply tuple) place {
+	initiator, responder := orig.from(), reply.from()
+	ours, theirs := s.isOwn(initiator.Addr()), s.isOwn(responder.Addr())
+	if !ours && (responder.Addr().IsMulticast() || responder.Addr() == netip.AddrFrom4([4]byte{255, 255, 255, 255})) {
+		theirs = true
+	}
+	switch {
+	case ours && theirs:
+		return place{scope: traffic.ScopeLoopback, local: initiator, remote: orig.to()}
+	case ours:
+		return place{scope: traffic.ScopeLocal, local: initiator, remote: orig.to()}
+	case theirs:
+		return place{scope: traffic.ScopeLocal, local: responder, remote: reply.to(), responder: true}
+	case s.lanHostAnswers(orig, reply):
+		return place{scope: traffic.ScopeForwarded, local: responder, remote: initiator, responder: true}
+	}
+	return place{scope: traffic.ScopeForwarded, local: initiator, remote: orig.to()}
+}
+
+// lanHostAnswers decides which end of a forwarded flow is the LAN host: the
+// one on a network that is not an uplink's; else the one hidden behind NAT;
+// else the initiator. Of two LAN hosts it is the initiator, so that a flow is
+// booked once.
+func (s *surroundings) lanHostAnswers(orig, reply tuple) bool {
+	if s.isInside(orig.src.addr()) {
+		return false
+	}
+	if s.isInside(reply.src.addr()) {
+		return true
+	}
+	sourceHidden, targetHidden := orig.src != reply.dst, orig.dst != reply.src
+	return targetHidden && !sourceHidden
+}
+
+// otherEnd is the second side of a loopback flow, as the answering socket
+// sees it.
+func otherEnd(reply tuple) place {
+	return place{scope: traffic.ScopeLoopback, local: reply.from(), remote: reply.to(), responder: true}
+}
+
+// answeredByKernel reports whether the local end of the flow is the kernel
+// itself, which answers ICMP without a socket.
+func answeredByKernel(p place, orig tuple) bool {
+	if !p.responder || !orig.isICMP() {
+		return false
+	}
+	kind := uint8(orig.dport >> 8)
+	return orig.proto == traffic.ICMP && (kind == icmpEcho || kind == icmpTimestamp) ||
+		orig.proto == traffic.ICMPv6 && kind == icmpv6Echo
+}
+
+// Request types: RFC 792, RFC 4443.
+const (
+	icmpEcho      = 8
+	icmpTimestamp = 13
+	icmpv6Echo    = 128
+)
+
+// openRoutes opens a route netlink handle in the calling thread's namespace.
+func openRoutes() (*netlink.Handle, error) {
+	h, err := netlink.NewHandle(unix.NETLINK_ROUTE)
+	if err != nil {
+		return nil, fmt.Errorf("open route netlink socket: %w", err)
+	}
+	return h, nil
+}
