@@ -1,0 +1,99 @@
+package main
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+func (p *program) checkCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "check",
+		Short: "Validate the configuration and print what was understood",
+		Long: `check reads the configuration that bwmon would use here and prints what it
+understood of it. It lists everything that is wrong, as FILE:LINE: what and
+how to mend it, and then exits with status 2. It measures nothing.`,
+		Example: `  bwmon check
+  bwmon check -c /etc/bwmon/bwmon.toml`,
+		Args: cobra.NoArgs,
+		RunE: p.runs(func(*cobra.Command) error {
+			c, err := p.config()
+			if err != nil {
+				return err
+			}
+			p.printConfig(c)
+			return nil
+		}),
+	}
+}
+
+func (p *program) printConfig(c config) {
+	source := "configuration " + c.Path
+	if c.Path == "" {
+		source = "no configuration file: the built-in defaults"
+	}
+	grouping := "by program"
+	if !c.AutoGroup {
+		grouping = "none: each command line by itself"
+	}
+	fmt.Fprintf(p.stdout, "ok: %s\n\ninterval  %v\ngrouping  %s\n", source, c.Interval, grouping)
+	for _, m := range c.Monitors {
+		fmt.Fprintf(p.stdout, "monitor   %s\n", strings.Join(describeMonitor(m), ", "))
+	}
+	if _, ok := findMonitor(c.Monitors, kindMachine); !ok {
+		fmt.Fprintln(p.stdout, "          without the machine monitor no interfaces and no balance are shown")
+	}
+	for i, a := range c.Apps {
+		fmt.Fprintf(p.stdout, "app %-5d %q: %s\n", i+1, a.Name, strings.Join(describeApp(a), " and "))
+	}
+}
+
+func describeMonitor(m monitorConfig) []string {
+	words := []string{m.Kind}
+	if m.Kind == kindMachine {
+		return words
+	}
+	if len(m.Include) > 0 {
+		words = append(words, "include "+patterns(m.Include))
+	}
+	if len(m.Exclude) > 0 {
+		words = append(words, "exclude "+patterns(m.Exclude))
+	}
+	if m.IgnoreLocal {
+		words = append(words, "without loopback")
+	}
+	if m.Lookback {
+		words = append(words, "counting what was carried before the start")
+	}
+	if !m.Setup {
+		words = append(words, "changing nothing in the kernel")
+	}
+	return append(words, fmt.Sprintf("at most %g %% of a core for reading the table", 100*m.MaxShare))
+}
+
+func describeApp(a appConfig) []string {
+	var words []string
+	if len(a.Match) > 0 {
+		words = append(words, "command matches "+patterns(a.Match))
+	}
+	for _, f := range []struct {
+		name string
+		re   *regexp.Regexp
+	}{{"user", a.User}, {"container", a.Container}, {"unit", a.Unit}} {
+		if f.re != nil {
+			words = append(words, f.name+" matches "+patterns([]*regexp.Regexp{f.re}))
+		}
+	}
+	return words
+}
+
+// patterns lists regexes as alternatives.
+func patterns(list []*regexp.Regexp) string {
+	quoted := make([]string, len(list))
+	for i, re := range list {
+		quoted[i] = fmt.Sprintf("%q", re.String())
+	}
+	return strings.Join(quoted, " or ")
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"regexp"
+	"time"
+)
+
+// config is the configuration, validated: what the program is wired from.
+type config struct {
+	// Path is the file it was read from; "" for the built-in defaults.
+	Path      string
+	Interval  time.Duration
+	AutoGroup bool
+	Monitors  []monitorConfig
+	Apps      []appConfig
+}
+
+// monitorConfig is one monitor to run. What its kind has no use for is at its
+// default.
+type monitorConfig struct {
+	Kind        string
+	Include     []*regexp.Regexp
+	Exclude     []*regexp.Regexp
+	IgnoreLocal bool
+	Lookback    bool
+	MaxShare    float64 // of one core, that reading the kernel's table may cost
+	Setup       bool    // whether accounting and tracking may be switched on
+}
+
+// appConfig is one app rule. Match, or one of the others, is set.
+type appConfig struct {
+	Name                  string
+	Match                 []*regexp.Regexp
+	User, Container, Unit *regexp.Regexp // nil: any
+}
+
+// The kinds of monitor.
+const (
+	kindConntrack = "conntrack"
+	kindMachine   = "machine"
+)
+
+// monitorKinds are those of this build, in the order of the defaults.
+func monitorKinds() []string { return []string{kindConntrack, kindMachine} }
+
+// laterKinds have a name already, and no code yet.
+func laterKinds() []string { return []string{"socket", "forward"} }
+
+// defaultConfig is what runs without any configuration; bwmon.toml shows it.
+func defaultConfig() config {
+	c := config{Interval: time.Second, AutoGroup: true}
+	for _, kind := range monitorKinds() {
+		c.Monitors = append(c.Monitors, defaultMonitor(kind))
+	}
+	return c
+}
+
+func defaultMonitor(kind string) monitorConfig {
+	return monitorConfig{Kind: kind, MaxShare: 0.10, Setup: true}
+}
+
+// defaultConfigPaths are looked for in this order when -c is not given.
+func defaultConfigPaths() []string { return []string{"bwmon.toml", "/etc/bwmon/bwmon.toml"} }
+
+// maxConfigBytes bounds what is read: a file longer than this is not a
+// configuration.
+const maxConfigBytes = 1 << 20
+
+// loadConfig reads the file named, or the first that exists of others, or
+// returns the defaults when there is none. A named file must exist.
+func loadConfig(named string, others []string) (config, error) {
+	if named != "" {
+		src, err := readConfig(named)
+		if errors.Is(err, fs.ErrNotExist) {
+			return config{}, fmt.Errorf("configuration %q does not exist: "+
+				"give an existing file to -c, or leave -c out for the built-in defaults", named)
+		}
+		if err != nil {
+			return config{}, err
+		}
+		return parseConfig(named, src)
+	}
+	for _, path := range others {
+		src, err := readConfig(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return config{}, err
+		}
+		return parseConfig(path, src)
+	}
+	return defaultConfig(), nil
+}
+
+func readConfig(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", fmt.Errorf("read configuration: %w", err)
+	}
+	defer f.Close()
+	if st, err := f.Stat(); err == nil && st.IsDir() {
+		return "", fmt.Errorf("configuration %q is a directory: name the file in it", path)
+	}
+	src, err := io.ReadAll(io.LimitReader(f, maxConfigBytes+1))
+	if err != nil {
+		return "", fmt.Errorf("read configuration: %w", err)
+	}
+	if len(src) > maxConfigBytes {
+		return "", fmt.Errorf("configuration %q is longer than 1 MiB: is it the right file?", path)
+	}
+	return string(src), nil
+}

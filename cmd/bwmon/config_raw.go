@@ -1,0 +1,195 @@
+package main
+
+import (
+	"fmt"
+	"reflect"
+	"sort"
+	"strings"
+	"time"
+)
+
+// rawConfig is bwmon.toml as written. Its toml tags are the list of keys: a
+// key that is not here is an error.
+type rawConfig struct {
+	Interval  string       `toml:"interval"`
+	AutoGroup bool         `toml:"auto_group"`
+	Monitor   []rawMonitor `toml:"monitor"`
+	App       []rawApp     `toml:"app"`
+}
+
+// rawMonitor is one [[monitor]].
+type rawMonitor struct {
+	Type        string   `toml:"type"`
+	Include     []string `toml:"include"`
+	Exclude     []string `toml:"exclude"`
+	IgnoreLocal bool     `toml:"ignore_local"`
+	Lookback    bool     `toml:"lookback"`
+	MaxShare    float64  `toml:"max_share"`
+	Setup       bool     `toml:"setup"`
+}
+
+// rawApp is one [[app]].
+type rawApp struct {
+	Name      string   `toml:"name"`
+	Match     []string `toml:"match"`
+	User      string   `toml:"user"`
+	Container string   `toml:"container"`
+	Unit      string   `toml:"unit"`
+}
+
+// fill writes the table that stands at a place into dst, a pointer to a raw
+// struct. What the table does not hold keeps its value; what dst does not
+// know, or of another type, is a problem of c.
+func (c *configReader) fill(dst reflect.Value, table map[string]any, at place) {
+	fields := make(map[string]reflect.Value)
+	var names []string
+	for i := range dst.NumField() {
+		name := dst.Type().Field(i).Tag.Get("toml")
+		fields[name] = dst.Field(i)
+		names = append(names, name)
+	}
+	for key, v := range table {
+		field, ok := fields[key]
+		if !ok {
+			c.unknownKey(at, key, names)
+			continue
+		}
+		c.set(field, v, at.key(key))
+	}
+}
+
+func (c *configReader) unknownKey(at place, key string, names []string) {
+	hint := ""
+	if n := nearest(key, names); n != "" {
+		hint = fmt.Sprintf(" (did you mean %q?)", n)
+	} else {
+		sort.Strings(names)
+		hint = fmt.Sprintf(" (known here: %s)", strings.Join(names, ", "))
+	}
+	c.problem(at.key(key), at, "unknown key %q%s", key, hint)
+}
+
+// set writes one value, if it is of the field's type.
+func (c *configReader) set(field reflect.Value, v any, at place) {
+	switch field.Kind() {
+	case reflect.String:
+		if s, ok := v.(string); ok {
+			field.SetString(s)
+			return
+		}
+	case reflect.Bool:
+		if b, ok := v.(bool); ok {
+			field.SetBool(b)
+			return
+		}
+	case reflect.Float64:
+		switch n := v.(type) {
+		case float64:
+			field.SetFloat(n)
+			return
+		case int64:
+			field.SetFloat(float64(n))
+			return
+		}
+	case reflect.Slice:
+		if field.Type().Elem().Kind() == reflect.Struct {
+			c.setTables(field, v, at)
+			return
+		}
+		if list, ok := v.([]any); ok {
+			c.setStrings(field, list, at)
+			return
+		}
+	}
+	c.wrongType(at, wanted(field.Type()), v)
+}
+
+func (c *configReader) setStrings(field reflect.Value, list []any, at place) {
+	out := make([]string, len(list))
+	for i, v := range list {
+		s, ok := v.(string)
+		if !ok {
+			c.wrongType(at.index(i), "a string", v)
+		}
+		out[i] = s
+	}
+	field.Set(reflect.ValueOf(out))
+}
+
+// setTables fills a slice of raw structs from [[name]] tables, or from the
+// same written as an array of inline tables.
+func (c *configReader) setTables(field reflect.Value, v any, at place) {
+	var tables []map[string]any
+	switch list := v.(type) {
+	case []map[string]any:
+		tables = list
+	case []any:
+		for i, e := range list {
+			t, ok := e.(map[string]any)
+			if !ok {
+				c.wrongType(at.index(i), "a table", e)
+			}
+			tables = append(tables, t)
+		}
+	default:
+		c.problem(at, at, "want tables, each headed [[%s]], got %s", at, typeName(v))
+		return
+	}
+	out := reflect.MakeSlice(field.Type(), len(tables), len(tables))
+	for i, t := range tables {
+		if start, ok := c.start(field.Type().Elem()); ok {
+			out.Index(i).Set(start)
+		}
+		c.fill(out.Index(i), t, at.index(i))
+	}
+	field.Set(out)
+}
+
+// start is what a table of that type holds before anything is written.
+func (c *configReader) start(t reflect.Type) (reflect.Value, bool) {
+	if t == reflect.TypeFor[rawMonitor]() {
+		return reflect.ValueOf(defaultRawMonitor()), true
+	}
+	return reflect.Value{}, false
+}
+
+func (c *configReader) wrongType(at place, want string, got any) {
+	if at == "interval" {
+		want = wantInterval
+	}
+	c.problem(at, at, "want %s, got %s", want, typeName(got))
+}
+
+// wanted says what to write for a field of that type.
+func wanted(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Float64:
+		return "a number"
+	case reflect.Slice:
+		return "a list of strings"
+	}
+	return t.String()
+}
+
+// typeName says what was written instead.
+func typeName(v any) string {
+	switch v := v.(type) {
+	case string:
+		return fmt.Sprintf("the string %s", quoted(v))
+	case bool:
+		return fmt.Sprintf("%t", v)
+	case int64:
+		return fmt.Sprintf("the number %d", v)
+	case float64:
+		return fmt.Sprintf("the number %g", v)
+	case time.Time:
+		return "a date"
+	case map[string]any:
+		return "a table"
+	}
+	return "a list"
+}

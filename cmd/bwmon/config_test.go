@@ -1,0 +1,244 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/BurntSushi/toml"
+	"github.com/google/go-cmp/cmp"
+)
+
+// byPattern compares regexes by what was written.
+func byPattern() cmp.Option {
+	return cmp.Comparer(func(a, b *regexp.Regexp) bool {
+		if a == nil || b == nil {
+			return a == b
+		}
+		return a.String() == b.String()
+	})
+}
+
+func TestReferenceIsTheDefaults(t *testing.T) {
+	got, err := loadConfig("../../bwmon.toml", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := defaultConfig()
+	want.Path = "../../bwmon.toml"
+	if diff := cmp.Diff(want, got, byPattern()); diff != "" {
+		t.Errorf("bwmon.toml and the built-in defaults differ (-want +got):\n%s", diff)
+	}
+}
+
+// TestReferenceHasEveryKey uncomments the settings of bwmon.toml and compares
+// its keys with those of the raw structs.
+func TestReferenceHasEveryKey(t *testing.T) {
+	src, err := os.ReadFile("../../bwmon.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := regexp.MustCompile(`(?m)^#(\S)`).ReplaceAllString(string(src), "$1")
+	got, err := parseConfig("bwmon.toml", all)
+	if err != nil {
+		t.Fatalf("with everything uncommented:\n%v", err)
+	}
+	if diff := cmp.Diff(defaultConfig().Monitors, got.Monitors, byPattern()); diff != "" {
+		t.Errorf("the [[monitor]] tables are not the defaults (-want +got):\n%s", diff)
+	}
+	table := make(map[string]any)
+	if _, err := toml.Decode(all, &table); err != nil {
+		t.Fatal(err)
+	}
+	everyKeyIsThere(t, reflect.TypeFor[rawConfig](), []map[string]any{table}, "")
+}
+
+func everyKeyIsThere(t *testing.T, typ reflect.Type, tables []map[string]any, where string) {
+	t.Helper()
+	for i := range typ.NumField() {
+		name := typ.Field(i).Tag.Get("toml")
+		var inner []map[string]any
+		found := false
+		for _, table := range tables {
+			v, ok := table[name]
+			found = found || ok
+			if list, ok := v.([]map[string]any); ok {
+				inner = append(inner, list...)
+			}
+		}
+		if !found {
+			t.Errorf("bwmon.toml does not show %s%s", where, name)
+		}
+		if ft := typ.Field(i).Type; ft.Kind() == reflect.Slice && ft.Elem().Kind() == reflect.Struct {
+			everyKeyIsThere(t, ft.Elem(), inner, where+name+".")
+		}
+	}
+}
+
+func TestParseConfig(t *testing.T) {
+	re := regexp.MustCompile
+	full := defaultConfig()
+	full.Path, full.Interval, full.AutoGroup = "x.toml", 250*time.Millisecond, false
+	full.Monitors = []monitorConfig{
+		{Kind: "machine", MaxShare: 0.10, Setup: true},
+		{
+			Kind: "conntrack", Include: []*regexp.Regexp{re("a b")}, Exclude: []*regexp.Regexp{re("c")},
+			IgnoreLocal: true, Lookback: true, MaxShare: 1, Setup: false,
+		},
+	}
+	full.Apps = []appConfig{
+		{Name: "Backup", Match: []*regexp.Regexp{re("^/usr/bin/(restic|borg)"), re("rsync .*backup")}},
+		{Name: "Web", User: re("^www-data$"), Container: re("web"), Unit: re("nginx")},
+	}
+	plain := defaultConfig()
+	plain.Path = "x.toml"
+	tests := []struct {
+		name, src string
+		want      config
+	}{
+		{"empty", "", plain},
+		{"byte order mark", "\ufeffinterval = \"1s\"\n", plain},
+		{"carriage returns", "interval = \"1s\"\r\nauto_group = true\r\n", plain},
+		{"everything", `
+interval = "250ms"
+auto_group = false
+monitor = [{type = "machine"}, {type = "conntrack", include = ["a b"], exclude = ['c'],
+  ignore_local = true, lookback = true, max_share = 1, setup = false}]
+[[app]]
+name = "Backup"
+match = [
+  "^/usr/bin/(restic|borg)", # a comment with ]
+  'rsync .*backup',
+]
+[[app]]
+"name" = "Web"
+user = "^www-data$"
+container = """web"""
+unit = "nginx"
+`, full},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := parseConfig("x.toml", tt.src)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, got, byPattern()); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestParseConfigProblems(t *testing.T) {
+	tests := []struct {
+		name, src string
+		want      []string
+	}{
+		{"unknown key", "\n\nintervall = \"1s\"\n", []string{`x:3: unknown key "intervall" (did you mean "interval"?)`}},
+		{"unknown key, nothing near", "colour = 1\n", []string{`x:1: unknown key "colour" (known here: app, auto_group, interval, monitor)`}},
+		{"key of another table", "[[app]]\nname=\"a\"\nmatch=[\"b\"]\ninclude=[]\n", []string{`x:4: [[app]] 1 ("a"): unknown key "include" (known here: container, match, name, unit, user)`}},
+		{"unknown table", "[http]\nlisten = \"x\"\n", []string{`x:1: unknown key "http" (known here: app, auto_group, interval, monitor)`}},
+		{
+			"second app",
+			"[[app]]\nname = \"a\"\nmatch = [\"x\"]\n\n[[app]]\nname = \"video\"\nmatch = [\n  \"ok\",\n  \"a(\",\n]\nmach = 1\n",
+			[]string{
+				`x:9: [[app]] 2 ("video"): match: regex "a(": missing closing ): ` + "`a(`",
+				`x:11: [[app]] 2 ("video"): unknown key "mach" (did you mean "match"?)`,
+			},
+		},
+		{
+			"all problems at once",
+			"interval = 5\nauto_group = \"yes\"\n[[monitor]]\ntype = \"contrack\"\n[[monitor]]\nmax_share = 2\n[[app]]\nmatch = [1, \"[\"]\n",
+			[]string{
+				`x:1: interval: want a time like "1s", "500ms" or "1m", got the number 5`,
+				`x:2: auto_group: want true or false, got the string "yes"`,
+				`x:4: [[monitor]] 1 ("contrack"): type: unknown monitor "contrack" (did you mean "conntrack"?)`,
+				`x:5: [[monitor]] 2: type is missing: add type = "conntrack"`,
+				`x:7: [[app]] 1: name is missing: add name = "Backup"`,
+				`x:8: [[app]] 1: match: regex "[": missing closing ]: ` + "`[`",
+				`x:8: [[app]] 1: match: want a string, got the number 1`,
+			},
+		},
+		{"no unit", `interval = "5"`, []string{`x:1: interval: want a time like "1s", "500ms" or "1m", got "5"`}},
+		{"too short", `interval = "1ms"`, []string{`x:1: interval: want a time from 100ms to 1h, got "1ms"`}},
+		{"negative", `interval = "-1s"`, []string{`x:1: interval: want a time from 100ms to 1h, got "-1s"`}},
+		{"later monitor", "[[monitor]]\ntype = \"socket\"\n", []string{`x:2: [[monitor]] 1 ("socket"): type: monitor "socket" is not available in this version (it has: conntrack, machine)`}},
+		{"monitor twice", "[[monitor]]\ntype=\"machine\"\n[[monitor]]\ntype=\"machine\"\n", []string{`x:4: [[monitor]] 2 ("machine"): is listed already, as [[monitor]] 1: leave one of them out`}},
+		{"share", "[[monitor]]\ntype=\"conntrack\"\nmax_share=nan\n", []string{`x:3: [[monitor]] 1 ("conntrack"): max_share: want a share of one core above 0 and up to 1, such as 0.10, got NaN`}},
+		{"keys that do nothing", "[[monitor]]\ntype=\"machine\"\nlookback=true\n", []string{`x:3: [[monitor]] 1 ("machine"): lookback does nothing here: it belongs to the conntrack monitor`}},
+		{"app twice", "[[app]]\nname=\"a\"\nmatch=[\"b\"]\n[[app]]\nname=\"a\"\nmatch=[\"c\"]\n", []string{`x:5: [[app]] 2 ("a"): name is taken already by [[app]] 1: put both into one, or choose another name`}},
+		{"empty match", "[[app]]\nname=\"a\"\nmatch=[]\n", []string{`x:3: [[app]] 1 ("a"): match: is empty, so nothing matches: add a regex, such as "^/usr/bin/rsync"`}},
+		{"no match", "[[app]]\nname=\"a\"\n", []string{`x:1: [[app]] 1 ("a"): match is missing: add match = ["^/usr/bin/rsync"], or user, container or unit`}},
+		{"empty regex", "[[app]]\nname=\"a\"\nmatch=[\"\"]\n", []string{`x:3: [[app]] 1 ("a"): match: the regex is empty and would match everything: if that is meant, write ".*"`}},
+		{"reserved", "[[app]]\nname=\"(kernel)\"\nmatch=[\"b\"]\n", []string{`x:2: [[app]] 1 ("(kernel)"): name: "(kernel)" is what bwmon calls bytes of its own books: choose another name`}},
+		{"hostile name", "[[app]]\nname=\"\\u001b[31m\"\nmatch=[\"b\"]\n", []string{`x:2: [[app]] 1 ("\x1b[31m"): name: want at most 256 bytes of printable text, got "\x1b[31m"`}},
+		{"monitor as a string", `monitor = "conntrack"`, []string{`x:1: monitor: want tables, each headed [[monitor]], got the string "conntrack"`}},
+		{"a single table", "[app]\nname=\"a\"\n", []string{`x:1: app: want tables, each headed [[app]], got a table`}},
+		{"match as a string", "[[app]]\nname=\"a\"\nmatch=\"b\"\n", []string{`x:3: [[app]] 1 ("a"): match: want a list of strings, got the string "b"`}},
+		{"syntax", "interval = \n", []string{`x:1: expected value but found '\n' instead`}},
+		{"key twice", "interval = \"1s\"\ninterval = \"2s\"\n", []string{`x:2: Key 'interval' has already been defined.`}},
+		{"invalid UTF-8", "interval = \"1s\"\n# \xff\n", []string{`x:2: invalid UTF-8 byte: 0xff`}},
+		{"nested", "\na = " + strings.Repeat("[", 1000), []string{`x:2: more than 32 values are nested here`}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := parseConfig("x", tt.src)
+			var got problems
+			if !errors.As(err, &got) {
+				t.Fatalf("error is %T %v, want problems", err, err)
+			}
+			if diff := cmp.Diff(tt.want, strings.Split(got.Error(), "\n")); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestLoadConfig(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, src string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(src), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	two := write("two.toml", `interval = "2s"`)
+	three := write("three.toml", `interval = "3s"`)
+	long := write("long.toml", strings.Repeat("#", maxConfigBytes+1))
+	none := filepath.Join(dir, "none.toml")
+
+	tests := []struct {
+		name, named string
+		others      []string
+		want        time.Duration
+		wantErr     string
+	}{
+		{"nothing found", "", []string{none}, time.Second, ""},
+		{"the first found", "", []string{none, two, three}, 2 * time.Second, ""},
+		{"the named one", three, []string{two}, 3 * time.Second, ""},
+		{"a named one that is missing", none, []string{two}, 0, "does not exist: give an existing file to -c"},
+		{"a directory", dir, nil, 0, "is a directory"},
+		{"too long", long, nil, 0, "longer than 1 MiB"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := loadConfig(tt.named, tt.others)
+			if tt.wantErr != "" {
+				if err == nil || !strings.Contains(err.Error(), tt.wantErr) {
+					t.Fatalf("error %v, want one that says %q", err, tt.wantErr)
+				}
+				return
+			}
+			if err != nil || got.Interval != tt.want {
+				t.Errorf("interval %v, error %v; want %v", got.Interval, err, tt.want)
+			}
+		})
+	}
+}

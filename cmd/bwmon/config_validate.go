@@ -1,0 +1,182 @@
+package main
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"bwmon/traffic"
+)
+
+// The bounds of the interval: below the first the program would mostly watch
+// itself, above the second no rate means anything.
+const (
+	minInterval  = 100 * time.Millisecond
+	maxInterval  = time.Hour
+	wantInterval = `a time like "1s", "500ms" or "1m"`
+)
+
+func defaultRawMonitor() rawMonitor {
+	d := defaultMonitor("")
+	return rawMonitor{MaxShare: d.MaxShare, Setup: d.Setup}
+}
+
+// config validates what was written.
+func (c *configReader) config(raw rawConfig) config {
+	out := defaultConfig()
+	out.AutoGroup = raw.AutoGroup
+	interval, err := parseInterval(raw.Interval)
+	if err != nil {
+		c.problem("interval", "interval", "%v", err)
+	}
+	out.Interval = interval
+	if len(raw.Monitor) > 0 {
+		out.Monitors = c.monitors(raw.Monitor)
+	}
+	out.Apps = c.apps(raw.App)
+	return out
+}
+
+// parseInterval reads a time between ticks.
+func parseInterval(s string) (time.Duration, error) {
+	d, err := time.ParseDuration(s)
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("want %s, got %s", wantInterval, quoted(s))
+	case d < minInterval || d > maxInterval:
+		return 0, fmt.Errorf("want a time from %v to %v, got %s", minInterval, "1h", quoted(s))
+	}
+	return d, nil
+}
+
+// checkKind says what is wrong with the name of a kind of monitor.
+func checkKind(kind string) error {
+	kinds := strings.Join(monitorKinds(), ", ")
+	switch {
+	case slices.Contains(monitorKinds(), kind):
+		return nil
+	case slices.Contains(laterKinds(), kind):
+		return fmt.Errorf("monitor %q is not available in this version (it has: %s)", kind, kinds)
+	}
+	if n := nearest(kind, append(monitorKinds(), laterKinds()...)); n != "" {
+		return fmt.Errorf("unknown monitor %s (did you mean %q?)", quoted(kind), n)
+	}
+	return fmt.Errorf("unknown monitor %s (known: %s)", quoted(kind), kinds)
+}
+
+func (c *configReader) monitors(raw []rawMonitor) []monitorConfig {
+	var out []monitorConfig
+	first := make(map[string]int)
+	for i, r := range raw {
+		at := place("monitor").index(i)
+		switch {
+		case r.Type == "":
+			c.problem(at.key("type"), at, `type is missing: add type = "conntrack"`)
+			continue
+		case checkKind(r.Type) != nil:
+			c.problem(at.key("type"), at.key("type"), "%v", checkKind(r.Type))
+			continue
+		case first[r.Type] > 0:
+			c.problem(at.key("type"), at, "is listed already, as [[monitor]] %d: leave one of them out", first[r.Type])
+			continue
+		}
+		first[r.Type] = i + 1
+		m := monitorConfig{
+			Kind: r.Type, IgnoreLocal: r.IgnoreLocal, Lookback: r.Lookback, MaxShare: r.MaxShare, Setup: r.Setup,
+			Include: c.regexes(r.Include, at.key("include")),
+			Exclude: c.regexes(r.Exclude, at.key("exclude")),
+		}
+		if r.MaxShare <= 0 || r.MaxShare > 1 || r.MaxShare != r.MaxShare {
+			c.problem(at.key("max_share"), at.key("max_share"),
+				"want a share of one core above 0 and up to 1, such as 0.10, got %g", r.MaxShare)
+		}
+		if r.Type == kindMachine {
+			c.onlyType(at)
+		}
+		out = append(out, m)
+	}
+	return out
+}
+
+// onlyType complains of keys that a monitor without flows has no use for.
+func (c *configReader) onlyType(at place) {
+	for _, key := range []string{"include", "exclude", "ignore_local", "lookback", "max_share", "setup"} {
+		if _, written := c.lines[at.key(key)]; written {
+			c.problem(at.key(key), at, "%s does nothing here: it belongs to the conntrack monitor", key)
+		}
+	}
+}
+
+func (c *configReader) apps(raw []rawApp) []appConfig {
+	var out []appConfig
+	first := make(map[string]int)
+	for i, r := range raw {
+		at := place("app").index(i)
+		c.appName(r.Name, at, first)
+		if _, taken := first[r.Name]; !taken {
+			first[r.Name] = i + 1
+		}
+		a := appConfig{
+			Name: r.Name, Match: c.regexes(r.Match, at.key("match")),
+			User:      c.optionalRegex(r.User, at.key("user")),
+			Container: c.optionalRegex(r.Container, at.key("container")),
+			Unit:      c.optionalRegex(r.Unit, at.key("unit")),
+		}
+		_, written := c.lines[at.key("match")]
+		switch {
+		case written && len(r.Match) == 0:
+			c.problem(at.key("match"), at.key("match"), `is empty, so nothing matches: add a regex, such as "^/usr/bin/rsync"`)
+		case !written && a.User == nil && a.Container == nil && a.Unit == nil:
+			c.problem(at.key("match"), at, `match is missing: add match = ["^/usr/bin/rsync"], or user, container or unit`)
+		}
+		out = append(out, a)
+	}
+	return out
+}
+
+func (c *configReader) appName(name string, at place, first map[string]int) {
+	reserved := []string{traffic.AppUnattributed, traffic.AppKernel, traffic.AppOther}
+	switch key := at.key("name"); {
+	case strings.TrimSpace(name) == "":
+		c.problem(key, at, `name is missing: add name = "Backup"`)
+	case traffic.CleanText(name, traffic.MaxWord) != name:
+		c.problem(key, key, "want at most %d bytes of printable text, got %s", traffic.MaxWord, quoted(name))
+	case slices.Contains(reserved, name):
+		c.problem(key, key, "%q is what bwmon calls bytes of its own books: choose another name", name)
+	case first[name] > 0:
+		c.problem(key, at, "name is taken already by [[app]] %d: put both into one, or choose another name", first[name])
+	}
+}
+
+func (c *configReader) regexes(list []string, at place) []*regexp.Regexp {
+	var out []*regexp.Regexp
+	for i, s := range list {
+		if re := c.regex(s, at.index(i)); re != nil {
+			out = append(out, re)
+		}
+	}
+	return out
+}
+
+func (c *configReader) optionalRegex(s string, at place) *regexp.Regexp {
+	if _, written := c.lines[at]; !written {
+		return nil
+	}
+	return c.regex(s, at)
+}
+
+func (c *configReader) regex(s string, at place) *regexp.Regexp {
+	if s == "" {
+		c.problem(at, at, `the regex is empty and would match everything: if that is meant, write ".*"`)
+		return nil
+	}
+	re, err := regexp.Compile(s)
+	if err != nil {
+		text := strings.TrimPrefix(err.Error(), "error parsing regexp: ")
+		c.problem(at, at, "regex %s: %s", quoted(s), traffic.CleanText(text, 160))
+		return nil
+	}
+	return re
+}

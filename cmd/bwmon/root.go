@@ -1,0 +1,119 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+func (p *program) rootCommand() *cobra.Command {
+	var measure measureFlags
+	root := &cobra.Command{
+		Use:   "bwmon",
+		Short: "Which application uses the bandwidth, and do the books balance?",
+		Long: `bwmon shows, live and per application, who uses the bandwidth of this host
+and, on a router, of the hosts behind it. What the interfaces carried always
+equals what was booked to somebody plus a remainder that is shown.
+
+Without a subcommand it opens the full-screen view. It needs CAP_NET_ADMIN;
+"bwmon doctor" tells what this machine can account for.
+
+Exit status: 0 ok, 1 failed while running, 2 wrong usage or configuration.`,
+		Example: `  sudo bwmon                       # the full-screen view
+  sudo bwmon --lookback            # count also what open connections carried before
+  sudo bwmon snapshot --for 10s    # measure ten seconds, print once
+  bwmon doctor                     # what can be accounted for here`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		RunE: p.runs(func(cmd *cobra.Command) error {
+			return p.fullScreen(cmd, measure)
+		}),
+	}
+	root.PersistentFlags().StringVarP(&p.configPath, "config", "c", "",
+		"configuration `FILE` (default ./bwmon.toml, else /etc/bwmon/bwmon.toml, else the built-in defaults)")
+	measure.register(root)
+	root.AddCommand(
+		p.snapshotCommand(),
+		p.checkCommand(),
+		p.doctorCommand(),
+		p.manCommand(),
+		p.versionCommand(),
+	)
+	return root
+}
+
+// measureFlags are those of the commands that measure.
+type measureFlags struct {
+	monitors []string
+	noSetup  bool
+	lookback bool
+	interval string
+	bits     bool
+}
+
+func (f *measureFlags) register(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringArrayVar(&f.monitors, "monitor", nil, "run this `KIND` of monitor in place of what the configuration lists: conntrack, machine (repeatable)")
+	flags.BoolVar(&f.noSetup, "no-setup", false, "change nothing in the kernel: fail where accounting or tracking is off")
+	flags.BoolVar(&f.lookback, "lookback", false, "count also what open connections carried before the start")
+	flags.StringVar(&f.interval, "interval", "", "`TIME` between updates, such as 500ms (default from the configuration: 1s)")
+	flags.BoolVar(&f.bits, "bits", false, "show rates in bits per second")
+}
+
+// apply puts the flags over the configuration. Its error is one of usage.
+func (f *measureFlags) apply(c config) (config, error) {
+	if len(f.monitors) > 0 {
+		listed := c.Monitors
+		c.Monitors = nil
+		for _, kind := range f.monitors {
+			if err := checkKind(kind); err != nil {
+				return c, usageError{fmt.Errorf("--monitor: %w", err)}
+			}
+			if _, twice := findMonitor(c.Monitors, kind); twice {
+				continue
+			}
+			m, ok := findMonitor(listed, kind)
+			if !ok {
+				m = defaultMonitor(kind)
+			}
+			c.Monitors = append(c.Monitors, m)
+		}
+	}
+	if f.interval != "" {
+		d, err := parseInterval(f.interval)
+		if err != nil {
+			return c, usageError{fmt.Errorf("--interval: %w", err)}
+		}
+		c.Interval = d
+	}
+	monitors := make([]monitorConfig, len(c.Monitors))
+	for i, m := range c.Monitors {
+		m.Setup = m.Setup && !f.noSetup
+		m.Lookback = m.Lookback || f.lookback
+		monitors[i] = m
+	}
+	c.Monitors = monitors
+	return c, nil
+}
+
+func findMonitor(list []monitorConfig, kind string) (monitorConfig, bool) {
+	for _, m := range list {
+		if m.Kind == kind {
+			return m, true
+		}
+	}
+	return monitorConfig{}, false
+}
+
+// settings is what to run with: the configuration under the flags.
+func (p *program) settings(f measureFlags) (config, error) {
+	c, err := p.config()
+	if err != nil {
+		return c, err
+	}
+	return f.apply(c)
+}
+
+// now is the clock of everything published: RFC 3339 in UTC.
+func now() time.Time { return time.Now().UTC() }

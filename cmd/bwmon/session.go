@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"os"
+
+	"bwmon/aggregate"
+	"bwmon/conntrack"
+	"bwmon/traffic"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// session is the rooms, wired: monitors, and the engine that books what they
+// sample. It runs once.
+type session struct {
+	engine   *aggregate.Engine
+	monitors []traffic.Monitor
+}
+
+// newSession starts nothing.
+func newSession(c config) *session {
+	s := &session{engine: aggregate.NewEngine(engineOptions(c))}
+	for _, m := range c.Monitors {
+		switch m.Kind {
+		case kindConntrack:
+			s.monitors = append(s.monitors, conntrack.New(conntrack.Options{
+				Interval: c.Interval, MaxShare: m.MaxShare, Lookback: m.Lookback, NoSetup: !m.Setup,
+			}))
+		}
+	}
+	return s
+}
+
+func engineOptions(c config) aggregate.Options {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "localhost"
+	}
+	o := aggregate.Options{
+		Host: traffic.CleanText(host, traffic.MaxWord), Interval: c.Interval, Now: now,
+		Rules:   aggregate.Rules{AutoGroup: c.AutoGroup},
+		Filters: make(map[string]aggregate.Filter),
+	}
+	for _, a := range c.Apps {
+		o.Rules.Apps = append(o.Rules.Apps, aggregate.AppRule{
+			Name: a.Name, Match: a.Match, User: a.User, Container: a.Container, Unit: a.Unit,
+		})
+	}
+	for _, m := range c.Monitors {
+		o.Filters[m.Kind] = aggregate.Filter{Include: m.Include, Exclude: m.Exclude, IgnoreLocal: m.IgnoreLocal}
+	}
+	return o
+}
+
+// run keeps the books until ctx is cancelled and every monitor has undone
+// what it set up. Owners can be looked up until the last byte is booked.
+func (s *session) run(ctx context.Context) error {
+	var g errgroup.Group
+	g.Go(func() error { return s.engine.Run(ctx, s.monitors...) })
+	return g.Wait()
+}
