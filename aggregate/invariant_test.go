@@ -230,7 +230,7 @@ func (m *model) interfaces(src *modelSource, b *traffic.Batch) {
 			continue
 		}
 		before := src.interfaces[i]
-		after, delta := before, traffic.Counts{}
+		var after, delta traffic.Counts
 		if m.rng.IntN(10) == 0 && before.RxBytes > 0 {
 			after = bytesOf(before.RxBytes-1, before.TxBytes)
 			delta = after

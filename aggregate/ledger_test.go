@@ -1,6 +1,9 @@
 package aggregate
 
 import (
+	"bytes"
+	"encoding/json"
+	"fmt"
 	"net/netip"
 	"testing"
 	"time"
@@ -71,4 +74,322 @@ func TestRateIsMeasuredBetweenCompleteBatches(t *testing.T) {
 	}
 	l.Book(complete("slow", 8))
 	expect(t, l, 8, map[string]traffic.Usage{"curl": {RxBytes: 400, TxBytes: 4000}})
+}
+
+func TestFirstCompleteBatchHasNoRate(t *testing.T) {
+	l := newLedger(Options{})
+	l.Book(complete("m", 1, sample(1, 100, 100, owner(1, "curl"))))
+	expect(t, l, 1, map[string]traffic.Usage{"curl": {RxBytes: 100, TxBytes: 100}})
+}
+
+func TestBatchesInBetweenAddToTotalsOnly(t *testing.T) {
+	l := newLedger(Options{})
+	o := owner(1, "curl")
+	l.Book(complete("m", 0))
+	l.Book(traffic.Batch{Monitor: "m", At: at(1), Samples: []traffic.Sample{sample(1, 300, 0, o)}})
+	expect(t, l, 1, map[string]traffic.Usage{"curl": {RxBytes: 300}})
+	l.Book(complete("m", 2, sample(1, 400, 0, o)))
+	expect(t, l, 2, map[string]traffic.Usage{"curl": {RxBytes: 400, RxRate: 200}})
+	// The last read before the end: too soon after for a rate of its own.
+	l.Book(complete("m", 2.01, sample(1, 500, 0, o)))
+	expect(t, l, 2.01, map[string]traffic.Usage{"curl": {RxBytes: 500, RxRate: 200}})
+	// The clock was set back: the length of the window is not known.
+	l.Book(complete("m", 1.5, sample(1, 600, 0, o)))
+	expect(t, l, 1.5, map[string]traffic.Usage{"curl": {RxBytes: 600, RxRate: 100}})
+}
+
+func TestRatesOfSourcesAreSummed(t *testing.T) {
+	l := newLedger(Options{})
+	o := owner(1, "curl")
+	l.Book(complete("fast", 0))
+	l.Book(complete("slow", 0))
+	l.Book(complete("slow", 4, sample(1, 400, 0, o)))
+	l.Book(complete("fast", 4, sample(1, 4, 0, o)))
+	l.Book(complete("fast", 5, sample(1, 34, 0, o)))
+	expect(t, l, 5, map[string]traffic.Usage{"curl": {RxBytes: 434, RxRate: 130}})
+}
+
+func TestSilentSourceHasNoRate(t *testing.T) {
+	l := newLedger(Options{})
+	o := owner(1, "curl")
+	l.Book(complete("m", 0))
+	l.Book(complete("m", 4, sample(1, 400, 0, o)))
+	with, without := traffic.Usage{RxBytes: 400, RxRate: 100}, traffic.Usage{RxBytes: 400}
+	expect(t, l, 15.9, map[string]traffic.Usage{"curl": with})
+	expect(t, l, 16.1, map[string]traffic.Usage{"curl": without})
+	l.Book(complete("m", 24, sample(1, 1400, 0, o)))
+	expect(t, l, 24, map[string]traffic.Usage{"curl": {RxBytes: 1400, RxRate: 50}})
+	l.Fail("m")
+	expect(t, l, 24, map[string]traffic.Usage{"curl": {RxBytes: 1400}})
+}
+
+func TestLateOwnerGetsAllBytesWithoutASpike(t *testing.T) {
+	l := newLedger(Options{})
+	o := owner(1, "curl")
+	l.Book(complete("m", 0))
+	l.Book(complete("m", 1, sample(1, 1000, 0, nil)))
+	l.Book(complete("m", 2, sample(1, 1100, 0, nil)))
+	expect(t, l, 2, map[string]traffic.Usage{traffic.AppUnattributed: {RxBytes: 1100, RxRate: 100}})
+	// Known between two complete batches: the rate goes with the flow.
+	l.Book(traffic.Batch{Monitor: "m", At: at(2.5), Samples: []traffic.Sample{sample(1, 1150, 0, o)}})
+	expect(t, l, 2.5, map[string]traffic.Usage{traffic.AppUnattributed: {}, "curl": {RxBytes: 1150, RxRate: 100}})
+	l.Book(complete("m", 3, sample(1, 1200, 0, o)))
+	expect(t, l, 3, map[string]traffic.Usage{traffic.AppUnattributed: {}, "curl": {RxBytes: 1200, RxRate: 100}})
+	if b := l.balance(); b.LocalRx != 1200 || b.UnattributedRx != 0 {
+		t.Errorf("balance %+v", b)
+	}
+}
+
+func TestOwnerLearntAfterTheEnd(t *testing.T) {
+	l := newLedger(Options{})
+	s := sample(1, 1000, 0, nil)
+	s.Final = true
+	l.Book(complete("m", 1, s))
+	s.Owner = owner(1, "curl")
+	l.Book(complete("m", 2, s))
+	expect(t, l, 2, map[string]traffic.Usage{traffic.AppUnattributed: {}, "curl": {RxBytes: 1000}})
+}
+
+func TestOwnerThatChangesKeepsWhatItHad(t *testing.T) {
+	l := newLedger(Options{})
+	l.Book(complete("m", 0, sample(1, 100, 0, owner(1, "inetd"))))
+	l.Book(complete("m", 1, sample(1, 150, 0, owner(2, "ftpd"))))
+	l.Book(complete("m", 2, sample(1, 160, 0, nil))) // nobody knows better
+	expect(t, l, 2, map[string]traffic.Usage{"inetd": {RxBytes: 100}, "ftpd": {RxBytes: 60, RxRate: 10}})
+	inetd := l.Tick(at(2), nil, true).Apps[1].Commands[0]
+	if diff := cmp.Diff(&traffic.Closed{Connections: 1, RxBytes: 100}, inetd.Closed); diff != "" {
+		t.Errorf("closed (-want +got):\n%s", diff)
+	}
+	if inetd.Connections != 0 || inetd.Processes != 0 || len(inetd.PIDs) != 0 {
+		t.Errorf("the former owner still has %+v", inetd)
+	}
+}
+
+func TestTotalsThatGoDown(t *testing.T) {
+	l := newLedger(Options{})
+	o := owner(1, "curl")
+	l.Book(complete("m", 0, sample(1, 100, 100, o)))
+	l.Book(complete("m", 1, sample(1, 30, 200, o))) // restarted: booked whole
+	expect(t, l, 1, map[string]traffic.Usage{"curl": {RxBytes: 130, TxBytes: 300, RxRate: 30, TxRate: 200}})
+	if n := l.Restarts("m"); n != 1 {
+		t.Errorf("%d restarts, want 1", n)
+	}
+	final := sample(1, 40, 210, o)
+	final.Final = true
+	l.Book(complete("m", 2, final))
+	l.Book(complete("m", 3, final))                 // said twice
+	l.Book(complete("m", 4, sample(1, 35, 205, o))) // read before the end
+	expect(t, l, 4, map[string]traffic.Usage{"curl": {RxBytes: 140, TxBytes: 310}})
+	if n := l.Restarts("m"); n != 1 {
+		t.Errorf("%d restarts, want 1", n)
+	}
+}
+
+func TestOpeningIsInNeitherRateNorBalance(t *testing.T) {
+	l := newLedger(Options{})
+	opening := complete("m", 0, sample(1, 1000, 0, owner(1, "curl")), sample(2, 500, 0, nil))
+	opening.Opening = true
+	l.Book(opening)
+	l.Book(complete("m", 1, sample(1, 1010, 0, owner(1, "curl")), sample(2, 520, 0, owner(2, "ssh"))))
+	expect(t, l, 1, map[string]traffic.Usage{
+		traffic.AppUnattributed: {},
+		"curl":                  {RxBytes: 1010, RxRate: 10}, "ssh": {RxBytes: 520, RxRate: 20},
+	})
+	if diff := cmp.Diff(traffic.Balance{LocalRx: 30, ResidualRx: -30}, l.balance()); diff != "" {
+		t.Errorf("balance (-want +got):\n%s", diff)
+	}
+}
+
+func TestFilteredCommandsStayInTheBooks(t *testing.T) {
+	l := newLedger(Options{Filters: map[string]Filter{"m": {
+		Include: regexes(t, "curl"), Exclude: regexes(t, "secret"), IgnoreLocal: true,
+	}}})
+	loop := sample(5, 7, 7, owner(1, "curl"))
+	loop.Scope = traffic.ScopeLoopback
+	l.Book(complete("m", 0,
+		sample(1, 1, 0, owner(1, "curl x")), sample(2, 20, 0, owner(2, "curl secret")),
+		sample(3, 300, 0, owner(3, "ssh")), sample(4, 4000, 0, traffic.KernelOwner()), loop))
+	expect(t, l, 0, map[string]traffic.Usage{
+		"curl": {RxBytes: 1}, AppExcluded: {RxBytes: 320}, traffic.AppKernel: {RxBytes: 4000},
+	})
+	if b := l.balance(); b.LocalRx != 4321 {
+		t.Errorf("local %d, want 4321", b.LocalRx)
+	}
+}
+
+func TestProcessesConnectionsAndPIDs(t *testing.T) {
+	l := newLedger(Options{})
+	reused := owner(7, "httpd")
+	reused.Start = 99
+	l.Book(complete("m", 0,
+		sample(1, 1, 0, owner(9, "httpd")), sample(2, 1, 0, owner(9, "httpd")),
+		sample(3, 1, 0, owner(7, "httpd")), sample(4, 1, 0, reused)))
+	check := func(processes, connections int, pids ...int) {
+		t.Helper()
+		a := l.Tick(at(0), nil, false).Apps[0]
+		c := a.Commands[0]
+		if a.Processes != processes || c.Processes != processes {
+			t.Errorf("processes: app %d, command %d, want %d", a.Processes, c.Processes, processes)
+		}
+		if a.Connections != connections || c.Connections != connections {
+			t.Errorf("connections: app %d, command %d, want %d", a.Connections, c.Connections, connections)
+		}
+		if diff := cmp.Diff(pids, c.PIDs); diff != "" {
+			t.Errorf("pids (-want +got):\n%s", diff)
+		}
+		if c.Flows != nil || c.Closed != nil {
+			t.Error("flows that nobody asked for")
+		}
+	}
+	check(3, 4, 7, 9)
+	final := sample(1, 1, 0, nil)
+	final.Final = true
+	l.Book(complete("m", 1, final))
+	check(3, 3, 7, 9)
+	final.Flow = flowKey(2)
+	l.Book(complete("m", 2, final))
+	check(2, 2, 7, 9)
+	l.Book(complete("m", 3, sample(3, 1, 0, owner(8, "httpd")))) // handed on within the command
+	check(2, 2, 7, 8, 9)
+}
+
+func TestRestartedMonitorsFlows(t *testing.T) {
+	l := newLedger(Options{})
+	o := owner(1, "curl")
+	l.Book(complete("m", 0, sample(1, 100, 0, o), sample(2, 100, 0, o)))
+	l.Fail("m")
+	if a := l.Tick(at(1), nil, false).Apps[0]; a.Connections != 0 || a.Processes != 0 {
+		t.Errorf("after the failure: %+v", a)
+	}
+	// One counter went on, the other was begun anew.
+	l.Book(complete("m", 2, sample(1, 110, 0, o), sample(2, 5, 0, o)))
+	a := l.Tick(at(2), nil, false).Apps[0]
+	if a.Connections != 2 || a.Processes != 1 || a.RxBytes != 215 {
+		t.Errorf("after the restart: %+v", a)
+	}
+}
+
+func TestLANHosts(t *testing.T) {
+	l := newLedger(Options{MaxHosts: 2})
+	book := func(n int, host string, final bool) {
+		s := sample(n, 10, 1, nil)
+		s.Scope, s.Final = traffic.ScopeForwarded, final
+		s.Flow.Local = netip.AddrPortFrom(netip.MustParseAddr(host), 1)
+		l.Book(complete("m", float64(n), s))
+	}
+	book(1, "198.18.0.9", false)
+	book(2, "198.18.0.1", true)
+	book(3, "198.18.0.5", false) // folds .1, which is idle
+	book(4, "198.18.0.6", false) // all have connections
+	var got []string
+	s := l.Tick(at(4), nil, true)
+	for _, h := range s.LANHosts {
+		got = append(got, fmt.Sprintf("%s %s %d %d %d", h.Host, h.Name, h.RxBytes, h.Connections, len(h.Flows)))
+	}
+	want := []string{"198.18.0.5  10 1 1", "198.18.0.9  10 1 1", "invalid IP (other hosts) 20 1 2"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("hosts (-want +got):\n%s", diff)
+	}
+	if s.Balance.ForwardedRx != 44 || s.Balance.ForwardedTx != 44 {
+		t.Errorf("balance %+v", s.Balance)
+	}
+}
+
+func TestInterfaces(t *testing.T) {
+	l := newLedger(Options{})
+	read := func(seconds float64, list ...traffic.InterfaceTotal) {
+		l.Book(traffic.Batch{Monitor: "machine", At: at(seconds), Complete: true, Interfaces: list})
+	}
+	eth := func(index int, rx uint64) traffic.InterfaceTotal {
+		return traffic.InterfaceTotal{Name: "eth0", Index: index, Balanced: true, Counts: bytesOf(rx, 0)}
+	}
+	lo := traffic.InterfaceTotal{Name: "lo", Index: 1, Counts: bytesOf(1000, 1000)}
+	read(0, eth(2, 5000), lo)
+	lo.Counts = bytesOf(3000, 3000)
+	read(2, eth(2, 5200), lo)
+	got := l.Tick(at(2), nil, false)
+	want := []traffic.Interface{
+		{Name: "eth0", Usage: traffic.Usage{RxBytes: 200, RxRate: 100}, RxPackets: 2, Balanced: true},
+		{Name: "lo", Usage: traffic.Usage{RxBytes: 2000, TxBytes: 2000, RxRate: 1000, TxRate: 1000}, RxPackets: 20, TxPackets: 20},
+	}
+	if diff := cmp.Diff(want, got.Interfaces); diff != "" {
+		t.Errorf("interfaces (-want +got):\n%s", diff)
+	}
+	read(3, eth(2, 50), lo) // restarted
+	read(4, eth(9, 70), lo) // another interface of that name
+	read(5, eth(9, 75), lo)
+	if got = l.Tick(at(5), nil, false); len(got.Interfaces) != 3 || got.Balance.InterfaceRx != 255 {
+		t.Errorf("got %+v, balance %+v", got.Interfaces, got.Balance)
+	}
+	read(65, eth(9, 75), lo)
+	if got = l.Tick(at(65), nil, false); len(got.Interfaces) != 2 || got.Balance.InterfaceRx != 255 {
+		t.Errorf("the vanished one is still there or took its bytes along: %+v, balance %+v", got.Interfaces, got.Balance)
+	}
+}
+
+func TestRecentIsOnePerTick(t *testing.T) {
+	l := newLedger(Options{})
+	o := owner(1, "curl")
+	l.Book(complete("m", 0))
+	var snapshots []*traffic.Snapshot
+	for i := range 200 {
+		l.Book(complete("m", float64(i+1), sample(1, uint64(i*(i+1)/2), 0, o))) // rate i
+		snapshots = append(snapshots, l.Tick(at(float64(i+1)), nil, false))
+	}
+	for i, s := range snapshots { // none was written to afterwards
+		recent := s.Apps[0].Recent
+		if want := min(i, 60); len(recent) != want {
+			t.Fatalf("tick %d: %d rates, want %d", i, len(recent), want)
+		}
+		for j, r := range recent {
+			if want := float64(i - len(recent) + 1 + j); r.Rx != want {
+				t.Fatalf("tick %d, rate %d: got %g, want %g", i, j, r.Rx, want)
+			}
+		}
+	}
+	for i := range 61 {
+		l.Book(complete("m", float64(201+i)))
+		snapshots[0] = l.Tick(at(float64(201+i)), nil, false)
+	}
+	if recent := snapshots[0].Apps[0].Recent; len(recent) != 0 {
+		t.Errorf("after a minute without traffic: %v", recent)
+	}
+}
+
+func TestFlowRows(t *testing.T) {
+	l := newLedger(Options{})
+	o := owner(4711, "curl")
+	l.Book(complete("m", 0))
+	ended := sample(1, 100, 10, o)
+	ended.Final = true
+	loop := sample(2, 50, 50, o)
+	loop.Scope = traffic.ScopeLoopback
+	l.Book(complete("m", 2, loop, ended))
+	want := []traffic.FlowRow{
+		{Proto: "tcp", Local: flowKey(1).Local, Remote: flowKey(1).Remote, Scope: "local", PID: 4711, Ended: true, ID: 1,
+			Usage: traffic.Usage{RxBytes: 100, TxBytes: 10, RxRate: 50, TxRate: 5}},
+		{Proto: "tcp", Local: flowKey(2).Local, Remote: flowKey(2).Remote, Scope: "loopback", PID: 4711, ID: 2,
+			Usage: traffic.Usage{RxBytes: 50, TxBytes: 50, RxRate: 25, TxRate: 25}},
+	}
+	s := l.Tick(at(2), nil, true)
+	if diff := cmp.Diff(want, s.Apps[0].Commands[0].Flows, cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); diff != "" {
+		t.Errorf("flows (-want +got):\n%s", diff)
+	}
+	if s.Balance.LocalRx != 100 {
+		t.Errorf("loopback is in the balance: %+v", s.Balance)
+	}
+}
+
+// TestEmptySnapshotHasNoNulls: every list of the document is a list.
+func TestEmptySnapshotHasNoNulls(t *testing.T) {
+	document, err := json.Marshal(newLedger(Options{Host: "gw"}).Tick(at(1.5), nil, true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(document, []byte("null")) {
+		t.Errorf("got %s", document)
+	}
+	if !bytes.Contains(document, []byte(`"elapsed_s":1.5`)) {
+		t.Errorf("elapsed is not 1.5 s: %s", document)
+	}
 }

@@ -1,0 +1,80 @@
+package aggregate
+
+import (
+	"fmt"
+	"testing"
+
+	"bwmon/traffic"
+)
+
+// filled is a ledger with so many apps, commands of each and flows of each.
+func filled(apps, commands, flows int) (*Ledger, []traffic.Sample) {
+	l := newLedger(Options{})
+	var samples []traffic.Sample
+	for a := range apps {
+		for c := range commands {
+			o := owner(1+a*commands+c, fmt.Sprintf("/usr/bin/app%d --number %d", a, c))
+			for range flows {
+				samples = append(samples, sample(len(samples)+1, 1000, 100, o))
+			}
+		}
+	}
+	l.Book(complete("m", 0, samples...))
+	return l, samples
+}
+
+func BenchmarkBookKnownFlows(b *testing.B) {
+	l, samples := filled(100, 10, 10) // 10,000 flows
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		for j := range samples {
+			samples[j].Counts.RxBytes += 1000
+		}
+		l.Book(complete("m", float64(i), samples...))
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(samples)), "ns/flow")
+}
+
+func BenchmarkBookNewFlows(b *testing.B) {
+	l, samples := filled(1, 1, 1)
+	s := samples[0]
+	s.Final = true
+	b.ReportAllocs()
+	for i := 2; b.Loop(); i++ {
+		s.Flow = flowKey(i)
+		l.Book(complete("m", float64(i)/1e5, s))
+	}
+}
+
+func benchmarkTick(b *testing.B, l *Ledger, samples []traffic.Sample, flows bool) {
+	for i := range samples {
+		samples[i].Counts.RxBytes += 1000
+	}
+	l.Book(complete("m", 1, samples...))
+	b.ReportAllocs()
+	for b.Loop() {
+		l.Tick(at(1), nil, flows)
+	}
+}
+
+func BenchmarkTick500x10(b *testing.B) {
+	l, samples := filled(500, 10, 1)
+	benchmarkTick(b, l, samples, false)
+}
+
+func BenchmarkTick10kFlows(b *testing.B) {
+	l, samples := filled(100, 10, 10)
+	benchmarkTick(b, l, samples, true)
+}
+
+func BenchmarkFold(b *testing.B) {
+	l := newLedger(Options{})
+	n := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		n++
+		s := sample(n, 10, 1, owner(n, fmt.Sprintf("/usr/bin/curl http://198.18.0.1/%d", n)))
+		s.Final = true
+		l.Book(complete("m", float64(n)/1e4, s))
+	}
+}

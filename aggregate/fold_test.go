@@ -1,0 +1,123 @@
+package aggregate
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"bwmon/traffic"
+)
+
+// commandsOf is what a snapshot says of an app's commands.
+func commandsOf(s *traffic.Snapshot, app string) map[string]uint64 {
+	rows := make(map[string]uint64)
+	for _, a := range s.Apps {
+		for _, c := range a.Commands {
+			if a.Name == app {
+				rows[c.Command] += c.RxBytes
+			}
+		}
+	}
+	return rows
+}
+
+func TestCommandsIdleLongestAreFolded(t *testing.T) {
+	l := newLedger(Options{MaxCommands: 2})
+	book := func(n int, final bool) {
+		s := sample(n, 1<<n, 0, owner(n, fmt.Sprint("curl ", n)))
+		s.Final = final
+		l.Book(complete("m", float64(n), s))
+	}
+	book(1, false)
+	book(2, false)
+	book(3, false) // both have connections: goes to the others at once
+	want := map[string]uint64{"curl 1": 2, "curl 2": 4, traffic.CommandsFolded: 8}
+	if diff := cmp.Diff(want, commandsOf(l.Tick(at(3), nil, false), "curl")); diff != "" {
+		t.Errorf("all busy (-want +got):\n%s", diff)
+	}
+	book(2, true)
+	book(1, true)
+	book(4, false) // command 2 was idle before 1 was
+	want = map[string]uint64{"curl 1": 2, "curl 4": 16, traffic.CommandsFolded: 12}
+	if diff := cmp.Diff(want, commandsOf(l.Tick(at(4), nil, false), "curl")); diff != "" {
+		t.Errorf("one idle (-want +got):\n%s", diff)
+	}
+	book(2, true) // said again: the flow went with its account
+	if diff := cmp.Diff(want, commandsOf(l.Tick(at(4), nil, false), "curl")); diff != "" {
+		t.Errorf("said twice (-want +got):\n%s", diff)
+	}
+}
+
+func TestAppsAreFolded(t *testing.T) {
+	l := newLedger(Options{MaxApps: 2})
+	book := func(n int, app string, final bool) {
+		s := sample(n, 1<<n, 0, owner(n, app))
+		s.Final = final
+		l.Book(complete("m", float64(n), s))
+	}
+	book(1, "one", true)
+	book(2, "two", false)
+	book(3, "three", false) // folds one
+	book(4, "four", false)  // nobody is idle
+	expect(t, l, 4, map[string]traffic.Usage{
+		"two": {RxBytes: 4}, "three": {RxBytes: 8}, traffic.AppOther: {RxBytes: 18, RxRate: 16},
+	})
+	want := map[string]uint64{"four": 16, traffic.CommandsFolded: 2}
+	if diff := cmp.Diff(want, commandsOf(l.Tick(at(4), nil, false), traffic.AppOther)); diff != "" {
+		t.Errorf("commands of the others (-want +got):\n%s", diff)
+	}
+}
+
+// TestMemoryStaysBounded books many times what is kept of each kind, and
+// wants no more of the heap for several times as much.
+func TestMemoryStaysBounded(t *testing.T) {
+	l := newLedger(Options{MaxApps: 50, MaxCommands: 20, MaxHosts: 100, KeepClosed: 100})
+	heap := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	n := 0
+	book := func(times int) {
+		for range times {
+			var b traffic.Batch
+			for range 100 {
+				n++
+				s := sample(n, 10, 1, owner(n, fmt.Sprintf("program%d argument %d", n%500, n)))
+				s.Final = true
+				forwarded := s
+				forwarded.Scope = traffic.ScopeForwarded
+				forwarded.Flow.ID = ^forwarded.Flow.ID
+				b.Samples = append(b.Samples, s, forwarded)
+			}
+			b.Monitor, b.At, b.Complete = "m", at(float64(n)/1000), true
+			l.Book(b)
+		}
+		l.Tick(l.now, nil, true)
+	}
+	book(200)
+	before := heap()
+	book(1500)
+	after := heap()
+	if after > before+before/4+1<<20 {
+		t.Errorf("the heap grew from %d to %d bytes", before, after)
+	}
+	s := l.Tick(l.now, nil, true)
+	// A forwarded byte is in and out: both directions count, each way.
+	want := traffic.Balance{LocalRx: uint64(10 * n), LocalTx: uint64(n), ForwardedRx: uint64(11 * n), ForwardedTx: uint64(11 * n)}
+	want.ResidualRx, want.ResidualTx = -int64(want.LocalRx+want.ForwardedRx), -int64(want.LocalTx+want.ForwardedTx)
+	if diff := cmp.Diff(want, s.Balance); diff != "" {
+		t.Errorf("balance (-want +got):\n%s", diff)
+	}
+	var rx uint64
+	for _, a := range s.Apps {
+		rx += a.RxBytes
+	}
+	if want := uint64(10 * n); rx != want {
+		t.Errorf("the rows hold %d bytes, want %d", rx, want)
+	}
+	runtime.KeepAlive(l)
+}
