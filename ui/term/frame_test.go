@@ -1,0 +1,163 @@
+package term
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gdamore/tcell/v2"
+	"github.com/google/go-cmp/cmp"
+
+	"bwmon/traffic"
+)
+
+var update = flag.Bool("update", false, "write the golden frames anew")
+
+// stage is a surface on a simulated screen, without its event loop.
+type stage struct {
+	t      *testing.T
+	ui     *UI
+	screen tcell.SimulationScreen
+	flows  []bool // what WantFlows was told
+}
+
+func newStage(t *testing.T, w, h int) *stage {
+	t.Helper()
+	t.Setenv("NO_COLOR", "")
+	s := &stage{t: t, screen: tcell.NewSimulationScreen("UTF-8")}
+	s.ui = New(Options{Location: time.UTC, Version: "1.0", WantFlows: func(on bool) { s.flows = append(s.flows, on) }})
+	if err := s.screen.Init(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.screen.Fini)
+	s.resize(w, h)
+	return s
+}
+
+// resize sets the size of the screen and drops the event that says so.
+func (s *stage) resize(w, h int) {
+	s.screen.SetSize(w, h)
+	s.screen.Show()
+	for s.screen.HasPendingEvent() {
+		s.screen.PollEvent()
+	}
+}
+
+func (s *stage) take(snap *traffic.Snapshot) *stage {
+	s.ui.take(snap)
+	return s
+}
+
+// press presses keys: names in angle brackets, or the runes themselves.
+func (s *stage) press(keys ...string) *stage {
+	s.t.Helper()
+	for _, k := range keys {
+		if ev := named[k]; ev != 0 {
+			s.handle(tcell.NewEventKey(ev, 0, tcell.ModNone))
+			continue
+		}
+		for _, r := range k {
+			s.handle(tcell.NewEventKey(tcell.KeyRune, r, tcell.ModNone))
+		}
+	}
+	return s
+}
+
+var named = map[string]tcell.Key{
+	"<Enter>": tcell.KeyEnter, "<Esc>": tcell.KeyEscape, "<Tab>": tcell.KeyTab, "<BackTab>": tcell.KeyBacktab,
+	"<Up>": tcell.KeyUp, "<Down>": tcell.KeyDown, "<Left>": tcell.KeyLeft, "<Right>": tcell.KeyRight,
+	"<PgUp>": tcell.KeyPgUp, "<PgDn>": tcell.KeyPgDn, "<Home>": tcell.KeyHome, "<End>": tcell.KeyEnd,
+	"<BS>": tcell.KeyBackspace2, "<C-c>": tcell.KeyCtrlC,
+}
+
+func (s *stage) handle(ev tcell.Event) {
+	s.t.Helper()
+	if err := s.ui.handle(ev); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// frame draws and returns what is on the screen, without blanks at the ends
+// of lines.
+func (s *stage) frame() string {
+	s.ui.draw(s.screen)
+	s.screen.Show()
+	return screenText(s.screen)
+}
+
+func screenText(screen tcell.SimulationScreen) string {
+	cells, w, h := screen.GetContents()
+	var b strings.Builder
+	for y := range h {
+		var line strings.Builder
+		for x := 0; x < w; x++ {
+			cell := cells[y*w+x]
+			line.WriteString(string(cell.Runes))
+			if width(string(cell.Runes)) == 2 {
+				x++
+			}
+		}
+		b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
+	}
+	return b.String()
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name+".txt")
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatalf("%v: run the test with -update", err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", file, diff)
+	}
+}
+
+var sizes = []struct {
+	name string
+	w, h int
+}{{"60x15", 60, 15}, {"80x24", 80, 24}, {"120x40", 120, 40}, {"200x50", 200, 50}}
+
+func TestGoldenFrames(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		act  func(s *stage)
+	}{
+		{"waiting", func(*stage) {}},
+		{"apps", func(s *stage) { s.take(typical(300)) }},
+		{"apps-bits", func(s *stage) { s.take(typical(300)).press("u") }},
+		{"commands", func(s *stage) { s.take(typical(300)).press("<Enter>") }},
+		{"flows", func(s *stage) { s.take(typical(300)).press("<Enter>", "<Enter>") }},
+		{"lan-hosts", func(s *stage) { s.take(typical(300)).press("<Tab>") }},
+		{"lan-flows", func(s *stage) { s.take(typical(300)).press("<Tab>", "<Enter>") }},
+		{"interfaces", func(s *stage) { s.take(typical(300)).press("3") }},
+		{"monitors", func(s *stage) { s.take(failing()).press("4") }},
+		{"help", func(s *stage) { s.take(typical(300)).press("?") }},
+		{"filter-typing", func(s *stage) { s.take(typical(300)).press("/", "s") }},
+		{"filter-kept", func(s *stage) { s.take(typical(300)).press("/", "s", "<Enter>") }},
+		{"filter-nothing", func(s *stage) { s.take(typical(300)).press("/", "zzz", "<Enter>") }},
+		{"failed", func(s *stage) { s.take(failing()) }},
+		{"paused", func(s *stage) { s.take(typical(300)).press("p").take(typical(301)) }},
+		{"many", func(s *stage) { s.take(many(500, 0)).press("<End>", "<PgUp>") }},
+		{"engine-gone", func(s *stage) { s.take(typical(300)).ui.receive(nil, nil, false) }},
+	} {
+		for _, size := range sizes {
+			t.Run(tt.name+"-"+size.name, func(t *testing.T) {
+				s := newStage(t, size.w, size.h)
+				s.frame()
+				tt.act(s)
+				golden(t, tt.name+"-"+size.name, s.frame())
+			})
+		}
+	}
+}

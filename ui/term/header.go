@@ -1,0 +1,228 @@
+package term
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"bwmon/traffic"
+)
+
+// header draws the lines above the tabs from y on and returns the line below
+// them: who and when; the interfaces; the monitors and the balance; and what
+// is wrong, when something is.
+func (u *UI) header(c canvas, y, w, h int) int {
+	u.titleLine(c, y, w)
+	y++
+	if s := u.shown; s != nil {
+		c.line(1, y, w-2, u.interfaceLine(s, w-2))
+		y++
+		u.healthLine(c, y, w, s)
+		y++
+	}
+	lines := 1
+	if h >= 20 {
+		lines = 3
+	}
+	for _, text := range u.trouble(w-4, lines) {
+		mark := "! "
+		if strings.HasPrefix(text, " ") { // goes on from the line above
+			mark, text = "  ", text[1:]
+		}
+		c.text(1, y, w-2, mark+text, u.colors.alarm)
+		y++
+	}
+	return y
+}
+
+func (u *UI) titleLine(c canvas, y, w int) {
+	left := []piece{{"bwmon", u.colors.bold}}
+	if u.opts.Version != "" {
+		left = append(left, piece{" " + clean(u.opts.Version), u.colors.dim})
+	}
+	var right []piece
+	if u.paused {
+		right = append(right, piece{" PAUSED ", u.colors.flag}, piece{"  ", u.colors.plain})
+	}
+	if u.gone {
+		right = append(right, piece{" ENGINE STOPPED ", u.colors.flag}, piece{"  ", u.colors.plain})
+	}
+	if s := u.shown; s != nil {
+		since := time.Duration(s.Elapsed * float64(time.Second))
+		right = append(right,
+			piece{"totals of " + span(since) + "  ", u.colors.dim},
+			piece{s.At.In(u.opts.Location).Format("15:04:05"), u.colors.plain})
+	}
+	room := w - 2 - widthOf(right)
+	if s := u.shown; s != nil && s.Host != "" {
+		left = append(left, piece{"  ", u.colors.plain})
+		host := cutMiddle(clean(s.Host), room-widthOf(left)-2)
+		left = append(left, piece{host, u.colors.bold})
+	}
+	c.line(1, y, room, left)
+	c.line(1+room, y, w-2-room, right)
+}
+
+// interfaceLine is the rates of as many interfaces as there is room for, those
+// of the balance first. They keep their places while their rates change.
+func (u *UI) interfaceLine(s *traffic.Snapshot, w int) []piece {
+	var slots [][]piece
+	for _, balanced := range [...]bool{true, false} {
+		for i := range s.Interfaces {
+			it := &s.Interfaces[i]
+			if it.Balanced == balanced && (balanced || it.RxBytes+it.TxBytes > 0) {
+				slots = append(slots, u.interfaceSlot(it))
+			}
+		}
+	}
+	if len(slots) == 0 {
+		return []piece{{"no interface has been read", u.colors.dim}}
+	}
+	const between = "   "
+	line, used := slots[0], widthOf(slots[0])
+	for i, slot := range slots[1:] {
+		more := " +" + strconv.Itoa(len(slots)-1-i)
+		room := w - used
+		if i+2 < len(slots) {
+			room -= len(" +999")
+		}
+		if len(between)+widthOf(slot) > room {
+			return append(line, piece{more, u.colors.dim})
+		}
+		line = append(append(line, piece{between, u.colors.plain}), slot...)
+		used += len(between) + widthOf(slot)
+	}
+	return line
+}
+
+func (u *UI) interfaceSlot(it *traffic.Interface) []piece {
+	const longest = 15 // IFNAMSIZ less its zero, linux/if.h
+	figure := func(rate float64) piece {
+		text, style := u.units.rate(rate), u.colors.plain
+		if text == none {
+			style = u.colors.dim
+		}
+		return piece{strings.Repeat(" ", max(u.units.rateWidth()-width(text), 0)) + text, style}
+	}
+	return []piece{
+		{cutMiddle(clean(it.Name), longest), u.colors.bold},
+		{" rx ", u.colors.dim}, figure(it.RxRate),
+		{" tx ", u.colors.dim}, figure(it.TxRate),
+	}
+}
+
+// healthLine names the monitors with their states at the left and says at the
+// right how much of what the interfaces carried is accounted for.
+func (u *UI) healthLine(c canvas, y, w int, s *traffic.Snapshot) {
+	room := w - 2
+	monitors := u.monitorPieces(s)
+	balances := [][]piece{u.balanceLong(s), u.balanceShort(s)}
+	for _, m := range monitors {
+		for _, b := range balances {
+			if widthOf(m)+2+widthOf(b) <= room {
+				c.line(1, y, room, m)
+				c.line(1+room-widthOf(b), y, widthOf(b), b)
+				return
+			}
+		}
+	}
+	b := balances[1]
+	c.line(1, y, room-widthOf(b)-2, monitors[len(monitors)-1])
+	c.line(1+room-widthOf(b), y, widthOf(b), b)
+}
+
+// monitorPieces is the monitors' health, in full and in short.
+func (u *UI) monitorPieces(s *traffic.Snapshot) [][]piece {
+	if len(s.Monitors) == 0 {
+		return [][]piece{{{"no monitors", u.colors.alarm}}}
+	}
+	var full, wrong []piece
+	running := 0
+	for i, m := range s.Monitors {
+		if i > 0 {
+			full = append(full, piece{" · ", u.colors.dim})
+		}
+		p := piece{clean(m.Name) + " " + clean(m.State), u.colors.plain}
+		if m.Lost > 0 {
+			p.text += ", lost " + count(m.Lost)
+			p.style = u.colors.alarm
+		}
+		switch m.State {
+		case traffic.StateRunning:
+			running++
+		case traffic.StateFailed, traffic.StateStopped:
+			p.style = u.colors.alarm
+		}
+		full = append(full, p)
+		if m.State != traffic.StateRunning || m.Lost > 0 {
+			wrong = append(wrong, piece{" · ", u.colors.dim}, p)
+		}
+	}
+	short := []piece{{strconv.Itoa(running) + " of " + strconv.Itoa(len(s.Monitors)) + " monitors", u.colors.plain}}
+	if running == len(s.Monitors) && running > 1 {
+		short[0].text = strconv.Itoa(running) + " monitors running"
+	}
+	return [][]piece{full, append(short, wrong...), short}
+}
+
+// balanceShort is the unattributed and the unexplained share of the bytes the
+// interfaces carried, both ways together. Errors of opposite sign in rx and tx
+// do not cancel out.
+func (u *UI) balanceShort(s *traffic.Snapshot) []piece {
+	b := &s.Balance
+	whole := float64(b.InterfaceRx) + float64(b.InterfaceTx)
+	residual := math.Abs(float64(b.ResidualRx)) + math.Abs(float64(b.ResidualTx))
+	return []piece{
+		{"unattributed ", u.colors.dim}, {percent(float64(b.UnattributedRx)+float64(b.UnattributedTx), whole), u.colors.plain},
+		{"  residual ", u.colors.dim}, {percent(residual, whole), u.colors.plain},
+	}
+}
+
+// balanceLong is the same with the amounts and their directions.
+func (u *UI) balanceLong(s *traffic.Snapshot) []piece {
+	b := &s.Balance
+	signed := func(n int64) string {
+		if n < 0 {
+			return "-" + strings.TrimSpace(size(uint64(-n)))
+		}
+		return strings.TrimSpace(size(uint64(n)))
+	}
+	short := u.balanceShort(s)
+	amount := func(rx, tx string) piece {
+		return piece{" (rx " + rx + ", tx " + tx + ")", u.colors.dim}
+	}
+	return []piece{
+		short[0], short[1], amount(signed(int64(b.UnattributedRx)), signed(int64(b.UnattributedTx))),
+		short[2], short[3], amount(signed(b.ResidualRx), signed(b.ResidualTx)),
+	}
+}
+
+// trouble says in at most so many lines what is wrong. A line that goes on
+// from the one above begins with a space.
+func (u *UI) trouble(w, lines int) []string {
+	var out []string
+	if u.gone {
+		out = append(out, "the engine has stopped: these are its last figures")
+	}
+	if u.shown == nil {
+		return out
+	}
+	for _, m := range unhealthy(u.shown) {
+		text := clean(m.Name) + " " + clean(m.State)
+		if m.Detail != "" {
+			text += ": " + clean(m.Detail)
+		}
+		for i, line := range wrap(text, w) {
+			if i > 0 {
+				line = " " + line
+			}
+			out = append(out, line)
+		}
+	}
+	if len(out) > lines {
+		out = out[:lines]
+		out[lines-1] = cutEnd(out[lines-1], w-2) + " " + ellipsis
+	}
+	return out
+}

@@ -1,0 +1,45 @@
+package term
+
+import "github.com/gdamore/tcell/v2"
+
+// palette is every style in use. The terminal's own foreground and background
+// are kept everywhere, so light and dark both work, and no meaning is carried
+// by colour alone: what is coloured is also bold, reversed, marked or worded.
+type palette struct {
+	plain, bold, dim tcell.Style
+	title            tcell.Style // column titles: underlined, they are the table's rule
+	sorted           tcell.Style // the title of the column sorted by
+	selected         tcell.Style
+	alarm            tcell.Style // something is wrong
+	flag             tcell.Style // a state that must not be overlooked
+	spark            tcell.Style
+	key              tcell.Style // a key in the hint line and the help
+	active, passive  tcell.Style // tabs
+	filter           tcell.Style
+}
+
+func newPalette(noColor bool) palette {
+	plain := tcell.StyleDefault
+	p := palette{
+		plain:    plain,
+		bold:     plain.Bold(true),
+		dim:      plain.Dim(true),
+		title:    plain.Underline(true),
+		sorted:   plain.Underline(true).Bold(true),
+		selected: plain.Reverse(true),
+		alarm:    plain.Bold(true),
+		flag:     plain.Bold(true).Reverse(true),
+		spark:    plain,
+		key:      plain.Bold(true),
+		active:   plain.Bold(true),
+		passive:  plain,
+		filter:   plain.Bold(true),
+	}
+	if noColor {
+		return p
+	}
+	// Of the sixteen colours these keep their contrast on white and on black.
+	p.alarm = p.alarm.Foreground(tcell.ColorMaroon)
+	p.spark = p.spark.Foreground(tcell.ColorTeal)
+	return p
+}

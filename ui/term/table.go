@@ -1,0 +1,186 @@
+package term
+
+import (
+	"github.com/gdamore/tcell/v2"
+
+	"bwmon/traffic"
+)
+
+const cursor = "›" // marks the selected row beside its being reversed
+
+// table draws the column titles and the rows of the page into a.
+func (u *UI) table(c canvas, a area) {
+	p := u.page()
+	l := p.base()
+	u.titles(c, a, l)
+	u.body = area{a.x, a.y + 1, a.w, a.h - 1}
+	if len(l.order) == 0 || u.shown == nil {
+		u.empty(c, u.body, l)
+		return
+	}
+	for i := range u.body.h {
+		at := l.top + i
+		if at >= len(l.order) {
+			break
+		}
+		u.row(c, a, u.body.y+i, p, at)
+	}
+}
+
+func (u *UI) titles(c canvas, a area, l *list) {
+	c.fill(a.x, a.y, a.w, u.colors.title)
+	for _, s := range l.slots {
+		shape := l.shapes[s.col]
+		style, mark := u.colors.title, ""
+		if s.col == l.sorting.col {
+			style, mark = u.colors.sorted, "▼"
+			if l.sorting.ascending {
+				mark = "▲"
+			}
+		}
+		if shape.left {
+			c.text(a.x+1+s.x, a.y, s.w, shape.title+mark, style)
+		} else { // the mark before it, so that the title stays in place
+			c.right(a.x+1+s.x, a.y, s.w, mark+shape.title, style)
+		}
+	}
+}
+
+func (u *UI) row(c canvas, a area, y int, p page, at int) {
+	l := p.base()
+	base := u.colors.plain
+	if p.calm(at) {
+		base = u.colors.dim
+	}
+	selected := at == l.sel
+	if selected {
+		base = u.colors.selected
+		c.fill(a.x, y, a.w, base)
+		c.text(a.x, y, 1, cursor, base)
+	}
+	for _, s := range l.slots {
+		text := p.cell(at, s.col, u.units, s.w)
+		style := base
+		switch {
+		case selected:
+		case text == none:
+			style = u.colors.dim
+		case p.graph(s.col):
+			style = u.colors.spark
+		}
+		if l.shapes[s.col].left {
+			c.text(a.x+1+s.x, y, s.w, text, style)
+		} else {
+			c.right(a.x+1+s.x, y, s.w, text, style)
+		}
+	}
+}
+
+// empty says why there is nothing to see, and the cure where one is known.
+func (u *UI) empty(c canvas, a area, l *list) {
+	y := a.y + 1
+	for _, p := range u.emptyText(l) {
+		for _, line := range wrap(p.text, min(a.w-4, 76)) {
+			if y < a.y+a.h {
+				c.text(a.x+2, y, a.w-4, line, p.style)
+				y++
+			}
+		}
+	}
+}
+
+func (u *UI) emptyText(l *list) []piece {
+	plain, alarm := u.colors.plain, u.colors.alarm
+	switch {
+	case u.shown == nil && u.gone:
+		return []piece{{"the engine stopped before its first measurement", alarm}}
+	case u.shown == nil:
+		return []piece{{"waiting for the first measurement…", plain}}
+	case l.filter != "" && l.total > 0:
+		return []piece{
+			{"no row matches the filter: " + clean(l.filter), plain},
+			{"Esc clears it.", u.colors.dim},
+		}
+	case l.why != "":
+		return []piece{{l.why, plain}}
+	}
+	bad := unhealthy(u.shown)
+	if len(bad) == 0 {
+		for _, m := range u.shown.Monitors {
+			if m.State == traffic.StateStarting {
+				return []piece{{clean(m.Name) + " is starting…", plain}}
+			}
+		}
+		return []piece{{"no traffic yet", plain}}
+	}
+	out := []piece{{"nothing measured:", plain}}
+	for _, m := range bad {
+		text := clean(m.Name) + " " + clean(m.State)
+		if m.Detail != "" {
+			text += ": " + clean(m.Detail)
+		}
+		out = append(out, piece{text, alarm})
+	}
+	return out
+}
+
+// frame draws one frame and brings it to the terminal.
+func (u *UI) frame(screen tcell.Screen) {
+	u.draw(screen)
+	if u.sync {
+		u.sync = false
+		screen.Sync()
+		return
+	}
+	screen.Show()
+}
+
+// The least terminal the tables are laid out for.
+const (
+	leastWidth  = 60
+	leastHeight = 15
+)
+
+// draw puts everything into the screen's cells. What is not visible costs
+// nothing here.
+func (u *UI) draw(screen tcell.Screen) {
+	c := canvas{screen}
+	screen.Clear()
+	screen.HideCursor()
+	w, h := screen.Size()
+	u.body, u.tabs = area{}, u.tabs[:0]
+	switch {
+	case w < leastWidth || h < leastHeight:
+		u.tooSmall(c, w, h)
+	case u.mode == modeHelp:
+		u.drawHelp(c, w, h)
+	default:
+		u.drawTable(c, w, h)
+	}
+}
+
+func (u *UI) drawTable(c canvas, w, h int) {
+	y := u.header(c, 0, w, h)
+	if h >= 24 {
+		y++ // room to breathe
+	}
+	l := u.page().base()
+	l.slots = layout(l.shapes, w-1)
+	rows := max(h-y-3, 0) // without bar, titles and hint line
+	l.window(rows)
+	u.bar(c, y, w, rows)
+	u.table(c, area{0, y + 1, w, rows + 1})
+	if u.mode == modeFilter {
+		u.filter.draw(c, h-1, w)
+	} else {
+		u.hints(c, h-1, w)
+	}
+}
+
+func (u *UI) tooSmall(c canvas, w, h int) {
+	for i, line := range wrap("this terminal is too small for the tables: they need 60 columns and 15 lines. q quits.", w) {
+		if i < h {
+			c.text(0, i, w, line, u.colors.plain)
+		}
+	}
+}

@@ -1,0 +1,221 @@
+// Package term is the full-screen terminal surface: a header that says whether
+// the figures can be trusted, one table at a time, and a line of keys.
+//
+// Three lists say what there is, and everything else follows from them: the
+// columns of each kind of row (header, sort, filter and cells), the bindings
+// (keys, hint line and help) and the views (tabs, Tab and number keys).
+//
+// The package runs its own event loop around a tcell.Screen and takes only
+// the line editor from tview. tview's Application draws once per event and
+// strands a caller of QueueUpdate when it is stopped; its Table interprets
+// tags in cells and keeps an object for every one. Here a frame is drawn once
+// for all events that wait, and only what is visible costs anything.
+package term
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"time"
+
+	"github.com/gdamore/tcell/v2"
+
+	"bwmon/traffic"
+)
+
+// Options is what the surface needs to know. Only Snapshots is required.
+type Options struct {
+	// Snapshots brings what to show. The sender keeps only the newest one
+	// waiting; the surface never writes to a snapshot. When it is closed the
+	// engine is gone: the last figures stay, marked as such.
+	Snapshots <-chan *traffic.Snapshot
+	// WantFlows is told whether rows of single connections are on screen. It
+	// is called from the event loop, only on a change, and must not block.
+	WantFlows func(bool)
+	// Screen is where to draw; nil is the terminal of the process.
+	Screen tcell.Screen
+	// Version is shown beside the program's name.
+	Version string
+	// Bits starts with rates in bits per second instead of bytes.
+	Bits bool
+	// Location is the time zone of the clock; nil is the local one.
+	Location *time.Location
+}
+
+// mode is what the keyboard is talking to.
+type mode uint8
+
+const (
+	modeTable mode = iota
+	modeFilter
+	modeHelp
+)
+
+// UI is the terminal surface. Its state belongs to the goroutine in Run.
+type UI struct {
+	opts     Options
+	colors   palette
+	bindings []binding
+	views    []*view
+	current  int // index into views
+
+	mode   mode
+	filter *filterLine
+	help   helpPage
+	units  units
+
+	shown  *traffic.Snapshot // what is on screen; nil before the first
+	newest *traffic.Snapshot // what came last; differs from shown while paused
+	paused bool
+	gone   bool // the engine has closed the channel
+
+	wanted bool // what WantFlows was last told
+	quit   bool
+	sync   bool // redraw every cell of the next frame
+
+	body  area // of the table's rows, as last drawn; for paging and the mouse
+	tabs  []tab
+	click click
+}
+
+// New makes a surface; it touches neither the terminal nor the channel before
+// Run. Colour is left out when the environment has NO_COLOR
+// (https://no-color.org).
+func New(opts Options) *UI {
+	if opts.Location == nil {
+		opts.Location = time.Local
+	}
+	u := &UI{
+		opts:   opts,
+		colors: newPalette(os.Getenv("NO_COLOR") != ""),
+		units:  units{bits: opts.Bits},
+		views:  newViews(),
+	}
+	u.bindings = newBindings()
+	u.filter = newFilterLine(u.colors)
+	return u
+}
+
+// Run shows the surface until the user quits or ctx is cancelled, and then
+// returns nil. The terminal is restored on every way out. A panic in the
+// surface is returned as an error with its stack, so that the monitors beside
+// it can still undo what they set up.
+func (u *UI) Run(ctx context.Context) (err error) {
+	screen := u.opts.Screen
+	if screen == nil {
+		if screen, err = tcell.NewScreen(); err != nil {
+			return fmt.Errorf("open the terminal (TERM=%q): %w: run it in a terminal, or use \"bwmon snapshot\"", os.Getenv("TERM"), err)
+		}
+	}
+	if err := screen.Init(); err != nil {
+		return fmt.Errorf("set up the terminal: %w: run it in a terminal, or use \"bwmon snapshot\"", err)
+	}
+	// Bounded: when 128 events wait, tcell stops reading the terminal.
+	events := make(chan tcell.Event, 128)
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("terminal surface: panic: %v\n%s", p, debug.Stack())
+		}
+		screen.Fini()
+		for range events { // until its writer has ended
+		}
+		u.tellFlows(false)
+	}()
+	go screen.ChannelEvents(events, nil) // ends, closing events, when the screen is finished
+	screen.EnableMouse(tcell.MouseButtonEvents)
+	screen.EnablePaste()
+	return u.loop(ctx, screen, events)
+}
+
+// loop is the event loop. Every event that already waits is handled before
+// the next frame, so a held key or a burst of snapshots costs one frame.
+func (u *UI) loop(ctx context.Context, screen tcell.Screen, events <-chan tcell.Event) error {
+	snapshots := u.opts.Snapshots
+	for {
+		u.frame(screen)
+		var ev tcell.Event
+		alive := true
+		select {
+		case <-ctx.Done():
+			return nil
+		case s, ok := <-snapshots:
+			if snapshots = u.receive(snapshots, s, ok); ok {
+				continue
+			}
+		case ev, alive = <-events:
+		}
+		for more := true; more; {
+			if !alive {
+				return errors.New("the terminal is gone")
+			}
+			if err := u.handle(ev); err != nil {
+				return err
+			}
+			if u.quit {
+				return nil
+			}
+			select {
+			case ev, alive = <-events:
+			default:
+				more = false
+			}
+		}
+	}
+}
+
+// receive takes a snapshot, or the news that there will be none any more, and
+// returns the channel to go on with.
+func (u *UI) receive(ch <-chan *traffic.Snapshot, s *traffic.Snapshot, ok bool) <-chan *traffic.Snapshot {
+	if !ok {
+		u.gone = true
+		return nil
+	}
+	if s != nil {
+		u.take(s)
+	}
+	return ch
+}
+
+// take makes s the newest snapshot and, unless paused, the one shown.
+func (u *UI) take(s *traffic.Snapshot) {
+	u.newest = s
+	if !u.paused {
+		u.show(s)
+	}
+}
+
+func (u *UI) show(s *traffic.Snapshot) {
+	u.shown = s
+	u.page().load(s)
+}
+
+// handle does what one event of the terminal asks for.
+func (u *UI) handle(ev tcell.Event) error {
+	switch ev := ev.(type) {
+	case *tcell.EventKey:
+		u.key(ev)
+	case *tcell.EventMouse:
+		u.mouse(ev)
+	case *tcell.EventPaste:
+		u.paste(ev)
+	case *tcell.EventResize:
+		u.sync = true
+	case *tcell.EventError:
+		return fmt.Errorf("read the terminal: %w", ev)
+	}
+	u.tellFlows(u.page().flows())
+	return nil
+}
+
+// tellFlows passes on whether connections are on screen, when that changed.
+func (u *UI) tellFlows(want bool) {
+	if want == u.wanted {
+		return
+	}
+	u.wanted = want
+	if u.opts.WantFlows != nil {
+		u.opts.WantFlows(want)
+	}
+}
