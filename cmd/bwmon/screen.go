@@ -1,12 +1,17 @@
 package main
 
 import (
+	"context"
 	"errors"
+
+	"bwmon/ui/term"
 
 	"github.com/spf13/cobra"
 )
 
-// fullScreen opens the full-screen view.
+// fullScreen opens the full-screen view, until its user quits or a signal
+// arrives. The terminal is its own again before the monitors undo their
+// set-up, so that a user who does not want to wait can end that.
 func (p *program) fullScreen(cmd *cobra.Command, measure measureFlags) error {
 	c, err := p.settings(measure)
 	if err != nil {
@@ -18,5 +23,18 @@ func (p *program) fullScreen(cmd *cobra.Command, measure measureFlags) error {
 	if err := p.mayMeasure(c, cmd.CommandPath()); err != nil {
 		return err
 	}
-	return errors.New("the full-screen view is not in this build")
+	s := newSession(c)
+	ui := term.New(term.Options{
+		Snapshots: s.engine.Subscribe(),
+		WantFlows: s.engine.WantFlows,
+		Version:   versionText(),
+		Bits:      measure.bits,
+	})
+	ctx, stop := context.WithCancel(cmd.Context())
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- s.run(ctx) }()
+	err = ui.Run(ctx)
+	stop()
+	return errors.Join(err, <-ended)
 }

@@ -2,31 +2,41 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 
 	"bwmon/aggregate"
 	"bwmon/conntrack"
+	"bwmon/machine"
+	"bwmon/process"
 	"bwmon/traffic"
 
 	"golang.org/x/sync/errgroup"
 )
 
-// session is the rooms, wired: monitors, and the engine that books what they
-// sample. It runs once.
+// session is the rooms, wired: monitors, the resolver that tells them owners,
+// and the engine that books what they sample. It runs once.
 type session struct {
 	engine   *aggregate.Engine
+	owners   *process.Resolver
 	monitors []traffic.Monitor
 }
 
 // newSession starts nothing.
 func newSession(c config) *session {
-	s := &session{engine: aggregate.NewEngine(engineOptions(c))}
+	s := &session{
+		engine: aggregate.NewEngine(engineOptions(c)),
+		owners: process.New(process.Options{Interval: c.Interval}),
+	}
 	for _, m := range c.Monitors {
 		switch m.Kind {
 		case kindConntrack:
 			s.monitors = append(s.monitors, conntrack.New(conntrack.Options{
 				Interval: c.Interval, MaxShare: m.MaxShare, Lookback: m.Lookback, NoSetup: !m.Setup,
+				Owners: s.owners,
 			}))
+		case kindMachine:
+			s.monitors = append(s.monitors, machine.New(machine.Options{Interval: c.Interval}))
 		}
 	}
 	return s
@@ -56,7 +66,18 @@ func engineOptions(c config) aggregate.Options {
 // run keeps the books until ctx is cancelled and every monitor has undone
 // what it set up. Owners can be looked up until the last byte is booked.
 func (s *session) run(ctx context.Context) error {
+	lookups, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
 	var g errgroup.Group
-	g.Go(func() error { return s.engine.Run(ctx, s.monitors...) })
+	g.Go(func() error {
+		if err := s.owners.Run(lookups); err != nil {
+			return fmt.Errorf("look up processes: %w", err)
+		}
+		return nil
+	})
+	g.Go(func() error {
+		defer stop()
+		return s.engine.Run(ctx, s.monitors...)
+	})
 	return g.Wait()
 }
