@@ -46,7 +46,7 @@ type eventSocket struct {
 // openEvents subscribes in the calling thread's network namespace. Nothing is
 // read before run is called.
 func openEvents() (*eventSocket, error) {
-	fd, err := openNetfilter(unix.SOCK_NONBLOCK)
+	fd, err := openNetlink(unix.NETLINK_NETFILTER, unix.SOCK_NONBLOCK, groupNew, groupDestroy)
 	if err != nil {
 		return nil, err
 	}
@@ -54,12 +54,6 @@ func openEvents() (*eventSocket, error) {
 	// plain option is clipped to net.core.rmem_max and better than nothing.
 	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, eventSocketBuffer) != nil {
 		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, eventSocketBuffer)
-	}
-	for _, group := range []int{groupNew, groupDestroy} {
-		if err := unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_ADD_MEMBERSHIP, group); err != nil {
-			unix.Close(fd)
-			return nil, fmt.Errorf("subscribe to conntrack events: %w", err)
-		}
 	}
 	s := &eventSocket{
 		file: os.NewFile(uintptr(fd), "conntrack events"),

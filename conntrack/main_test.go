@@ -12,6 +12,7 @@ import (
 	"time"
 
 	ti "github.com/ti-mo/conntrack"
+	"github.com/vishvananda/netlink"
 
 	"bwmon/lab"
 	"bwmon/traffic"
@@ -133,6 +134,7 @@ func scoped(scope traffic.Scope) func(traffic.Sample) bool {
 func pair(t *testing.T) (l *lab.Lab, ours, peer *lab.Host) {
 	l, ours, peer = link(t, []string{"198.18.0.1/24", "fd00::1/64"}, []string{"198.18.0.2/24", "fd00::2/64"})
 	acquaint(t, ours, "198.18.0.2:9", "[fd00::2]:9")
+	settle(t, ours, peer)
 	return l, ours, peer
 }
 
@@ -141,6 +143,7 @@ func pair(t *testing.T) (l *lab.Lab, ours, peer *lab.Host) {
 func pair4(t *testing.T) (l *lab.Lab, ours, peer *lab.Host) {
 	l, ours, peer = link(t, []string{"198.18.0.1/24"}, []string{"198.18.0.2/24"})
 	acquaint(t, ours, "198.18.0.2:9")
+	settle(t, ours, peer)
 	return l, ours, peer
 }
 
@@ -175,6 +178,32 @@ func acquaint(t *testing.T, h *lab.Host, targets ...string) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// settle makes h's neighbours known for good, so that none is asked for again.
+func settle(t *testing.T, hosts ...*lab.Host) {
+	t.Helper()
+	for _, h := range hosts {
+		err := h.Do(func() error {
+			neighbours, err := netlink.NeighList(0, 0)
+			if err != nil {
+				return err
+			}
+			for _, n := range neighbours {
+				if n.State&(netlink.NUD_REACHABLE|netlink.NUD_STALE|netlink.NUD_DELAY|netlink.NUD_PROBE) == 0 {
+					continue
+				}
+				n.State = netlink.NUD_PERMANENT
+				if err := netlink.NeighSet(&n); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

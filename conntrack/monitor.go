@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"bwmon/traffic"
@@ -28,9 +27,9 @@ const (
 	defaultInterval = time.Second
 	defaultMaxShare = 0.10
 
-	// setupInterval is how often it is checked that what was set up is still
-	// there: a firewall reload removes every table.
-	setupInterval = 10 * time.Second
+	// setupIntervals is how often, in intervals, it is checked that what was
+	// set up is still there: a firewall reload removes every table.
+	setupIntervals = 10
 	// batchSamples bounds one batch.
 	batchSamples = 8192
 )
@@ -41,13 +40,12 @@ type Monitor struct {
 
 	// What follows belongs to Run's goroutine. It outlives a failed Run, so
 	// that the next one goes on where it ended.
-	table    *table
-	sides    *sides
-	setup    *setup
-	around   *surroundings
-	aroundAt time.Time
-	pace     pace
-	health   health
+	table  *table
+	sides  *sides
+	setup  *setup
+	around *surroundings
+	pace   pace
+	health health
 
 	baselined bool // the opening dump has been taken
 	resync    bool // events were lost: dump at the next occasion
@@ -130,9 +128,9 @@ func privilege(err error) error {
 
 // source is the kernel as one Run sees it.
 type source struct {
-	dump   *dumpSocket
-	events *eventSocket
-	routes *netlink.Handle
+	dump    *dumpSocket
+	events  *eventSocket
+	lookout *lookout
 }
 
 func openSource() (*source, error) {
@@ -145,19 +143,19 @@ func openSource() (*source, error) {
 		dump.close()
 		return nil, err
 	}
-	routes, err := openRoutes()
+	lookout, err := openLookout()
 	if err != nil {
 		dump.close()
 		events.close()
 		return nil, err
 	}
-	return &source{dump, events, routes}, nil
+	return &source{dump, events, lookout}, nil
 }
 
 func (s *source) close() {
 	s.events.close()
 	s.dump.close()
-	s.routes.Close()
+	s.lookout.close()
 }
 
 func (m *Monitor) work(ctx context.Context, src *source, emit func(traffic.Batch)) error {
@@ -167,7 +165,7 @@ func (m *Monitor) work(ctx context.Context, src *source, emit func(traffic.Batch
 	lastSetup := time.Now()
 	for {
 		now := time.Now()
-		if !m.opts.NoSetup && now.Sub(lastSetup) >= setupInterval {
+		if !m.opts.NoSetup && now.Sub(lastSetup) >= setupIntervals*m.opts.Interval {
 			lastSetup = now
 			if err := m.setup.ensure(); err != nil {
 				return err

@@ -28,7 +28,7 @@ type dumpSocket struct {
 
 // openDump opens the socket in the calling thread's network namespace.
 func openDump() (*dumpSocket, error) {
-	fd, err := openNetfilter(0)
+	fd, err := openNetlink(unix.NETLINK_NETFILTER, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -41,14 +41,22 @@ func openDump() (*dumpSocket, error) {
 	return s, nil
 }
 
-func openNetfilter(flags int) (int, error) {
-	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|flags, unix.NETLINK_NETFILTER)
+// openNetlink opens and binds a socket of one netlink family, subscribed to
+// the multicast groups.
+func openNetlink(family, flags int, groups ...int) (int, error) {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|flags, family)
 	if err != nil {
-		return -1, fmt.Errorf("open netfilter netlink socket: %w", err)
+		return -1, fmt.Errorf("open netlink socket (family %d): %w", family, err)
 	}
-	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+	err = unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
+	for _, group := range groups {
+		if err == nil {
+			err = unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_ADD_MEMBERSHIP, group)
+		}
+	}
+	if err != nil {
 		unix.Close(fd)
-		return -1, fmt.Errorf("bind netfilter netlink socket: %w", err)
+		return -1, fmt.Errorf("subscribe netlink socket (family %d): %w", family, err)
 	}
 	return fd, nil
 }

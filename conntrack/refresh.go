@@ -1,10 +1,6 @@
 package conntrack
 
-import (
-	"time"
-
-	"bwmon/traffic"
-)
+import "time"
 
 // refresh reads the whole table once. Between two buffers it takes the events
 // that have come, so that they never wait for a large dump to end.
@@ -39,13 +35,16 @@ func (m *Monitor) refresh(src *source, now time.Time) error {
 	return nil
 }
 
-// lookAround learns this host's addresses anew.
+// lookAround learns this host's addresses anew, if they may have changed.
 func (m *Monitor) lookAround(src *source, now time.Time) error {
-	around, err := readSurroundings(src.routes)
+	if !src.lookout.stale(now) && m.around != nil {
+		return nil
+	}
+	around, err := src.lookout.look(now)
 	if err != nil {
 		return err
 	}
-	m.around, m.aroundAt = around, now
+	m.around = around
 	return nil
 }
 
@@ -79,11 +78,15 @@ func (m *Monitor) drainEvents(src *source) {
 }
 
 func (m *Monitor) takeEvents(src *source, batch []event) {
+	if err := m.lookAround(src, batch[0].at); err != nil && m.around == nil {
+		src.events.recycle(batch) // the first dump will find what began
+		return
+	}
 	for i := range batch {
 		if batch[i].ended {
 			m.ended(&batch[i])
 		} else {
-			m.began(src, &batch[i])
+			m.began(&batch[i])
 		}
 	}
 	src.events.recycle(batch)
@@ -95,21 +98,14 @@ func (m *Monitor) takeEvents(src *source, batch []event) {
 
 // began takes a NEW event: it makes the flow's owner findable while its socket
 // is open. Its counters come later.
-func (m *Monitor) began(src *source, ev *event) {
+func (m *Monitor) began(ev *event) {
 	e := &ev.entry
-	if m.around == nil || m.table.find(&e.key) != 0 {
+	if m.table.find(&e.key) != 0 {
 		return
-	}
-	at := m.around.place(e.key.tuple, e.reply)
-	if at.scope == traffic.ScopeForwarded && ev.at.Sub(m.aroundAt) > m.opts.Interval {
-		// A new address of ours would make it a local flow.
-		if m.lookAround(src, ev.at) == nil {
-			at = m.around.place(e.key.tuple, e.reply)
-		}
 	}
 	e.counted = true // events of new flows never carry counters
 	n := m.table.insert(e, false)
-	sd := m.sides.open(e, at, ev.at)
+	sd := m.sides.open(e, m.around.place(e.key.tuple, e.reply), ev.at)
 	m.sides.attach(m.table, n, sd)
 	m.sides.want(sd)
 }
@@ -126,7 +122,7 @@ func (m *Monitor) ended(ev *event) {
 		if !m.baselined && !m.opts.Lookback {
 			return // it may have been there before us
 		}
-		if e.counters != (counters{}) && m.around != nil {
+		if e.counters != (counters{}) {
 			sd := m.sides.open(e, m.around.place(e.key.tuple, e.reply), ev.at.Add(-m.opts.Interval))
 			m.sides.want(sd)
 			m.sides.ending = append(m.sides.ending, ending{sd, e.counters, ev.at})

@@ -1,11 +1,7 @@
 package conntrack
 
 import (
-	"fmt"
 	"net/netip"
-
-	"github.com/vishvananda/netlink"
-	"golang.org/x/sys/unix"
 
 	"bwmon/traffic"
 )
@@ -23,44 +19,6 @@ type place struct {
 type surroundings struct {
 	own    map[netip.Addr]bool
 	inside []netip.Prefix // networks that are connected, but not over an uplink
-}
-
-// probes are documentation addresses (RFC 5737, RFC 3849): the route to them
-// is the one to the Internet at large, where there is one. Nothing is sent.
-var probes = []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}
-
-// readSurroundings asks the namespace h was opened in.
-func readSurroundings(h *netlink.Handle) (*surroundings, error) {
-	addrs, err := h.AddrList(nil, netlink.FAMILY_ALL)
-	if err != nil {
-		return nil, fmt.Errorf("list addresses: %w", err)
-	}
-	uplinks := map[int]bool{}
-	for _, p := range probes {
-		routes, err := h.RouteGet(p.AsSlice())
-		if err != nil {
-			continue // no route there: no uplink of this family
-		}
-		for _, r := range routes {
-			uplinks[r.LinkIndex] = true
-		}
-	}
-	s := &surroundings{own: make(map[netip.Addr]bool, len(addrs))}
-	for _, a := range addrs {
-		ip, ok := netip.AddrFromSlice(a.IP)
-		if !ok {
-			continue
-		}
-		ip = ip.Unmap()
-		s.own[ip] = true
-		if bits, _ := a.Mask.Size(); !uplinks[a.LinkIndex] && !ip.IsLoopback() {
-			s.inside = append(s.inside, netip.PrefixFrom(ip, bits).Masked())
-		}
-		if b, ok := netip.AddrFromSlice(a.Broadcast); ok && a.Broadcast != nil {
-			s.own[b.Unmap()] = true // what was sent to all was sent to us, too
-		}
-	}
-	return s, nil
 }
 
 func (s *surroundings) isOwn(a netip.Addr) bool { return s.own[a] || a.IsLoopback() }
@@ -136,12 +94,3 @@ const (
 	icmpTimestamp = 13
 	icmpv6Echo    = 128
 )
-
-// openRoutes opens a route netlink handle in the calling thread's namespace.
-func openRoutes() (*netlink.Handle, error) {
-	h, err := netlink.NewHandle(unix.NETLINK_ROUTE)
-	if err != nil {
-		return nil, fmt.Errorf("open route netlink socket: %w", err)
-	}
-	return h, nil
-}

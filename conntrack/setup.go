@@ -88,7 +88,10 @@ func (s *setup) ensure() error {
 		}
 	}
 	before := acct
-	if len(users) > 0 {
+	switch {
+	case s.rule != nil:
+		before = s.rule.acct // somebody removed our table
+	case len(users) > 0:
 		before = users[0].acct
 	}
 	if err := s.register(users, before); err != nil {

@@ -43,7 +43,7 @@ type sides struct {
 	owners Owners
 	by     []*side  // by record.side; 0 is not used
 	free   []uint32 // numbers in by that are not used
-	lives  uint64   // gives each life of a tuple its Flow.ID
+	lives  uint64   // gives each side its Flow.ID
 
 	dirty   []uint32 // records that changed since the last flush
 	unowned []*side  // local ones whose owner is still looked for
@@ -64,7 +64,6 @@ func newSides(owners Owners) *sides {
 
 // open makes the side, or both, of a flow in its place.
 func (s *sides) open(e *entry, at place, born time.Time) *side {
-	s.lives++
 	first := s.newSide(e, at, born)
 	if at.scope == traffic.ScopeLoopback {
 		first.twin = s.newSide(e, otherEnd(e.reply), born)
@@ -73,6 +72,7 @@ func (s *sides) open(e *entry, at place, born time.Time) *side {
 }
 
 func (s *sides) newSide(e *entry, at place, born time.Time) *side {
+	s.lives++ // the ends of a socket that talks to itself differ in nothing else
 	sd := &side{
 		flow: traffic.Flow{
 			Proto: e.key.proto, Zone: e.key.zone, Local: at.local, Remote: at.remote, ID: s.lives,

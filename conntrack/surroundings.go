@@ -1,0 +1,96 @@
+package conntrack
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// lookout watches the namespace it was opened in for changes of what it calls
+// its own.
+type lookout struct {
+	routes *netlink.Handle
+	fd     int // receives a message for every address that comes or goes
+	buf    []byte
+	at     time.Time // of the last look
+}
+
+// maxStale is how old a look may be: no message comes when an uplink moves.
+const maxStale = time.Minute
+
+func openLookout() (*lookout, error) {
+	fd, err := openNetlink(unix.NETLINK_ROUTE, unix.SOCK_NONBLOCK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR)
+	if err != nil {
+		return nil, err
+	}
+	routes, err := netlink.NewHandle(unix.NETLINK_ROUTE)
+	if err != nil {
+		unix.Close(fd)
+		return nil, fmt.Errorf("open route netlink socket: %w", err)
+	}
+	return &lookout{routes: routes, fd: fd, buf: make([]byte, 4096)}, nil
+}
+
+func (l *lookout) close() {
+	unix.Close(l.fd)
+	l.routes.Close()
+}
+
+// stale reports whether an address came or went since the last call, or the
+// last look is old. It costs one system call.
+func (l *lookout) stale(now time.Time) bool {
+	changed := now.Sub(l.at) > maxStale
+	for {
+		switch _, _, err := unix.Recvfrom(l.fd, l.buf, 0); {
+		case err == nil, errors.Is(err, unix.ENOBUFS):
+			changed = true
+		case errors.Is(err, unix.EINTR):
+		default:
+			return changed
+		}
+	}
+}
+
+// probes are documentation addresses (RFC 5737, RFC 3849): the route to them
+// is the one to the Internet at large, where there is one. Nothing is sent.
+var probes = []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}
+
+// look learns this host's addresses and networks.
+func (l *lookout) look(now time.Time) (*surroundings, error) {
+	h := l.routes
+	l.at = now
+	addrs, err := h.AddrList(nil, netlink.FAMILY_ALL)
+	if err != nil {
+		return nil, fmt.Errorf("list addresses: %w", err)
+	}
+	uplinks := map[int]bool{}
+	for _, p := range probes {
+		routes, err := h.RouteGet(p.AsSlice())
+		if err != nil {
+			continue // no route there: no uplink of this family
+		}
+		for _, r := range routes {
+			uplinks[r.LinkIndex] = true
+		}
+	}
+	s := &surroundings{own: make(map[netip.Addr]bool, len(addrs))}
+	for _, a := range addrs {
+		ip, ok := netip.AddrFromSlice(a.IP)
+		if !ok {
+			continue
+		}
+		ip = ip.Unmap()
+		s.own[ip] = true
+		if bits, _ := a.Mask.Size(); !uplinks[a.LinkIndex] && !ip.IsLoopback() {
+			s.inside = append(s.inside, netip.PrefixFrom(ip, bits).Masked())
+		}
+		if b, ok := netip.AddrFromSlice(a.Broadcast); ok && a.Broadcast != nil {
+			s.own[b.Unmap()] = true // what was sent to all was sent to us, too
+		}
+	}
+	return s, nil
+}
