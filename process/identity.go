@@ -1,0 +1,168 @@
+package process
+
+import (
+	"bytes"
+	"errors"
+	"hash/maphash"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"bwmon/traffic"
+)
+
+// maxArgs is how many arguments an Owner keeps for grouping.
+const maxArgs = 16
+
+var errStat = errors.New("malformed stat line")
+
+// identities reads who a process is from /proc. It has one buffer and belongs
+// to one goroutine.
+type identities struct {
+	proc  string
+	users *users
+	buf   []byte
+	seed  maphash.Seed
+}
+
+func newIdentities(proc, passwd string) *identities {
+	return &identities{
+		proc: proc, users: newUsers(passwd),
+		// The longest command line kept, and room to see that it went on.
+		buf:  make([]byte, 2*traffic.MaxCommand),
+		seed: maphash.MakeSeed(),
+	}
+}
+
+// stat is what is wanted of /proc/PID/stat.
+type stat struct {
+	comm  string // as the kernel has it, not cleaned
+	start uint64 // clock ticks after boot
+}
+
+// parseStat reads a line of /proc/PID/stat. The second field is in
+// parentheses and may itself hold spaces, parentheses and newlines (a process
+// names itself with prctl), so the fields after it are counted from the last
+// closing one.
+func parseStat(b []byte) (stat, error) {
+	open, shut := bytes.IndexByte(b, '('), bytes.LastIndexByte(b, ')')
+	if open < 0 || shut < open {
+		return stat{}, errStat
+	}
+	const start = 22 - 3 // the first field after the parenthesis is the third
+	field := 0
+	for word := range bytes.FieldsSeq(b[shut+1:]) {
+		if field == start {
+			n, err := strconv.ParseUint(string(word), 10, 64)
+			if err != nil {
+				return stat{}, errStat
+			}
+			return stat{comm: string(b[open+1 : shut]), start: n}, nil
+		}
+		field++
+	}
+	return stat{}, errStat
+}
+
+// parseCmdline turns /proc/PID/cmdline into the arguments and their joined
+// line, both clean. A program that writes its title over its arguments leaves
+// one word and a tail of NULs or spaces, which is dropped. Both are empty for
+// kernel threads and zombies.
+func parseCmdline(b []byte) (args []string, line string) {
+	text := strings.TrimRight(string(b), "\x00 ")
+	if text == "" {
+		return nil, ""
+	}
+	line = traffic.CleanText(strings.ReplaceAll(text, "\x00", " "), traffic.MaxCommand)
+	for word := range strings.SplitSeq(text, "\x00") {
+		if len(args) == maxArgs {
+			break
+		}
+		args = append(args, traffic.CleanText(word, traffic.MaxWord))
+	}
+	return args, line
+}
+
+// parseUID finds the effective user in /proc/PID/status. The owner of the
+// directory will not do: that is root for a program that changed user.
+func parseUID(b []byte) (uint32, bool) {
+	for line := range bytes.Lines(b) {
+		rest, ok := bytes.CutPrefix(line, []byte("Uid:"))
+		if !ok {
+			continue
+		}
+		f := bytes.Fields(rest)
+		if len(f) < 2 {
+			return 0, false
+		}
+		n, ok := parseUint(f[1], 10, 0xffffffff)
+		return uint32(n), ok
+	}
+	return 0, false
+}
+
+// refresh brings p's owner up to date: a new one where there was none, where
+// the pid belongs to another process by now, or where the process has executed
+// another program or given itself another title since. It reports whether the
+// process is still there.
+func (id *identities) refresh(p *process) bool {
+	text, err := id.read(p.pid, "stat")
+	if err != nil {
+		return false
+	}
+	st, err := parseStat(text)
+	if err != nil {
+		return false
+	}
+	line, err := id.read(p.pid, "cmdline")
+	if err != nil {
+		return false
+	}
+	hash := maphash.Bytes(id.seed, line)
+	if p.owner != nil && p.owner.Start == st.start && (hash == p.cmdline || len(line) == 0) {
+		return true // a process that is exiting has lost its arguments, but had them
+	}
+	args, command := parseCmdline(line)
+	comm := traffic.CleanText(st.comm, traffic.MaxWord)
+	if command == "" {
+		command = "[" + comm + "]"
+	}
+	o := &traffic.Owner{PID: p.pid, Start: st.start, Command: command, Args: args, Comm: comm}
+	if text, err = id.read(p.pid, "status"); err != nil {
+		return false
+	}
+	o.UID, _ = parseUID(text)
+	o.User = id.users.name(o.UID)
+	// A kernel without cgroups has no such file; the rest is worth having.
+	if text, err = id.read(p.pid, "cgroup"); err == nil {
+		o.Container, o.Unit = parseCgroup(string(text))
+	}
+	p.owner, p.cmdline = o, hash
+	return true
+}
+
+// read reads the beginning of one file of a process into the buffer, which
+// the next call overwrites.
+func (id *identities) read(pid int, file string) ([]byte, error) {
+	fd, err := unix.Open(id.proc+"/"+strconv.Itoa(pid)+"/"+file, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	n := 0
+	for n < len(id.buf) {
+		m, err := unix.Read(fd, id.buf[n:])
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if m == 0 {
+			break
+		}
+		n += m
+	}
+	return id.buf[:n], nil
+}

@@ -1,0 +1,186 @@
+package process
+
+import (
+	"time"
+
+	"bwmon/traffic"
+)
+
+// manyWants is from how many wants on a dump of all sockets is considered in
+// their place, if it has not more than dumpWorth sockets for each: an exact
+// look-up costs about as much as four sockets of a dump.
+const (
+	manyWants = 256
+	dumpWorth = 4
+)
+
+// lookUp finds the sockets of the flows keys, which may still be open, and
+// their holders where they are quickly found.
+func (w *worker) lookUp(keys []key) {
+	if w.exact == nil {
+		w.r.mu.Lock()
+		w.r.ask()
+		w.r.mu.Unlock()
+		return
+	}
+	if len(keys) >= manyWants && w.sockets < dumpWorth*len(keys) && !w.looking {
+		keys = w.lookInstead(keys)
+	}
+	w.scan.now = w.r.opts.Now().UnixNano()
+	e := &w.fast
+	e.leads = e.leads[:0]
+	e.want.reset()
+	for _, k := range keys {
+		w.lookUpOne(k)
+	}
+	w.settle(e)
+	if len(e.leads) == 0 {
+		return
+	}
+	for i := range e.leads {
+		e.want.add(e.leads[i].socket.inode, e.leads[i].socket.uid)
+	}
+	nothing := func() {}
+	w.scan.hints(e.want)
+	w.scan.warm(e.want, e.buf, nothing)
+	if len(e.want.inodes) > 0 {
+		w.fail(w.scan.young(e.want, e.buf, nothing))
+	}
+	w.settle(e)
+	w.deferred = append(w.deferred, e.leads[:min(len(e.leads), maxWants-min(len(w.deferred), maxWants))]...)
+}
+
+// lookInstead looks at all sockets and returns those of keys that this did not
+// answer.
+func (w *worker) lookInstead(keys []key) []key {
+	at := w.r.opts.Now().UnixNano()
+	w.look()
+	w.r.mu.Lock()
+	defer w.r.mu.Unlock()
+	left := keys[:0]
+	for _, k := range keys {
+		if o := w.r.cache.find(k, at); o != nil {
+			w.r.cache.recordFlow(k, o, at)
+		} else {
+			left = append(left, k)
+		}
+	}
+	return left
+}
+
+// lookUpOne asks the kernel for k's socket and adds it to the fast errand.
+func (w *worker) lookUpOne(k key) {
+	switch k.proto {
+	case traffic.TCP, traffic.UDP, traffic.UDPLite, traffic.SCTP:
+	default:
+		w.vain(k) // raw and ping sockets are only found by a dump
+		return
+	}
+	at := w.scan.now
+	s, ok, err := w.find(k)
+	if err != nil {
+		w.fail(err)
+		return
+	}
+	if k.proto == traffic.TCP {
+		if ok && s.inode == 0 {
+			// Not accepted yet, or closed already. The listener tells whose
+			// it will be, or was.
+			s, ok, err = w.find(k.bound())
+			w.fail(err)
+		}
+		if ok && s.state == stateListen {
+			w.retries.add(k, at)
+		}
+	}
+	if !ok || s.inode == 0 {
+		w.vain(k)
+		return
+	}
+	w.verify(s.inode)
+	w.fast.leads = append(w.fast.leads, lead{socket: s, asked: k, at: at})
+}
+
+func (w *worker) find(k key) (socket, bool, error) {
+	w.exacts++
+	return w.exact.find(k)
+}
+
+// verify forgets the holder of inode if it no longer holds it, as when a
+// server has passed a connection on to a child, and brings its identity up to
+// date.
+func (w *worker) verify(inode uint32) {
+	h, ok := w.scan.holders.get(inode)
+	if !ok {
+		return
+	}
+	if h.p.gone || !w.scan.holds(h, inode) || !w.scan.identify(h.p) {
+		w.scan.holders.drop(inode)
+		return
+	}
+	if h.owner != h.p.owner {
+		h.owner = h.p.owner
+		w.scan.holders.put(inode, h)
+	}
+}
+
+// vain notes that a look for k found nothing.
+func (w *worker) vain(k key) {
+	w.r.mu.Lock()
+	defer w.r.mu.Unlock()
+	m, _ := w.r.cache.misses.get(k)
+	m.looked = w.scan.now
+	w.r.cache.misses.put(k, m)
+}
+
+// retryAfter is when a connection that led to its listener is looked up
+// again: the process that accepts it may be another than the one that
+// listens, and may pass it on.
+var retryAfter = [...]time.Duration{5 * time.Millisecond, 50 * time.Millisecond, 500 * time.Millisecond}
+
+// retry is one connection to look up again.
+type retry struct {
+	k  key
+	at int64 // when it is due
+}
+
+// retryQueue holds them, one queue for each delay, so that each is in the
+// order in which they are due. What does not fit is not tried again: it has an
+// owner already, if not the best.
+type retryQueue struct {
+	stages [len(retryAfter)][]retry
+}
+
+// add plans all retries of k, first looked up at now.
+func (q *retryQueue) add(k key, now int64) {
+	for i, after := range retryAfter {
+		if len(q.stages[i]) < maxWants {
+			q.stages[i] = append(q.stages[i], retry{k: k, at: now + int64(after)})
+		}
+	}
+}
+
+// next is when the earliest retry is due.
+func (q *retryQueue) next() (at int64, ok bool) {
+	for _, stage := range q.stages {
+		if len(stage) > 0 && (!ok || stage[0].at < at) {
+			at, ok = stage[0].at, true
+		}
+	}
+	return at, ok
+}
+
+// due takes what is due at now out of the queue and appends it to keys.
+func (q *retryQueue) due(keys []key, now int64) []key {
+	for i, stage := range q.stages {
+		n := 0
+		for n < len(stage) && stage[n].at <= now {
+			keys = append(keys, stage[n].k)
+			n++
+		}
+		if n > 0 {
+			q.stages[i] = append(stage[:0], stage[n:]...)
+		}
+	}
+	return keys
+}

@@ -1,0 +1,157 @@
+// Package process answers whose socket it is: socket → process → command
+// line, user, container, unit.
+//
+// A Resolver asks the kernel's sock_diag which socket a flow belongs to, finds
+// the process that has the socket's inode among its descriptors in /proc, and
+// remembers the answer, so that it outlives socket and process. All of that is
+// done by the goroutine in Run; those who ask are never kept waiting.
+package process
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"time"
+
+	"bwmon/traffic"
+)
+
+// Options are a Resolver's settings. The zero value of each is its default.
+type Options struct {
+	// Proc is where procfs is mounted; default /proc.
+	Proc string
+	// Passwd is the file that names users; default /etc/passwd.
+	Passwd string
+	// Interval is the shortest time between two dumps of all sockets;
+	// default 1 s.
+	Interval time.Duration
+	// Share is how much of a core resolving may use on average; default 0.05.
+	// What was saved up to half a second of processor time may be used at once.
+	Share float64
+	// NoInference leaves flows whose socket nobody saw without an owner,
+	// where the owner would otherwise be inferred from other flows to the
+	// same remote end.
+	NoInference bool
+	// Now is the clock; default time.Now.
+	Now func() time.Time
+}
+
+// maxWants bounds the queue of flows to look up. What does not fit is counted
+// and found by a dump of all sockets instead.
+const maxWants = 8192
+
+// Resolver knows who owns which socket. Its methods may be called by any
+// goroutine at any time, also when Run is not running.
+type Resolver struct {
+	opts  Options
+	wants chan key
+	kick  chan struct{} // a look was asked for
+
+	mu sync.Mutex
+	// mu protects the fields below.
+	cache  cache
+	asked  bool  // a look at all sockets is wanted
+	looked int64 // when the last look that missed nothing began, in ns since 1970
+	stats  Stats
+}
+
+// New returns a Resolver. It starts nothing; see Run.
+func New(opts Options) *Resolver {
+	if opts.Proc == "" {
+		opts.Proc = "/proc"
+	}
+	if opts.Passwd == "" {
+		opts.Passwd = "/etc/passwd"
+	}
+	if opts.Interval <= 0 {
+		opts.Interval = time.Second
+	}
+	if opts.Share <= 0 {
+		opts.Share = 0.05
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	return &Resolver{
+		opts:  opts,
+		wants: make(chan key, maxWants),
+		kick:  make(chan struct{}, 1),
+		cache: newCache(),
+	}
+}
+
+// Run looks up what is asked for until ctx is cancelled; it then returns nil.
+// It answers for the network namespace of the thread it is called on, which
+// it locks its goroutine to. It must not be called twice at the same time.
+func (r *Resolver) Run(ctx context.Context) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	w, err := newWorker(r)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	w.run(ctx)
+	return nil
+}
+
+// Want asks for the owner of f's local socket to be looked up now, while it
+// may still be open. It never blocks.
+func (r *Resolver) Want(f traffic.Flow) {
+	select {
+	case r.wants <- keyOf(f):
+	default:
+		r.mu.Lock()
+		r.stats.Dropped++
+		r.ask()
+		r.mu.Unlock()
+	}
+}
+
+// Owner returns who is known to own f's local socket, or nil. Only what was
+// seen at or after since counts, minus a second, so that an earlier user of
+// the same tuple is not taken for it. A miss asks for a look at all sockets.
+// It waits for a short lock at most.
+//
+// Where nothing is known of the socket itself, its owner is in this order the
+// owner of an unconnected socket or listener on f's local address and port, on
+// its port and any address, the one command with a raw socket of f's protocol,
+// and, when a look was in vain and Options allow, the one command seen with
+// f's remote end within the last minute.
+func (r *Resolver) Owner(f traffic.Flow, since time.Time) *traffic.Owner {
+	k, from := keyOf(f), since.Add(-slack).UnixNano()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if o := r.cache.find(k, from); o != nil {
+		return o
+	}
+	now := r.opts.Now().UnixNano()
+	m, known := r.cache.misses.get(k)
+	if max(m.looked, r.looked) >= from && !r.opts.NoInference {
+		if o := r.cache.infer(k, now); o != nil {
+			r.stats.Inferred++
+			r.cache.recordFlow(k, o, now)
+			return o
+		}
+	}
+	if known && now < m.next && m.since == from {
+		return nil
+	}
+	if !known || m.since != from {
+		m = miss{since: from, looked: m.looked}
+	}
+	m.next = now + backOff(r.opts.Interval, m.tries)
+	m.tries = min(m.tries+1, 32)
+	r.cache.misses.put(k, m)
+	r.ask()
+	return nil
+}
+
+// ask wants a look at all sockets. The caller holds mu.
+func (r *Resolver) ask() {
+	r.asked = true
+	select {
+	case r.kick <- struct{}{}:
+	default: // it is known already
+	}
+}

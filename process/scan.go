@@ -1,0 +1,228 @@
+package process
+
+import (
+	"errors"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"bwmon/traffic"
+)
+
+// recheck is how long a process's command line is taken to be what it was, in
+// nanoseconds: reading it again costs as much as ten descriptors.
+const recheck = int64(200e6)
+
+// pollEvery is after how many descriptors a long scan looks whether something
+// more urgent has come.
+const pollEvery = 256
+
+// holder is who holds a socket, and in which descriptor.
+type holder struct {
+	p     *process
+	owner *traffic.Owner
+	fd    int32
+}
+
+// wanted is a set of inodes whose holders are looked for.
+type wanted struct {
+	inodes map[uint32]struct{}
+	uids   []uint32 // of their sockets: whose processes to try first
+}
+
+func newWanted() *wanted { return &wanted{inodes: make(map[uint32]struct{})} }
+
+func (w *wanted) reset() {
+	clear(w.inodes)
+	w.uids = w.uids[:0]
+}
+
+func (w *wanted) add(inode, uid uint32) {
+	w.inodes[inode] = struct{}{}
+	if len(w.uids) < 8 && !slices.Contains(w.uids, uid) {
+		w.uids = append(w.uids, uid)
+	}
+}
+
+// scanner finds the processes that hold sockets. It belongs to one goroutine.
+type scanner struct {
+	procs   *processes
+	ids     *identities
+	fds     descriptors
+	holders aging[uint32, holder]
+	now     int64 // set by its user before each call
+
+	order  []*process // reused by ordered
+	denied uint64     // fd directories that the latest pass was not let read
+	passes uint64     // passes over all processes
+}
+
+// maxHolders bounds the sockets whose holders are remembered.
+const maxHolders = 500_000
+
+func newScanner(proc, passwd string) *scanner {
+	return &scanner{
+		procs: newProcesses(proc), ids: newIdentities(proc, passwd),
+		holders: newAging[uint32, holder](maxHolders),
+	}
+}
+
+// hints looks for w in the descriptors where the hot processes had their last
+// sockets: a program that opens and closes connections in a loop gets the same
+// descriptor again and again, as the kernel hands out the lowest free one.
+func (s *scanner) hints(w *wanted) {
+	hot := s.ordered(w)
+	for level := range keptFDs {
+		for _, p := range hot {
+			if len(w.inodes) == 0 {
+				return
+			}
+			if p.dir >= 0 && p.fds[level] >= 0 {
+				s.try(w, p, p.fds[level])
+			}
+		}
+	}
+	// Connections that are opened while others are open get the descriptors
+	// after theirs.
+	for _, p := range hot {
+		if len(w.inodes) == 0 {
+			return
+		}
+		if p.dir >= 0 && p.fds[0] >= 0 {
+			s.try(w, p, slices.Max(p.fds[:])+1)
+		}
+	}
+}
+
+// ordered is the hot processes, those of the wanted sockets' users first. The
+// slice is reused by the next call.
+func (s *scanner) ordered(w *wanted) []*process {
+	s.order = s.order[:0]
+	for _, same := range []bool{true, false} {
+		for _, p := range s.procs.hot {
+			if slices.Contains(w.uids, p.owner.UID) == same {
+				s.order = append(s.order, p)
+			}
+		}
+	}
+	return s.order
+}
+
+// try looks whether p's descriptor fd is a wanted socket.
+func (s *scanner) try(w *wanted, p *process, fd int32) {
+	inode, ok := s.fds.socketAtFD(p.dir, fd)
+	if !ok {
+		return
+	}
+	if _, is := w.inodes[inode]; is {
+		s.hold(w, p, inode, fd)
+	}
+}
+
+// hold notes that p holds the wanted inode in descriptor fd.
+func (s *scanner) hold(w *wanted, p *process, inode uint32, fd int32) {
+	if !s.identify(p) {
+		return
+	}
+	delete(w.inodes, inode)
+	s.holders.put(inode, holder{p: p, owner: p.owner, fd: fd})
+	s.procs.heat(p, fd, s.now)
+}
+
+// identify brings p's owner up to date unless it was lately. It reports
+// whether the process is still there, as far as it looked.
+func (s *scanner) identify(p *process) bool {
+	if p.owner != nil && s.now-p.checked <= recheck {
+		return true
+	}
+	if !s.ids.refresh(p) {
+		return false
+	}
+	p.checked = s.now
+	return true
+}
+
+// warm looks for w in all descriptors of the hot processes.
+func (s *scanner) warm(w *wanted, buf []byte, poll func()) {
+	for _, p := range slices.Clone(s.ordered(w)) {
+		if len(w.inodes) == 0 {
+			return
+		}
+		s.walk(w, p, buf, poll)
+	}
+}
+
+// young looks for w in the processes that were started lately.
+func (s *scanner) young(w *wanted, buf []byte, poll func()) error {
+	if err := s.procs.list(s.now); err != nil {
+		return err
+	}
+	for _, p := range s.procs.youngest(s.now) {
+		if len(w.inodes) == 0 {
+			return nil
+		}
+		s.walk(w, p, buf, poll)
+	}
+	return nil
+}
+
+// thorough looks for w in every process, those first that opened sockets last.
+func (s *scanner) thorough(w *wanted, buf []byte, poll func()) error {
+	if err := s.procs.list(s.now); err != nil {
+		return err
+	}
+	s.passes++
+	s.denied = 0
+	for _, p := range s.procs.byRecency() {
+		if len(w.inodes) == 0 {
+			return nil
+		}
+		s.walk(w, p, buf, poll)
+	}
+	return nil
+}
+
+// walk looks for w in all descriptors of p, calling poll now and then. Poll
+// may itself scan, with another buffer.
+func (s *scanner) walk(w *wanted, p *process, buf []byte, poll func()) {
+	dir, err := s.procs.openFDs(p)
+	if err != nil {
+		if errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM) {
+			s.denied++
+		}
+		return
+	}
+	defer unix.Close(dir)
+	seen := 0
+	err = numberedEntries(dir, buf, func(fd int32, name *byte) bool {
+		if seen++; seen%pollEvery == 0 {
+			poll()
+		}
+		if inode, ok := s.fds.socketAt(dir, name); ok {
+			if _, is := w.inodes[inode]; is {
+				s.hold(w, p, inode, fd)
+			}
+		}
+		return len(w.inodes) > 0
+	})
+	if err != nil {
+		s.procs.forget(p) // it has ended
+	}
+}
+
+// holds reports whether h still holds inode. It costs one readlink for a hot
+// process, two more calls for another.
+func (s *scanner) holds(h holder, inode uint32) bool {
+	dir := h.p.dir
+	if dir < 0 {
+		var err error
+		if dir, err = s.procs.openFDs(h.p); err != nil {
+			return false
+		}
+		defer unix.Close(dir)
+	}
+	got, ok := s.fds.socketAtFD(dir, h.fd)
+	return ok && got == inode
+}
+
+func (s *scanner) close() { s.procs.close() }
