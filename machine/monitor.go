@@ -1,0 +1,144 @@
+// Package machine is the monitor of the machine itself. Today it reads the
+// network interfaces: what each carried in layer-3 bytes, and which of them
+// together make up the host's traffic, each byte once.
+package machine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"bwmon/traffic"
+)
+
+// defaultInterval is used where Options names none.
+const defaultInterval = time.Second
+
+// Options says how a Monitor works. The zero value is usable.
+type Options struct {
+	Interval time.Duration // between two readings; 0: one second
+	Proc     string        // where procfs is mounted; "": /proc
+}
+
+// Monitor reads the network interfaces of one network namespace: the one of
+// the thread that calls Run.
+type Monitor struct {
+	interval time.Duration
+	proc     string
+}
+
+var _ traffic.Monitor = (*Monitor)(nil)
+
+// New returns a monitor that has not started.
+func New(o Options) *Monitor {
+	m := &Monitor{interval: o.Interval, proc: o.Proc}
+	if m.interval <= 0 {
+		m.interval = defaultInterval
+	}
+	if m.proc == "" {
+		m.proc = "/proc"
+	}
+	return m
+}
+
+// Name is "machine".
+func (m *Monitor) Name() string { return "machine" }
+
+// Run reads the interfaces at once, then every interval, and a last time when
+// ctx is cancelled; it emits a complete batch each time. It opens its sockets
+// in the calling goroutine and starts no other.
+func (m *Monitor) Run(ctx context.Context, emit func(traffic.Batch)) error {
+	s, err := newSource(m.proc)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	tick := time.NewTicker(m.interval)
+	defer tick.Stop()
+	for {
+		batch, err := s.read()
+		if err != nil {
+			return err
+		}
+		batch.Monitor, batch.At = m.Name(), time.Now()
+		emit(batch)
+		if ctx.Err() != nil {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// source is the kernel's side of a running monitor: its sockets and what it
+// has told so far. One goroutine uses it.
+type source struct {
+	links *linkReader
+	speed *speedReader
+	proc  string
+	table table
+
+	detail         string // of the counts below
+	total, balance int
+}
+
+func newSource(proc string) (*source, error) {
+	links, err := newLinkReader()
+	if err != nil {
+		return nil, fmt.Errorf("open rtnetlink: %w", err)
+	}
+	speed, err := newSpeedReader()
+	if err != nil {
+		links.close()
+		return nil, fmt.Errorf("open a socket for ethtool: %w", err)
+	}
+	return &source{links: links, speed: speed, proc: proc, table: newTable()}, nil
+}
+
+func (s *source) close() {
+	s.links.close()
+	s.speed.close()
+}
+
+// read takes one reading of all interfaces.
+func (s *source) read() (traffic.Batch, error) {
+	s.table.begin()
+	if err := s.links.dump(s.table.update); err != nil {
+		return traffic.Batch{}, fmt.Errorf("list network interfaces: %w", err)
+	}
+	// After the dump: what it no longer lists has left its farewell by now.
+	if err := s.links.farewells(s.table.remove); err != nil {
+		return traffic.Batch{}, fmt.Errorf("listen for removed network interfaces: %w", err)
+	}
+	for _, d := range s.table.devices {
+		if d.linkChanged {
+			d.speed = s.speed.bits(d.rawName)
+		}
+	}
+	if s.table.hasPPP() {
+		markPPPoE(s.proc, s.table.byName)
+	}
+	s.table.classify()
+	list := s.table.finish()
+	s.describe(list)
+	return traffic.Batch{
+		Interfaces: list, Complete: true,
+		Lost: s.links.lost, Detail: s.detail,
+	}, nil
+}
+
+// describe renews the detail where its figures changed.
+func (s *source) describe(list []traffic.InterfaceTotal) {
+	balance := 0
+	for i := range list {
+		if list[i].Balanced {
+			balance++
+		}
+	}
+	if s.detail == "" || s.total != len(list) || s.balance != balance {
+		s.total, s.balance = len(list), balance
+		s.detail = fmt.Sprintf("%d interfaces, %d in the balance", len(list), balance)
+	}
+}
