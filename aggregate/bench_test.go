@@ -2,6 +2,7 @@ package aggregate
 
 import (
 	"fmt"
+	"runtime"
 	"testing"
 
 	"bwmon/traffic"
@@ -33,6 +34,28 @@ func BenchmarkBookKnownFlows(b *testing.B) {
 		l.Book(complete("m", float64(i), samples...))
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(samples)), "ns/flow")
+}
+
+// BenchmarkFlowMemory says what an open flow takes.
+func BenchmarkFlowMemory(b *testing.B) {
+	const flows = 262144
+	var before, after runtime.MemStats
+	for b.Loop() {
+		samples := make([]traffic.Sample, 0, flows)
+		o := owner(1, "curl")
+		for n := range flows {
+			samples = append(samples, sample(n, 1000, 100, o))
+		}
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		l := newLedger(Options{})
+		l.Book(complete("m", 0, samples...))
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		runtime.KeepAlive(l)
+		runtime.KeepAlive(samples)
+	}
+	b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/flows, "B/flow")
 }
 
 func BenchmarkBookNewFlows(b *testing.B) {

@@ -169,6 +169,30 @@ func TestFailingMonitorsAreTriedAgainAndHarmNobody(t *testing.T) {
 	})
 }
 
+// TestLongRunMakesThePauseShortAgain: a monitor that worked for long is not
+// kept waiting for what was the matter long ago.
+func TestLongRunMakesThePauseShortAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var pauses []time.Duration
+		lengths := []time.Duration{0, 0, time.Minute, 0, 0}
+		ended := time.Now()
+		e := start(t, Options{}, scripted{"m", func(context.Context, func(traffic.Batch)) error {
+			pauses = append(pauses, time.Since(ended))
+			time.Sleep(lengths[len(pauses)-1])
+			ended = time.Now()
+			if len(pauses) == len(lengths) {
+				return nil
+			}
+			return errors.New("failed")
+		}})
+		e.latest(2 * time.Minute)
+		e.stop()
+		if diff := cmp.Diff([]time.Duration{0, 1e9, 2e9, 1e9, 2e9}, pauses); diff != "" {
+			t.Errorf("pauses (-want +got):\n%s", diff)
+		}
+	})
+}
+
 func TestMonitorThatRecovers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		run := 0

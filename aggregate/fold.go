@@ -1,7 +1,9 @@
 package aggregate
 
 import (
+	"cmp"
 	"net/netip"
+	"strings"
 
 	"bwmon/traffic"
 )
@@ -50,16 +52,46 @@ func (l *Ledger) accountOn(s *shelf, owner *app, key accountKey) *account {
 	if owner == nil && !key.host.IsValid() {
 		return s.fold(owner)
 	}
-	if len(s.rows) >= s.max {
-		idlest := s.idle.first
+	if crowded := l.crowdedShelf(s, owner != nil); crowded != nil {
+		idlest := crowded.idle.first
 		if idlest == nil {
 			return s.fold(owner)
 		}
-		l.foldAccount(idlest, s.fold(owner))
+		l.foldAccount(idlest, crowded.fold(idlest.app))
 	}
 	a := &account{key: key, app: owner}
 	s.add(a)
+	if owner != nil {
+		l.rows++
+	}
 	return a
+}
+
+// crowdedShelf returns the shelf that has to fold an account before s can have
+// another one; nil: none.
+func (l *Ledger) crowdedShelf(s *shelf, ofApp bool) *shelf {
+	if len(s.rows) >= s.max {
+		return s
+	}
+	if !ofApp || l.rows < l.opts.MaxRows {
+		return nil
+	}
+	var largest *app
+	for _, a := range l.apps {
+		if a.shelf.idle.n > 0 && (largest == nil || a.compareRows(largest) > 0) {
+			largest = a
+		}
+	}
+	if largest == nil { // then s has none idle either
+		return s
+	}
+	return &largest.shelf
+}
+
+// compareRows orders apps by their number of commands and, so that it does not
+// depend on chance which has to fold, by name.
+func (a *app) compareRows(b *app) int {
+	return cmp.Or(cmp.Compare(len(a.shelf.rows), len(b.shelf.rows)), strings.Compare(a.name, b.name))
 }
 
 // fold returns the account that stands for those folded together.
@@ -106,6 +138,9 @@ func (l *Ledger) foldAccount(from, into *account) {
 	}
 	if from.shelf != nil {
 		from.shelf.remove(from)
+		if from.app != nil {
+			l.rows--
+		}
 	}
 }
 

@@ -44,9 +44,84 @@ func TestCommandsIdleLongestAreFolded(t *testing.T) {
 	if diff := cmp.Diff(want, commandsOf(l.Tick(at(4), nil, false), "curl")); diff != "" {
 		t.Errorf("one idle (-want +got):\n%s", diff)
 	}
+	folded := l.Tick(at(4), nil, false).Apps[0].Commands[2]
+	if diff := cmp.Diff([]int{2, 3}, folded.PIDs); diff != "" || folded.Processes != 1 || folded.Connections != 1 {
+		t.Errorf("the others are %+v", folded)
+	}
 	book(2, true) // said again: the flow went with its account
 	if diff := cmp.Diff(want, commandsOf(l.Tick(at(4), nil, false), "curl")); diff != "" {
 		t.Errorf("said twice (-want +got):\n%s", diff)
+	}
+}
+
+// TestLargestAppMakesRoom: where all apps together have too many commands.
+func TestLargestAppMakesRoom(t *testing.T) {
+	l := newLedger(Options{MaxRows: 3})
+	book := func(n int, command string, final bool) {
+		s := sample(n, 1<<n, 0, owner(n, command))
+		s.Final = final
+		l.Book(complete("m", float64(n), s))
+	}
+	book(1, "ssh 1", true)
+	book(2, "curl 1", true)
+	book(3, "curl 2", true)
+	book(4, "ssh 2", false)
+	s := l.Tick(at(4), nil, false)
+	want := map[string]uint64{"curl 2": 8, traffic.CommandsFolded: 4}
+	if diff := cmp.Diff(want, commandsOf(s, "curl")); diff != "" {
+		t.Errorf("the largest (-want +got):\n%s", diff)
+	}
+	want = map[string]uint64{"ssh 1": 2, "ssh 2": 16}
+	if diff := cmp.Diff(want, commandsOf(s, "ssh")); diff != "" {
+		t.Errorf("the other (-want +got):\n%s", diff)
+	}
+}
+
+// TestOwnerChangesWhileItsAccountIsFolded: the account that the flow leaves is
+// the one that is folded to make room for the one it goes to.
+func TestOwnerChangesWhileItsAccountIsFolded(t *testing.T) {
+	l := newLedger(Options{MaxCommands: 1})
+	l.Book(complete("m", 1, sample(1, 100, 0, owner(1, "curl 1"))))
+	l.Fail("m")
+	l.Book(complete("m", 2, sample(1, 150, 0, owner(2, "curl 2"))))
+	s := l.Tick(at(2), nil, true)
+	want := map[string]uint64{"curl 2": 50, traffic.CommandsFolded: 100}
+	if diff := cmp.Diff(want, commandsOf(s, "curl")); diff != "" {
+		t.Errorf("commands (-want +got):\n%s", diff)
+	}
+	for _, c := range s.Apps[0].Commands {
+		checkFlows(t, c.Command, c.Usage, c.Flows, c.Closed)
+	}
+}
+
+func TestEndedFlowsAreRememberedForAWhile(t *testing.T) {
+	l := newLedger(Options{KeepClosed: 10})
+	end := func(n int, seconds float64) {
+		s := sample(n, 1, 0, owner(1, "curl"))
+		s.Final = true
+		l.Book(complete("m", seconds, s))
+	}
+	listed := func() int { return len(l.Tick(l.now, nil, true).Apps[0].Commands[0].Flows) }
+	for n := range 50 {
+		end(n, 1)
+	}
+	if n := listed(); n != 50 {
+		t.Errorf("%d listed of a moderate burst, want all 50", n)
+	}
+	for n := range 500 {
+		end(50+n, 2)
+	}
+	if n := listed(); n != 80 {
+		t.Errorf("%d listed of a great burst, want 80", n)
+	}
+	end(1000, 10)
+	if n := listed(); n != 10 {
+		t.Errorf("%d listed later, want 10", n)
+	}
+	end(1000, 11)
+	c := l.Tick(at(11), nil, true).Apps[0].Commands[0]
+	if want := (traffic.Closed{Connections: 541, RxBytes: 541}); *c.Closed != want || c.RxBytes != 551 {
+		t.Errorf("closed %+v of %d, want %+v of 551", *c.Closed, c.RxBytes, want)
 	}
 }
 

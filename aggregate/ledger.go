@@ -21,6 +21,7 @@ type Ledger struct {
 	appOrder []*app // by name, as published
 	changed  bool   // appOrder is to be made anew
 	idle     queue[*app]
+	rows     int // commands of all apps, without the folded ones
 	hosts    shelf
 	closed   queue[*flow] // those not open, the one that ended first first
 

@@ -27,6 +27,7 @@ const (
 	DefaultInterval    = time.Second
 	DefaultMaxApps     = 2000
 	DefaultMaxCommands = 1000
+	DefaultMaxRows     = 20000
 	DefaultMaxHosts    = 65536
 	DefaultKeepClosed  = 10000
 )
@@ -40,11 +41,12 @@ type Options struct {
 	Rules   Rules
 	Filters map[string]Filter // by the monitor's name
 
-	// MaxApps bounds the apps, MaxCommands the commands of each app, MaxHosts
-	// the LAN hosts. Beyond, those without open connections that were idle
-	// longest are folded into one row; where all have open connections, new
-	// ones go to that row at once. No byte is lost by it.
-	MaxApps, MaxCommands, MaxHosts int
+	// MaxApps bounds the apps, MaxCommands the commands of each app, MaxRows
+	// the commands of all apps together, MaxHosts the LAN hosts. Beyond, those
+	// without open connections that were idle longest are folded into one row
+	// (of MaxRows: of the app that has most); where all have open connections,
+	// new ones go to that row at once. No byte is lost by it.
+	MaxApps, MaxCommands, MaxRows, MaxHosts int
 
 	// KeepClosed is how many ended flows are remembered, over all accounts, to
 	// be listed and to recognise what is said of them again. Flows that ended
@@ -64,7 +66,7 @@ func (o Options) withDefaults() Options {
 		standard int
 	}{
 		{&o.MaxApps, DefaultMaxApps}, {&o.MaxCommands, DefaultMaxCommands},
-		{&o.MaxHosts, DefaultMaxHosts}, {&o.KeepClosed, DefaultKeepClosed},
+		{&o.MaxRows, DefaultMaxRows}, {&o.MaxHosts, DefaultMaxHosts}, {&o.KeepClosed, DefaultKeepClosed},
 	} {
 		if *limit.value <= 0 {
 			*limit.value = limit.standard
