@@ -18,7 +18,7 @@ func nobody(name string) bool {
 func appsPage(crumb string, connections *kind[connection]) page {
 	commands := commandKind()
 	columns := []column[traffic.App]{
-		words("APP", 0, 14, 32, 60, func(a *traffic.App) string { return a.Name }),
+		words("APP", 0, 14, 14, 40, func(a *traffic.App) string { return a.Name }),
 	}
 	columns = append(columns, amounts(func(a *traffic.App) *traffic.Usage { return &a.Usage })...)
 	columns = append(columns,
@@ -53,7 +53,7 @@ func findApp(s *traffic.Snapshot, name string) *traffic.App {
 
 func commandKind() *kind[traffic.Command] {
 	columns := []column[traffic.Command]{
-		words("COMMAND", 0, 14, 40, 1000, func(c *traffic.Command) string { return c.Command }),
+		words("COMMAND", 0, 14, 30, 1000, func(c *traffic.Command) string { return c.Command }),
 	}
 	columns = append(columns, amounts(func(c *traffic.Command) *traffic.Usage { return &c.Usage })...)
 	pids := words("PID", 5, 7, 11, 11, pidText)
@@ -62,8 +62,8 @@ func commandKind() *kind[traffic.Command] {
 		number("CONNS", 4, 6, func(c *traffic.Command) uint64 { return uint64(c.Connections) }),
 		pids,
 		words("USER", 6, 8, 10, 16, func(c *traffic.Command) string { return c.User }),
-		words("CONTAINER", 7, 10, 14, 20, func(c *traffic.Command) string { return c.Container }),
-		words("UNIT", 7, 10, 20, 30, func(c *traffic.Command) string { return c.Unit }),
+		words("CONTAINER", 7, 12, 14, 20, func(c *traffic.Command) string { return c.Container }),
+		words("UNIT", 7, 14, 20, 30, func(c *traffic.Command) string { return c.Unit }),
 	)
 	return &kind[traffic.Command]{
 		columns: columns,

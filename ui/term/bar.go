@@ -29,6 +29,10 @@ func (u *UI) drawTabs(c canvas, y, room int) {
 		if i == u.current {
 			p = piece{"[" + v.title + "]", u.colors.active}
 		}
+		if x+width(p.text) > 1+room {
+			c.text(x, y, 1+room-x, ellipsis, u.colors.dim)
+			return
+		}
 		n := c.text(x, y, room+1-x, p.text, p.style)
 		u.tabs = append(u.tabs, tab{area{x, y, n, 1}, i})
 		x += n + 1
@@ -82,9 +86,16 @@ func (u *UI) shownPieces(w, rows int) []piece {
 	case len(l.order) > rows && rows > 0:
 		out = append(out, piece{strconv.Itoa(l.top+1) + "–" + strconv.Itoa(l.top+rows) + " of " + strconv.Itoa(l.total), u.colors.dim})
 	default:
-		out = append(out, piece{strconv.Itoa(l.total), u.colors.dim})
+		out = append(out, piece{rowsText(l.total), u.colors.dim})
 	}
 	return out
+}
+
+func rowsText(n int) string {
+	if n == 1 {
+		return "1 row"
+	}
+	return strconv.Itoa(n) + " rows"
 }
 
 // sortShown reports whether the column sorted by is on screen.

@@ -93,6 +93,8 @@ func tableBindings() []binding {
 			help: "first row, last row",
 			do:   func(u *UI) { u.goTo(0) }},
 		{keys: append(runes("G"), keys(tcell.KeyEnd)...), do: func(u *UI) { u.goTo(len(u.page().base().order) - 1) }},
+		{label: "Mouse",
+			help: "click selects, twice opens, on a title sorts; the wheel scrolls; Shift-drag marks text in most terminals"},
 		{keys: keys(tcell.KeyCtrlL), label: "Ctrl-L",
 			help: "draw the screen anew",
 			do:   func(u *UI) { u.sync = true }},

@@ -20,6 +20,8 @@ type column[T any] struct {
 	value func(*T) float64
 	// order sorts a text column; nil is by its text.
 	order func(a, b *T) int
+	// prose: what is too long loses its end, not its middle.
+	prose bool
 	// graph: the figure is a drawing, not a number.
 	graph bool
 }
@@ -81,7 +83,7 @@ func number[T any](title string, rank, w int, value func(*T) uint64) column[T] {
 // history is the column with the sparkline, sorted by the mean it draws.
 func history[T any](rank int, recent func(*T) []traffic.Rate) column[T] {
 	return column[T]{
-		shape:  shape{title: "RECENT", rank: rank, least: 8, want: 30, most: 60, left: true},
+		shape:  shape{title: "RECENT", rank: rank, least: 8, want: 20, most: 60, left: true},
 		value:  func(row *T) float64 { return mean(recent(row)) },
 		figure: func(row *T, _ units, w int) string { return spark(recent(row), w) },
 		graph:  true,

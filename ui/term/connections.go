@@ -24,9 +24,9 @@ type holder struct {
 }
 
 func connectionKind() *kind[connection] {
-	remote := words("REMOTE", 0, 15, 44, 48, remoteText)
+	remote := words("REMOTE", 0, 15, 24, 48, remoteText)
 	remote.order = func(a, b *connection) int { return a.Remote.Compare(b.Remote) }
-	local := words("LOCAL", 5, 15, 44, 48, func(c *connection) string { return addrText(c.Local, c.earlier > 0) })
+	local := words("LOCAL", 5, 21, 21, 48, func(c *connection) string { return addrText(c.Local, c.earlier > 0) })
 	local.order = func(a, b *connection) int { return a.Local.Compare(b.Local) }
 	pid := words("PID", 6, 7, 7, 8, func(c *connection) string {
 		if c.PID == 0 {

@@ -24,6 +24,9 @@ func newFilterLine(colors palette) *filterLine {
 	field := tview.NewInputField()
 	field.SetFieldStyle(colors.plain)
 	field.SetBackgroundColor(tcell.ColorDefault)
+	field.SetAcceptanceFunc(func(text string, _ rune) bool {
+		return len(text) <= traffic.MaxWord && tame(text) == text
+	})
 	field.Focus(nil)
 	return &filterLine{field: field, colors: colors}
 }
@@ -59,11 +62,10 @@ func (f *filterLine) collect(ev *tcell.EventKey) {
 	}
 }
 
-// insert puts what was pasted where the cursor is.
+// insert puts what was pasted, made harmless, where the cursor is.
 func (f *filterLine) insert() {
 	if f.pasted.Len() > 0 {
-		text := traffic.CleanText(f.pasted.String(), traffic.MaxWord)
-		f.field.PasteHandler()(text, func(tview.Primitive) {})
+		f.field.PasteHandler()(tame(f.pasted.String()), func(tview.Primitive) {})
 		f.pasted.Reset()
 	}
 }

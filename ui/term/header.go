@@ -51,7 +51,7 @@ func (u *UI) titleLine(c canvas, y, w int) {
 	if s := u.shown; s != nil {
 		since := time.Duration(s.Elapsed * float64(time.Second))
 		right = append(right,
-			piece{"totals of " + span(since) + "  ", u.colors.dim},
+			piece{"counting for " + span(since) + "  ", u.colors.dim},
 			piece{s.At.In(u.opts.Location).Format("15:04:05"), u.colors.plain})
 	}
 	room := w - 2 - widthOf(right)
@@ -159,7 +159,7 @@ func (u *UI) monitorPieces(s *traffic.Snapshot) [][]piece {
 			wrong = append(wrong, piece{" · ", u.colors.dim}, p)
 		}
 	}
-	short := []piece{{strconv.Itoa(running) + " of " + strconv.Itoa(len(s.Monitors)) + " monitors", u.colors.plain}}
+	short := []piece{{strconv.Itoa(running) + " of " + strconv.Itoa(len(s.Monitors)) + " monitors running", u.colors.plain}}
 	if running == len(s.Monitors) && running > 1 {
 		short[0].text = strconv.Itoa(running) + " monitors running"
 	}
@@ -198,6 +198,16 @@ func (u *UI) balanceLong(s *traffic.Snapshot) []piece {
 	}
 }
 
+// complaint is what is wrong with a monitor, and the cure as far as the
+// monitor knows it.
+func complaint(m traffic.MonitorStatus) string {
+	text := clean(m.Name) + " " + clean(m.State)
+	if m.Detail != "" {
+		text += ": " + clean(m.Detail)
+	}
+	return text
+}
+
 // trouble says in at most so many lines what is wrong. A line that goes on
 // from the one above begins with a space.
 func (u *UI) trouble(w, lines int) []string {
@@ -208,12 +218,11 @@ func (u *UI) trouble(w, lines int) []string {
 	if u.shown == nil {
 		return out
 	}
+	if l := u.page().base(); len(l.order) == 0 && l.filter == "" && l.why == "" {
+		return out // the empty table says it, with more room
+	}
 	for _, m := range unhealthy(u.shown) {
-		text := clean(m.Name) + " " + clean(m.State)
-		if m.Detail != "" {
-			text += ": " + clean(m.Detail)
-		}
-		for i, line := range wrap(text, w) {
+		for i, line := range wrap(complaint(m), w) {
 			if i > 0 {
 				line = " " + line
 			}

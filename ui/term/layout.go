@@ -16,40 +16,48 @@ type slot struct {
 	x, w int // relative to the table
 }
 
+// extra is the lowest rank of the columns that are shown only when all others
+// have what they want.
+const extra = 5
+
+// The gaps between columns, in cells.
+const (
+	narrowGap = 1
+	wideGap   = 2
+	widestGap = 4
+)
+
 // layout places columns on w cells. What does not fit is left out by rank,
-// the later column first; what is spare goes to the columns, in their order,
-// up to what they want, then up to what they can use.
+// the later column first. What is spare goes to the columns, in their order,
+// up to what they want, then to the gaps, then to the columns up to what they
+// can use, and to the gaps again.
 func layout(shapes []shape, w int) []slot {
 	var slots []slot
 	for i := range shapes {
 		slots = append(slots, slot{col: i, w: shapes[i].least})
 	}
-	const narrow, wide = 1, 2
-	gap := wide
-	for need(slots, narrow) > w && len(slots) > 1 {
-		last := 0
+	for len(slots) > 1 {
+		last, wanted := 0, 0
 		for i, s := range slots {
 			if shapes[s.col].rank >= shapes[slots[last].col].rank {
 				last = i
 			}
+			if shapes[s.col].rank < extra {
+				wanted += shapes[s.col].want - shapes[s.col].least
+			}
+		}
+		if shapes[slots[last].col].rank < extra {
+			wanted = 0
+		}
+		if need(slots, narrowGap)+wanted <= w {
+			break
 		}
 		slots = append(slots[:last], slots[last+1:]...)
-		gap = narrow
 	}
-	if need(slots, wide) > w {
-		gap = narrow
-	}
-	spare := max(w-need(slots, gap), 0)
-	for _, upTo := range [...]func(shape) int{
-		func(s shape) int { return s.want },
-		func(s shape) int { return s.most },
-	} {
-		for i := range slots {
-			more := min(max(upTo(shapes[slots[i].col])-slots[i].w, 0), spare)
-			slots[i].w += more
-			spare -= more
-		}
-	}
+	widen(slots, w-need(slots, narrowGap), func(col int) int { return shapes[col].want })
+	gap := widestOf(slots, w, narrowGap, wideGap)
+	widen(slots, w-need(slots, gap), func(col int) int { return shapes[col].most })
+	gap = widestOf(slots, w, gap, widestGap)
 	x := 0
 	for i := range slots {
 		slots[i].x = x
@@ -57,6 +65,25 @@ func layout(shapes []shape, w int) []slot {
 		x += slots[i].w + gap
 	}
 	return slots
+}
+
+// widen gives spare cells to the columns in turn, to each up to its limit.
+func widen(slots []slot, spare int, limit func(col int) int) {
+	for i := range slots {
+		more := min(max(limit(slots[i].col)-slots[i].w, 0), max(spare, 0))
+		slots[i].w += more
+		spare -= more
+	}
+}
+
+// widestOf is the widest gap from least to most that still fits.
+func widestOf(slots []slot, w, least, most int) int {
+	for gap := most; gap > least; gap-- {
+		if need(slots, gap) <= w {
+			return gap
+		}
+	}
+	return least
 }
 
 // need is the cells slots take with gap cells between them.

@@ -8,12 +8,12 @@ import (
 
 // hostsPage is the table of LAN hosts; Enter opens a host's connections.
 func hostsPage(crumb string, connections *kind[connection]) page {
-	host := words("HOST", 0, 15, 26, 40, func(h *traffic.LANHost) string { return h.Host.String() })
+	host := words("HOST", 0, 15, 15, 40, func(h *traffic.LANHost) string { return h.Host.String() })
 	host.order = func(a, b *traffic.LANHost) int { return a.Host.Compare(b.Host) }
 	columns := append([]column[traffic.LANHost]{host}, amounts(func(h *traffic.LANHost) *traffic.Usage { return &h.Usage })...)
 	columns = append(columns,
 		number("CONNS", 4, 6, func(h *traffic.LANHost) uint64 { return uint64(h.Connections) }),
-		words("NAME", 5, 8, 20, 40, func(h *traffic.LANHost) string { return h.Name }),
+		words("NAME", 5, 10, 20, 40, func(h *traffic.LANHost) string { return h.Name }),
 		history(6, func(h *traffic.LANHost) []traffic.Rate { return h.Recent }),
 	)
 	k := &kind[traffic.LANHost]{
@@ -47,7 +47,7 @@ func hostsPage(crumb string, connections *kind[connection]) page {
 // interfacesPage is the table of network interfaces.
 func interfacesPage(crumb string) page {
 	columns := []column[traffic.Interface]{
-		words("INTERFACE", 0, 14, 16, 16, func(i *traffic.Interface) string { return i.Name }),
+		words("INTERFACE", 0, 14, 14, 16, func(i *traffic.Interface) string { return i.Name }),
 	}
 	columns = append(columns, amounts(func(i *traffic.Interface) *traffic.Usage { return &i.Usage })...)
 	columns = append(columns,
@@ -78,12 +78,14 @@ func interfacesPage(crumb string) page {
 
 // monitorsPage is the table of the monitors and their condition.
 func monitorsPage(crumb string) page {
+	detail := words("DETAIL", 1, 20, 60, 1000, func(m *traffic.MonitorStatus) string { return m.Detail })
+	detail.prose = true
 	k := &kind[traffic.MonitorStatus]{
 		columns: []column[traffic.MonitorStatus]{
 			words("MONITOR", 0, 12, 16, 24, func(m *traffic.MonitorStatus) string { return m.Name }),
 			words("STATE", 0, 9, 9, 9, func(m *traffic.MonitorStatus) string { return m.State }),
 			number("LOST", 2, 6, func(m *traffic.MonitorStatus) uint64 { return m.Lost }),
-			words("DETAIL", 1, 20, 60, 1000, func(m *traffic.MonitorStatus) string { return m.Detail }),
+			detail,
 		},
 		sorting: sorting{col: 0, ascending: true},
 		id:      func(m *traffic.MonitorStatus) identity { return identity{name: m.Name} },

@@ -204,7 +204,11 @@ func (p *rowsOf[T]) choose(at int) {
 
 func (p *rowsOf[T]) cell(at, col int, u units, w int) string {
 	row, c := &p.rows[p.order[at]], &p.kind.columns[col]
-	if c.text != nil {
+	switch {
+	case c.text == nil:
+	case c.prose:
+		return cutEnd(clean(c.text(row)), w)
+	default:
 		return cutMiddle(clean(c.text(row)), w)
 	}
 	return c.figure(row, u, w)

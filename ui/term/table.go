@@ -115,11 +115,7 @@ func (u *UI) emptyText(l *list) []piece {
 	}
 	out := []piece{{"nothing measured:", plain}}
 	for _, m := range bad {
-		text := clean(m.Name) + " " + clean(m.State)
-		if m.Detail != "" {
-			text += ": " + clean(m.Detail)
-		}
-		out = append(out, piece{text, alarm})
+		out = append(out, piece{complaint(m), alarm})
 	}
 	return out
 }

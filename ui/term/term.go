@@ -115,11 +115,13 @@ func (u *UI) Run(ctx context.Context) (err error) {
 	// Bounded: when 128 events wait, tcell stops reading the terminal.
 	events := make(chan tcell.Event, 128)
 	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("terminal surface: panic: %v\n%s", p, debug.Stack())
-		}
+		p := recover()
 		screen.Fini()
 		for range events { // until its writer has ended
+		}
+		if p != nil {
+			err = fmt.Errorf("terminal surface: panic: %v\n%s", p, debug.Stack())
+			return
 		}
 		u.tellFlows(false)
 	}()
@@ -133,19 +135,23 @@ func (u *UI) Run(ctx context.Context) (err error) {
 // the next frame, so a held key or a burst of snapshots costs one frame.
 func (u *UI) loop(ctx context.Context, screen tcell.Screen, events <-chan tcell.Event) error {
 	snapshots := u.opts.Snapshots
+	dirty := true
 	for {
-		u.frame(screen)
+		if dirty {
+			u.frame(screen)
+		}
 		var ev tcell.Event
 		alive := true
 		select {
 		case <-ctx.Done():
 			return nil
 		case s, ok := <-snapshots:
-			if snapshots = u.receive(snapshots, s, ok); ok {
-				continue
-			}
+			snapshots = u.receive(snapshots, s, ok)
+			dirty = !u.paused || u.gone
+			continue
 		case ev, alive = <-events:
 		}
+		dirty = true
 		for more := true; more; {
 			if !alive {
 				return errors.New("the terminal is gone")

@@ -51,6 +51,21 @@ func next(s string) (cluster string, width int, rest string) {
 	return cluster, min(width, 2), rest
 }
 
+// tame is clean text without characters that hold more than next draws.
+func tame(s string) string {
+	s = clean(s)
+	if isASCII(s) {
+		return s
+	}
+	var b strings.Builder
+	for s != "" {
+		var cluster string
+		cluster, _, s = next(s)
+		b.WriteString(cluster)
+	}
+	return b.String()
+}
+
 // width is the number of cells s takes.
 func width(s string) int {
 	if isASCII(s) {
