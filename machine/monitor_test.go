@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
 
 	"bwmon/lab"
 	"bwmon/traffic"
@@ -192,6 +193,34 @@ func TestFarewell(t *testing.T) {
 	}
 	if i, ok := find(b, "eth0"); ok {
 		t.Errorf("the removed interface is still listed: %+v", i)
+	}
+}
+
+// TestLostNotices: when more interfaces come and go than the queue of notices
+// holds, the loss is counted and the reading is right all the same.
+func TestLostNotices(t *testing.T) {
+	l := lab.New(t)
+	h := l.Host("h")
+	s := openSource(t, h)
+	if err := unix.SetsockoptInt(s.links.listen, unix.SOL_SOCKET, unix.SO_RCVBUF, 1); err != nil {
+		t.Fatal(err)
+	}
+	total(t, s, "lo")
+	for i := range 10 {
+		h.Bridge(fmt.Sprint("br", i))
+	}
+	h.DelLink("br3")
+	b, err := s.read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.Lost == 0 {
+		t.Error("nothing lost from a queue of 2 KiB")
+	}
+	_, gone := find(b, "br3")
+	_, there := find(b, "br9")
+	if gone || !there {
+		t.Errorf("removed br3 listed: %t; new br9 listed: %t", gone, there)
 	}
 }
 
