@@ -103,7 +103,7 @@ func (c *configReader) monitors(raw []rawMonitor) []monitorConfig {
 // onlyType complains of keys that a monitor without flows has no use for.
 func (c *configReader) onlyType(at place) {
 	for _, key := range []string{"include", "exclude", "ignore_local", "lookback", "max_share", "setup"} {
-		if _, written := c.lines[at.key(key)]; written {
+		if c.written(at, key) {
 			c.problem(at.key(key), at, "%s does nothing here: it belongs to the conntrack monitor", key)
 		}
 	}
@@ -124,16 +124,20 @@ func (c *configReader) apps(raw []rawApp) []appConfig {
 			Container: c.optionalRegex(r.Container, at.key("container")),
 			Unit:      c.optionalRegex(r.Unit, at.key("unit")),
 		}
-		_, written := c.lines[at.key("match")]
 		switch {
-		case written && len(r.Match) == 0:
+		case c.written(at, "match") && len(r.Match) == 0:
 			c.problem(at.key("match"), at.key("match"), `is empty, so nothing matches: add a regex, such as "^/usr/bin/rsync"`)
-		case !written && a.User == nil && a.Container == nil && a.Unit == nil:
+		case !c.written(at, "match", "user", "container", "unit"):
 			c.problem(at.key("match"), at, `match is missing: add match = ["^/usr/bin/rsync"], or user, container or unit`)
 		}
 		out = append(out, a)
 	}
 	return out
+}
+
+// written reports whether any of the keys stands in the table.
+func (c *configReader) written(table place, keys ...string) bool {
+	return slices.ContainsFunc(keys, func(key string) bool { return c.lines[table.key(key)] > 0 })
 }
 
 func (c *configReader) appName(name string, at place, first map[string]int) {
