@@ -74,8 +74,8 @@ func containerName(word, above string) string {
 	if isContainerID(word) {
 		return word[:shortID] // /docker/ID, /kubepods/…/ID, libpod without systemd
 	}
-	// containerd's own cgroup driver: /kubepods-…:cri-containerd:ID
-	if i := strings.LastIndexByte(word, ':'); i >= 0 && isContainerID(word[i+1:]) {
+	// libpod-ID; containerd's own cgroup driver: /kubepods-…:cri-containerd:ID
+	if i := strings.LastIndexAny(word, "-:"); i >= 0 && isContainerID(word[i+1:]) {
 		return word[i+1:][:shortID]
 	}
 	if name, ok := strings.CutPrefix(word, "lxc.payload."); ok {

@@ -46,7 +46,7 @@ func openDiag() (*diagSocket, error) {
 	return &diagSocket{fd: fd, buf: make([]byte, 64<<10)}, nil
 }
 
-func (d *diagSocket) close() { unix.Close(d.fd) }
+func (d *diagSocket) close() { _ = unix.Close(d.fd) }
 
 // dump hands every socket of one family and protocol whose state is in states
 // to visit, a piece at a time; the slice is reused when visit returns. The

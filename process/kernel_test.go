@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"bwmon/lab"
 	"bwmon/traffic"
 )
 
@@ -221,7 +222,7 @@ func TestMain(m *testing.M) {
 	if role := os.Getenv("PROCESS_TEST_CHILD"); role != "" {
 		os.Exit(childMain(role))
 	}
-	os.Exit(m.Run())
+	os.Exit(lab.Main(m))
 }
 
 // child is a child of the test binary that does what it is told on its
@@ -317,7 +318,7 @@ func childDo(role string, words []string) (string, error) {
 			}
 			fmt.Println(local)
 			time.Sleep(d)
-			c.(*net.TCPConn).SetLinger(0)
+			_ = c.(*net.TCPConn).SetLinger(0)
 			c.Close()
 			return "closed", nil
 		}
@@ -401,7 +402,7 @@ func TestShortConnections(t *testing.T) {
 			if err != nil {
 				return
 			}
-			go func() { defer c.Close(); c.Read(make([]byte, 1)) }()
+			go func() { defer c.Close(); _, _ = c.Read(make([]byte, 1)) }()
 		}
 	}()
 	r := start(t, Options{NoInference: true})

@@ -110,7 +110,7 @@ func (r *Resolver) Want(f traffic.Flow) {
 
 // Owner returns who is known to own f's local socket, or nil. Only what was
 // seen at or after since counts, minus a second, so that an earlier user of
-// the same tuple is not taken for it. A miss asks for a look at all sockets.
+// the same tuple is not taken for it; the zero time is the beginning. A miss asks for a look at all sockets.
 // It waits for a short lock at most.
 //
 // Where nothing is known of the socket itself, its owner is in this order the
@@ -119,7 +119,11 @@ func (r *Resolver) Want(f traffic.Flow) {
 // and, when a look was in vain and Options allow, the one command seen with
 // f's remote end within the last minute.
 func (r *Resolver) Owner(f traffic.Flow, since time.Time) *traffic.Owner {
-	k, from := keyOf(f), since.Add(-slack).UnixNano()
+	k := keyOf(f)
+	born, from := int64(1), int64(1) // since the beginning, but not never
+	if !since.IsZero() {
+		born, from = since.UnixNano(), since.Add(-slack).UnixNano()
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if o := r.cache.find(k, from); o != nil {
@@ -127,18 +131,18 @@ func (r *Resolver) Owner(f traffic.Flow, since time.Time) *traffic.Owner {
 	}
 	now := r.opts.Now().UnixNano()
 	m, known := r.cache.misses.get(k)
-	if max(m.looked, r.looked) >= from && !r.opts.NoInference {
+	if max(m.looked, r.looked) >= born && !r.opts.NoInference {
 		if o := r.cache.infer(k, now); o != nil {
 			r.stats.Inferred++
 			r.cache.recordFlow(k, o, now)
 			return o
 		}
 	}
-	if known && now < m.next && m.since == from {
+	if known && now < m.next && m.since == born {
 		return nil
 	}
-	if !known || m.since != from {
-		m = miss{since: from, looked: m.looked}
+	if !known || m.since != born {
+		m = miss{since: born, looked: m.looked}
 	}
 	m.next = now + backOff(r.opts.Interval, m.tries)
 	m.tries = min(m.tries+1, 32)
