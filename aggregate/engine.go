@@ -125,10 +125,14 @@ type desk struct {
 func (d *desk) enter(r report) bool {
 	h := &d.health[r.index]
 	h.note(r)
-	if r.batch != nil {
+	switch {
+	case r.batch != nil:
 		d.ledger.Book(*r.batch)
-	} else if r.early {
+	case !r.early:
+	case r.err != nil:
 		d.ledger.Fail(h.Name)
+	default:
+		d.ledger.End(h.Name)
 	}
 	if d.heard {
 		return false

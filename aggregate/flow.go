@@ -13,7 +13,6 @@ type flowState uint8
 const (
 	flowOpen  flowState = iota
 	flowEnded           // its last total is known
-	flowLost            // its monitor failed while it was open
 )
 
 // flow is what the ledger remembers of one traffic.Flow of one source. There
@@ -21,7 +20,6 @@ const (
 type flow struct {
 	key  traffic.Flow
 	same *flow // the next flow with this one's hash
-	hash uint64
 
 	src     *source
 	account *account
@@ -33,6 +31,7 @@ type flow struct {
 	opening octets         // what of that is outside the balance
 	pos     int32          // index in account.flows
 	endedAt uint32         // seconds after the ledger's start
+	hash    uint32
 	scope   traffic.Scope
 	state   flowState
 }
@@ -69,15 +68,15 @@ func (f *flow) process() (process, bool) {
 // hosts choose addresses and ports.
 type flowIndex struct {
 	seed   maphash.Seed
-	byHash map[uint64]*flow
+	byHash map[uint32]*flow
 	n      int
 }
 
 func newFlowIndex() flowIndex {
-	return flowIndex{seed: maphash.MakeSeed(), byHash: make(map[uint64]*flow)}
+	return flowIndex{seed: maphash.MakeSeed(), byHash: make(map[uint32]*flow)}
 }
 
-func (x *flowIndex) hash(k *traffic.Flow) uint64 {
+func (x *flowIndex) hash(k *traffic.Flow) uint32 {
 	var b [48]byte
 	local, remote := k.Local.Addr().As16(), k.Remote.Addr().As16()
 	copy(b[0:], local[:])
@@ -87,7 +86,7 @@ func (x *flowIndex) hash(k *traffic.Flow) uint64 {
 	binary.NativeEndian.PutUint16(b[42:], k.Remote.Port())
 	binary.NativeEndian.PutUint16(b[44:], k.Zone)
 	b[46] = byte(k.Proto)
-	return maphash.Bytes(x.seed, b[:])
+	return uint32(maphash.Bytes(x.seed, b[:]))
 }
 
 func (x *flowIndex) find(k *traffic.Flow) *flow {

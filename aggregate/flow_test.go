@@ -1,6 +1,7 @@
 package aggregate
 
 import (
+	"reflect"
 	"testing"
 
 	"bwmon/traffic"
@@ -47,7 +48,7 @@ func TestFlowsOfOneHashAreToldApart(t *testing.T) {
 func TestHashTakesInAllOfTheKey(t *testing.T) {
 	x := newFlowIndex()
 	key := flowKey(1)
-	seen := map[uint64]bool{x.hash(&key): true}
+	seen := map[uint32]bool{x.hash(&key): true}
 	for _, change := range []func(*traffic.Flow){
 		func(k *traffic.Flow) { k.Proto++ },
 		func(k *traffic.Flow) { k.Zone++ },
@@ -88,5 +89,13 @@ func TestListShrinksAfterABurst(t *testing.T) {
 		if a.flows[f.pos] != f {
 			t.Error("a flow is not where it says")
 		}
+	}
+}
+
+// TestFlowFitsItsSizeClass: the next one is 288 bytes, and there may be a
+// million flows.
+func TestFlowFitsItsSizeClass(t *testing.T) {
+	if size := reflect.TypeFor[flow]().Size(); size > 256 {
+		t.Errorf("a flow takes %d bytes, want at most 256", size)
 	}
 }

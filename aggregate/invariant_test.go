@@ -38,10 +38,14 @@ func agree(t *testing.T, o Options, seed uint64) {
 		now = now.Add(time.Duration(100+m.rng.IntN(900)) * time.Millisecond)
 		source := []string{"one", "two", "three"}[m.rng.IntN(3)]
 		l.Book(m.step(source, now))
-		if m.rng.IntN(60) == 0 {
+		switch m.rng.IntN(100) {
+		case 0:
 			l.Fail(source)
-			m.fail(source)
-			m.sources[source].span = 0
+			m.sources[source].failed = true
+		case 1:
+			l.End(source)
+			m.end(source)
+			m.sources[source].failed = true
 		}
 		m.check(t, l, now)
 		if t.Failed() {
@@ -78,7 +82,7 @@ func (m *model) check(t *testing.T, l *Ledger, now time.Time) {
 
 	wantOpen := 0
 	for _, f := range m.flows {
-		if !f.ended && !f.lost {
+		if !f.ended {
 			wantOpen++
 		}
 	}
@@ -126,7 +130,7 @@ func (m *model) checkRows(t *testing.T, l *Ledger, s *traffic.Snapshot, rows map
 	}
 	var rate float64
 	for _, src := range m.sources {
-		if silent := s.At.Sub(src.last).Seconds(); src.span > 0 && (silent <= 5 || silent <= 3*src.span) {
+		if silent := s.At.Sub(src.last).Seconds(); src.span > 0 && !src.failed && (silent <= 5 || silent <= 3*src.span) {
 			rate += float64(src.past.rx) / src.span
 		}
 	}

@@ -55,21 +55,28 @@ func (l *Ledger) Book(b traffic.Batch) {
 	}
 }
 
-// Fail says that a monitor stopped working on its own: its rates are zero
-// until it is back, and its flows, whose end it can no longer tell, are closed
-// with the totals they have. One that is sampled again opens again.
-func (l *Ledger) Fail(monitor string) {
+// Fail says that a monitor stopped working for now: its rates are zero until
+// it is back. Its flows stay open, since a monitor may go on where it ended,
+// with the totals it had; each must still be given its end, or else it stays
+// open for ever.
+func (l *Ledger) Fail(monitor string) { l.source(monitor).window.silent = true }
+
+// End says that nothing more comes from a monitor: what it left open is closed
+// with the totals it has.
+func (l *Ledger) End(monitor string) {
 	src := l.source(monitor)
 	src.window.silent = true
+	var open []*flow
 	for _, f := range src.flows.byHash {
-		for next := f; f != nil; f = next {
-			next = f.same
+		for ; f != nil; f = f.same {
 			if f.state == flowOpen {
-				l.closeFlow(f, flowLost)
+				open = append(open, f)
 			}
 		}
 	}
-	l.trimClosed()
+	for _, f := range open {
+		l.closeFlow(f)
+	}
 }
 
 // Restarts returns how many of a monitor's counters were seen to go down: each
@@ -94,13 +101,8 @@ func (l *Ledger) bookSample(src *source, s *traffic.Sample, opening bool) {
 	f := src.flows.find(&s.Flow)
 	if f == nil {
 		f = l.openFlow(src, s)
-	} else {
-		if s.Owner != nil && s.Owner != f.owner {
-			l.setOwner(f, s.Owner)
-		}
-		if f.state == flowLost {
-			l.reopenFlow(f)
-		}
+	} else if s.Owner != nil && s.Owner != f.owner {
+		l.setOwner(f, s.Owner)
 	}
 	delta, restarted := f.advance(s.Counts)
 	if restarted {
@@ -110,8 +112,7 @@ func (l *Ledger) bookSample(src *source, s *traffic.Sample, opening bool) {
 		l.bookOctets(f, o, opening)
 	}
 	if s.Final && f.state == flowOpen {
-		l.closeFlow(f, flowEnded)
-		l.trimClosed()
+		l.closeFlow(f)
 	}
 }
 
@@ -188,9 +189,9 @@ func sameOwner(o, p *traffic.Owner) bool {
 	return o.PID == p.PID && o.Start == p.Start && commandKey(o) == commandKey(p)
 }
 
-// closeFlow ends f; trimClosed is to be called after it.
-func (l *Ledger) closeFlow(f *flow, state flowState) {
-	f.state = state
+// closeFlow ends f and forgets the flows that ended long before it.
+func (l *Ledger) closeFlow(f *flow) {
+	f.state = flowEnded
 	f.endedAt = uint32(max(0, l.now.Sub(l.start)/time.Second))
 	l.closed.push(f)
 	if p, ok := f.process(); ok {
@@ -198,16 +199,7 @@ func (l *Ledger) closeFlow(f *flow, state flowState) {
 		f.account.app.crew.flowEnded(p)
 	}
 	l.countOpen(f.account, -1)
-}
-
-func (l *Ledger) reopenFlow(f *flow) {
-	f.state = flowOpen
-	l.closed.remove(f)
-	if p, ok := f.process(); ok {
-		f.account.crew.flowOpened(p)
-		f.account.app.crew.flowOpened(p)
-	}
-	l.countOpen(f.account, +1)
+	l.trimClosed()
 }
 
 // Ended flows are remembered beyond Options.KeepClosed for closedYoung seconds

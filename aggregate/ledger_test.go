@@ -103,8 +103,8 @@ func TestRatesOfSourcesAreSummed(t *testing.T) {
 	l.Book(complete("slow", 0))
 	l.Book(complete("slow", 4, sample(1, 400, 0, o)))
 	l.Book(complete("fast", 4, sample(1, 4, 0, o)))
-	l.Book(complete("fast", 5, sample(1, 34, 0, o)))
-	expect(t, l, 5, map[string]traffic.Usage{"curl": {RxBytes: 434, RxRate: 130}})
+	l.Book(complete("fast", 6, sample(1, 64, 0, o)))
+	expect(t, l, 6, map[string]traffic.Usage{"curl": {RxBytes: 464, RxRate: 130}})
 }
 
 func TestSilentSourceHasNoRate(t *testing.T) {
@@ -251,19 +251,19 @@ func TestProcessesConnectionsAndPIDs(t *testing.T) {
 	check(2, 2, 7, 8, 9)
 }
 
-func TestRestartedMonitorsFlows(t *testing.T) {
+func TestFlowsOfAMonitorThatFailed(t *testing.T) {
 	l := newLedger(Options{})
 	o := owner(1, "curl")
 	l.Book(complete("m", 0, sample(1, 100, 0, o), sample(2, 100, 0, o)))
 	l.Fail("m")
-	if a := l.Tick(at(1), nil, false).Apps[0]; a.Connections != 0 || a.Processes != 0 {
-		t.Errorf("after the failure: %+v", a)
-	}
 	// One counter went on, the other was begun anew.
 	l.Book(complete("m", 2, sample(1, 110, 0, o), sample(2, 5, 0, o)))
-	a := l.Tick(at(2), nil, false).Apps[0]
-	if a.Connections != 2 || a.Processes != 1 || a.RxBytes != 215 {
-		t.Errorf("after the restart: %+v", a)
+	if a := l.Tick(at(2), nil, false).Apps[0]; a.Connections != 2 || a.Processes != 1 || a.RxBytes != 215 {
+		t.Errorf("after a failure: %+v", a)
+	}
+	l.End("m")
+	if a := l.Tick(at(3), nil, false).Apps[0]; a.Connections != 0 || a.Processes != 0 || a.RxBytes != 215 {
+		t.Errorf("after its end: %+v", a)
 	}
 }
 

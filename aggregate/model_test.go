@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"time"
 
 	"bwmon/traffic"
@@ -31,6 +32,7 @@ type modelSource struct {
 	last               time.Time
 	span               float64
 	window, past       octets
+	failed             bool
 	interfaces         [3]traffic.Counts
 	interfacesReported [3]bool
 }
@@ -39,7 +41,6 @@ type modelFlow struct {
 	source string
 	sample traffic.Sample // as last emitted
 	ended  bool
-	lost   bool
 	row    string
 	booked octets // to row
 	before octets // of that, opening
@@ -93,7 +94,6 @@ func (m *model) book(f *modelFlow, s traffic.Sample, opening bool) {
 	m.add(f.row, o)
 	f.booked = f.booked.add(o)
 	f.sample = s
-	f.lost = false
 	if opening {
 		f.before = f.before.add(o)
 		return
@@ -174,10 +174,12 @@ func (m *model) step(source string, now time.Time) traffic.Batch {
 		}
 	}
 	m.interfaces(src, &b)
-	if b.Complete {
+	span := now.Sub(src.last).Seconds()
+	if b.Complete && (src.last.IsZero() || span >= 0.05 && span >= src.span/2) {
 		if !src.last.IsZero() {
-			src.span = now.Sub(src.last).Seconds()
+			src.span = span
 		}
+		src.failed = false
 		src.last, src.past, src.window = now, src.window, octets{}
 	}
 	return b
@@ -244,20 +246,15 @@ func (m *model) interfaces(src *modelSource, b *traffic.Batch) {
 	}
 }
 
-// fail loses sight of a source's flows.
-func (m *model) fail(source string) {
-	kept := m.flows[:0]
-	for _, f := range m.flows {
+// end closes a source's flows.
+func (m *model) end(source string) {
+	for _, f := range slices.Clone(m.flows) {
 		if f.source == source && !f.ended {
-			f.lost = true
-			if m.limited { // the ledger may forget it at once
-				continue
-			}
+			f.ended = true
+			m.closed = append(m.closed, f)
 		}
-		kept = append(kept, f)
 	}
-	m.flows = kept
-	if m.limited { // and those that ended before, to make room
+	if m.limited { // in which order it forgets them is the ledger's affair
 		m.forget(0)
 	}
 }

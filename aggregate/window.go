@@ -18,8 +18,8 @@ func (o octets) sub(p octets) octets { return octets{o.rx - p.rx, o.tx - p.tx} }
 
 const (
 	// minSpan is the shortest window a rate is measured over. A complete
-	// batch sooner than that (the last read before the end) leaves the window
-	// open, and with it the rate of the window before.
+	// batch sooner than that, or than half the window before (such as the last
+	// read before the end), leaves the window open, and the rate as it was.
 	minSpan = 50 * time.Millisecond
 	// A source that has said nothing for silentSpans of its usual windows and
 	// for silentAfter has no rate any more.
@@ -41,7 +41,7 @@ type window struct {
 func (w *window) finish(at time.Time) {
 	if !w.opened.IsZero() {
 		span := at.Sub(w.opened)
-		if span >= 0 && span < minSpan {
+		if span >= 0 && span < max(minSpan, w.span/2) {
 			return
 		}
 		if span > 0 { // else the clock was set back: take the former length
