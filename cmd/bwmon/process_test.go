@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -138,7 +139,7 @@ func TestSnapshotEndsAtSignal(t *testing.T) {
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			awaitSocket(t, cmd.Process.Pid)
+			poll(t, "the command has a socket", func() bool { return hasSocket(cmd.Process.Pid) })
 			cmd.Process.Signal(sig)
 			if err := cmd.Wait(); err != nil {
 				t.Errorf("%v; stderr %q", err, errs.String())
@@ -151,21 +152,24 @@ func TestSnapshotEndsAtSignal(t *testing.T) {
 	}
 }
 
-// awaitSocket waits until a process has a socket open: its monitors run then,
-// and its signals were taken care of before that.
-func awaitSocket(t *testing.T, pid int) {
+// poll waits until something is so.
+func poll(t *testing.T, what string, so func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
-		links, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
-		for _, link := range links {
-			if to, err := os.Readlink(link); err == nil && strings.HasPrefix(to, "socket:") {
-				return
-			}
-		}
+	for deadline := time.Now().Add(patience); !so(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("process %d has opened no socket", pid)
+			t.Fatalf("waited in vain until %s", what)
 		}
 	}
+}
+
+// hasSocket reports whether a process has a socket open: its monitors run
+// then, and its signals were taken care of before that.
+func hasSocket(pid int) bool {
+	links, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	return slices.ContainsFunc(links, func(link string) bool {
+		to, err := os.Readlink(link)
+		return err == nil && strings.HasPrefix(to, "socket:")
+	})
 }
 
 // TestHostileArguments: what stands on the command line comes back harmless.
