@@ -90,14 +90,20 @@ func BenchmarkTick10kFlows(b *testing.B) {
 	benchmarkTick(b, l, samples, true)
 }
 
+// BenchmarkFold books one new command after the other: of one app, and of as
+// many apps as there may be.
 func BenchmarkFold(b *testing.B) {
-	l := newLedger(Options{})
-	n := 0
-	b.ReportAllocs()
-	for b.Loop() {
-		n++
-		s := sample(n, 10, 1, owner(n, fmt.Sprintf("/usr/bin/curl http://198.18.0.1/%d", n)))
-		s.Final = true
-		l.Book(complete("m", float64(n)/1e4, s))
+	for _, apps := range []int{1, DefaultMaxApps / 2} {
+		b.Run(fmt.Sprint(apps, "apps"), func(b *testing.B) {
+			l := newLedger(Options{})
+			n := 0
+			b.ReportAllocs()
+			for b.Loop() {
+				n++
+				s := sample(n, 10, 1, owner(n, fmt.Sprintf("/usr/bin/app%d http://198.18.0.1/%d", n%apps, n)))
+				s.Final = true
+				l.Book(complete("m", float64(n)/1e4, s))
+			}
+		})
 	}
 }

@@ -52,12 +52,14 @@ func (l *Ledger) accountOn(s *shelf, owner *app, key accountKey) *account {
 	if owner == nil && !key.host.IsValid() {
 		return s.fold(owner)
 	}
-	if crowded := l.crowdedShelf(s, owner != nil); crowded != nil {
-		idlest := crowded.idle.first
-		if idlest == nil {
+	if crowded, n := l.crowdedShelf(s, owner != nil); crowded != nil {
+		if crowded.idle.n == 0 {
 			return s.fold(owner)
 		}
-		l.foldAccount(idlest, crowded.fold(idlest.app))
+		for range min(n, crowded.idle.n) {
+			idlest := crowded.idle.first
+			l.foldAccount(idlest, crowded.fold(idlest.app))
+		}
 	}
 	a := &account{key: key, app: owner}
 	s.add(a)
@@ -67,14 +69,15 @@ func (l *Ledger) accountOn(s *shelf, owner *app, key accountKey) *account {
 	return a
 }
 
-// crowdedShelf returns the shelf that has to fold an account before s can have
-// another one; nil: none.
-func (l *Ledger) crowdedShelf(s *shelf, ofApp bool) *shelf {
+// crowdedShelf returns the shelf that has to fold accounts before s can have
+// another one, and how many; nil: none. Where all apps together have too many
+// commands it takes some at once, since it has to look at all apps.
+func (l *Ledger) crowdedShelf(s *shelf, ofApp bool) (*shelf, int) {
 	if len(s.rows) >= s.max {
-		return s
+		return s, 1
 	}
 	if !ofApp || l.rows < l.opts.MaxRows {
-		return nil
+		return nil, 0
 	}
 	var largest *app
 	for _, a := range l.apps {
@@ -83,9 +86,9 @@ func (l *Ledger) crowdedShelf(s *shelf, ofApp bool) *shelf {
 		}
 	}
 	if largest == nil { // then s has none idle either
-		return s
+		return s, 1
 	}
-	return &largest.shelf
+	return &largest.shelf, 1 + l.opts.MaxRows/64
 }
 
 // compareRows orders apps by their number of commands and, so that it does not
