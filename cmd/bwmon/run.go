@@ -34,10 +34,15 @@ type program struct {
 	running    bool // the flags were right: errors are no longer those of usage
 }
 
+func newProgram(stdout io.Writer) *program {
+	return &program{stdout: bufio.NewWriter(stdout), screen: isTerminal(stdout)}
+}
+
 // run is the whole program but for the signals, which cancel ctx: it returns
 // the exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	p := &program{stdin: stdin, stdout: bufio.NewWriter(stdout), stderr: stderr, screen: isTerminal(stdout)}
+	p := newProgram(stdout)
+	p.stdin, p.stderr = stdin, stderr
 	root := p.rootCommand()
 	root.SetArgs(args)
 	root.SetIn(stdin)

@@ -17,7 +17,7 @@ const maxNameColumns = 60
 // printTable prints a snapshot for people: apps and hosts with the most bytes
 // first. Where flows were asked for, commands and flows stand below each app.
 func printTable(w io.Writer, s *traffic.Snapshot, u units, flows bool) {
-	fmt.Fprintf(w, "%s  %s  measured for %.1f s\n\n", s.Host, s.At.Local().Format("2006-01-02 15:04:05"), s.Elapsed)
+	fmt.Fprintf(w, "%s  %s  measured for %.1f s, rates of the last interval\n\n", s.Host, s.At.Local().Format("2006-01-02 15:04:05"), s.Elapsed)
 	printApps(w, s.Apps, u, flows)
 	if len(s.LANHosts) > 0 {
 		printHosts(w, s.LANHosts, u, flows)

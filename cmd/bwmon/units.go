@@ -33,11 +33,11 @@ func binaryPrefixes() []string  { return []string{"", "Ki", "Mi", "Gi", "Ti", "P
 func decimalPrefixes() []string { return []string{"", "k", "M", "G", "T", "P", "E"} }
 
 func scaled(v, step float64, prefixes []string, unit string) string {
-	i := 0
+	i, round := 0, 1.0
 	// What would be rounded to a full step belongs to the next prefix.
-	for i < len(prefixes)-1 && math.Abs(v) >= step-0.05 && math.Round(math.Abs(v)) >= step {
+	for i < len(prefixes)-1 && math.Round(math.Abs(v)*round)/round >= step {
 		v /= step
-		i++
+		i, round = i+1, 10
 	}
 	if i == 0 {
 		return fmt.Sprintf("%.0f %s", v, unit)

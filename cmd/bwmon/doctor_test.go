@@ -1,0 +1,127 @@
+package main
+
+import (
+	"io/fs"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// states reduces findings to what matters to a test.
+func states(findings []finding) map[string]string {
+	m := make(map[string]string)
+	for _, f := range findings {
+		m[f.Check] = f.State
+		if f.State == findingMissing && (f.Cure == "" || f.Means == "") {
+			m[f.Check] += " without a cure"
+		}
+	}
+	return m
+}
+
+func TestJudgePrivileges(t *testing.T) {
+	const admin, ptrace, search = 1 << 12, 1 << 19, 1 << 2 // linux/capability.h
+	for _, tt := range []struct {
+		name string
+		caps capabilities
+		want map[string]string
+	}{
+		{"root", ^capabilities(0), map[string]string{"privileges": "ok", "processes": "ok"}},
+		{"file capabilities", admin | ptrace | search, map[string]string{"privileges": "ok", "processes": "ok"}},
+		{"only CAP_NET_ADMIN", admin, map[string]string{"privileges": "ok", "processes": "warn"}},
+		{"root of a container", ptrace | 1<<1, map[string]string{"privileges": "missing", "processes": "ok"}},
+		{"nobody", 0, map[string]string{"privileges": "missing", "processes": "warn"}},
+	} {
+		if diff := cmp.Diff(tt.want, states(judgePrivileges(tt.caps))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
+	}
+}
+
+func TestJudgeConntrack(t *testing.T) {
+	allowed, forbidden := defaultMonitor(kindConntrack), defaultMonitor(kindConntrack)
+	forbidden.Setup = false
+	good := map[string]int{"nf_conntrack_count": 10, "nf_conntrack_max": 100, "nf_conntrack_acct": 1, "nf_conntrack_events": 2}
+	with := func(name string, value int) map[string]int {
+		m := map[string]int{name: value}
+		for k, v := range good {
+			if k != name {
+				m[k] = v
+			}
+		}
+		return m
+	}
+	ok := map[string]string{"conntrack": "ok", "accounting": "ok", "table": "ok", "events": "ok"}
+	but := func(name, state string) map[string]string {
+		m := map[string]string{name: state}
+		for k, v := range ok {
+			if k != name {
+				m[k] = v
+			}
+		}
+		return m
+	}
+	for _, tt := range []struct {
+		name    string
+		monitor monitorConfig
+		sysctls map[string]int
+		want    map[string]string
+	}{
+		{"all well", allowed, good, ok},
+		{"no conntrack", allowed, nil, map[string]string{"conntrack": "missing"}},
+		{"no accounting", allowed, with("nf_conntrack_acct", 0), but("accounting", "warn")},
+		{"no accounting, none allowed", forbidden, with("nf_conntrack_acct", 0), but("accounting", "missing")},
+		{"nearly full", allowed, with("nf_conntrack_count", 80), but("table", "warn")},
+		{"not nearly full", allowed, with("nf_conntrack_count", 79), ok},
+		{"no limit", allowed, with("nf_conntrack_max", 0), ok},
+		{"no events", allowed, with("nf_conntrack_events", 0), but("events", "warn")},
+	} {
+		got := states(judgeConntrack(tt.monitor, func(name string) (int, error) {
+			if v, ok := tt.sysctls[name]; ok {
+				return v, nil
+			}
+			return 0, fs.ErrNotExist
+		}))
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
+	}
+}
+
+func TestCgroupMount(t *testing.T) {
+	for mountinfo, want := range map[string]string{
+		"": "",
+		"30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n":                               "/sys/fs/cgroup",
+		"30 23 0:26 / /sys/fs/cgroup ro - tmpfs tmpfs ro\n31 30 0:27 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n": "/sys/fs/cgroup/unified",
+		"30 23 0:26 / /a\\040b rw - cgroup2 x rw\n":                                                                      "/a b",
+		"30 23 0:26 / /a\\033[2J rw - cgroup2 x rw\n":                                                                    `"/a\x1b[2J"`,
+		"30 23 0:26 / /sys/fs/cgroup rw - cgroup cgroup rw\n":                                                            "",
+		" - cgroup2 ": "", "a b c d e": "",
+	} {
+		if got := cgroupMount([]byte(mountinfo)); got != want {
+			t.Errorf("cgroupMount(%q) = %q, want %q", mountinfo, got, want)
+		}
+	}
+}
+
+func FuzzCgroupMount(f *testing.F) {
+	f.Add([]byte("30 23 0:26 / /a\\040b rw - cgroup2 x rw\n"))
+	f.Fuzz(func(t *testing.T, b []byte) { cgroupMount(b) })
+}
+
+// TestChecksRunHere: every check has an answer on the machine of the test, and
+// each finding can be told from the others.
+func TestChecksRunHere(t *testing.T) {
+	seen := make(map[string]bool)
+	for _, check := range checks(defaultConfig()) {
+		for _, f := range check() {
+			if f.Check == "" || f.Found == "" || seen[f.Check] {
+				t.Errorf("finding %+v is empty or there twice", f)
+			}
+			if f.State != findingOK && f.State != findingWarn && f.State != findingMissing {
+				t.Errorf("finding %+v is in no known state", f)
+			}
+			seen[f.Check] = true
+		}
+	}
+}
