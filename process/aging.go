@@ -38,7 +38,13 @@ func (a *aging[K, V]) drop(k K) {
 
 // turn forgets what was not put since the former turn.
 func (a *aging[K, V]) turn() {
-	a.old, a.young = a.young, make(map[K]V)
+	spare := a.old
+	a.old = a.young
+	if spare == nil || len(spare) > 2*len(a.old) {
+		spare = make(map[K]V) // it would keep the room of what is long gone
+	}
+	clear(spare)
+	a.young = spare
 }
 
 // len is how many entries there are, those put in both generations twice.

@@ -50,9 +50,6 @@ func (k key) connected() bool {
 	return k.rport != 0 || k.remote != any6 && k.remote != any4
 }
 
-// wildcard reports whether k's local address is 0.0.0.0 or ::.
-func (k key) wildcard() bool { return k.local == any4 || k.local == any6 }
-
 // socket is one row of a dump, or the answer to an exact look-up.
 type socket struct {
 	key   key

@@ -50,7 +50,8 @@ const (
 // the others' in /proc. Wants are served in between.
 func (w *worker) look() {
 	w.looking = true
-	defer func() { w.looking = false }()
+	used := threadTime()
+	defer func() { w.looking, w.lookTime = false, threadTime()-used }()
 	w.r.mu.Lock()
 	w.r.asked = false
 	w.r.mu.Unlock()

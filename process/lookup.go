@@ -6,12 +6,12 @@ import (
 	"bwmon/traffic"
 )
 
-// manyWants is from how many wants on a dump of all sockets is considered in
-// their place, if it has not more than dumpWorth sockets for each: an exact
-// look-up costs about as much as four sockets of a dump.
+// A dump of all sockets answers any number of wants. From manyWants on it is
+// made in their place, if the former one took less time than exact look-ups
+// would.
 const (
-	manyWants = 256
-	dumpWorth = 4
+	manyWants = 512
+	exactTime = 3 * time.Microsecond
 )
 
 // lookUp finds the sockets of the flows keys, which may still be open, and
@@ -23,7 +23,7 @@ func (w *worker) lookUp(keys []key) {
 		w.r.mu.Unlock()
 		return
 	}
-	if len(keys) >= manyWants && w.sockets < dumpWorth*len(keys) && !w.looking {
+	if len(keys) >= manyWants && time.Duration(len(keys))*exactTime > w.lookTime && !w.looking {
 		keys = w.lookInstead(keys)
 	}
 	w.scan.now = w.r.opts.Now().UnixNano()
@@ -118,10 +118,8 @@ func (w *worker) verify(inode uint32) {
 		w.scan.holders.drop(inode)
 		return
 	}
-	if h.owner != h.p.owner {
-		h.owner = h.p.owner
-		w.scan.holders.put(inode, h)
-	}
+	h.owner = h.p.owner
+	w.scan.holders.put(inode, h)
 }
 
 // vain notes that a look for k found nothing.

@@ -86,6 +86,7 @@ func New(opts Options) *Resolver {
 func (r *Resolver) Run(ctx context.Context) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	defer hurry()()
 	w, err := newWorker(r)
 	if err != nil {
 		return err

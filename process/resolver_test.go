@@ -5,9 +5,14 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"bwmon/lab"
 	"bwmon/traffic"
 )
 
@@ -70,4 +75,156 @@ func TestOwnTCPConnection(t *testing.T) {
 	}
 	t.Logf("%+v", o)
 	t.Log(r.Detail())
+}
+
+// Holders that a look verified were forgotten by the next one, which then read
+// all descriptors again.
+func TestLabLookReadsNothingTwice(t *testing.T) {
+	err := lab.New(t).Host("alone").Do(func() error {
+		for range 20 {
+			pair(t, "tcp4", "127.0.0.1:0", "127.0.0.1")
+		}
+		w, err := newWorker(New(Options{}))
+		if err != nil {
+			return err
+		}
+		defer w.close()
+		w.look()
+		if w.sockets != 60 {
+			t.Fatalf("%d sockets, want 20 listeners, clients and servers", w.sockets)
+		}
+		before, passes := w.scan.fds.read, w.scan.passes
+		for range 10 {
+			w.look()
+		}
+		if w.scan.passes > passes {
+			t.Errorf("%d passes over /proc for sockets that are known", w.scan.passes-passes)
+		}
+		// Of so few, each look verifies all.
+		if n := w.scan.fds.read - before; n != 600 {
+			t.Errorf("%d descriptors read by 10 looks at 60 sockets, want 600", n)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Without sock_diag the files of /proc/net have to do.
+func TestLabWithoutSockDiag(t *testing.T) {
+	err := lab.New(t).Host("alone").Do(func() error {
+		client, server, ln := pair(t, "tcp", "[::]:0", "127.0.0.1")
+		_, port := datagram(t, unix.IPPROTO_UDP, netip.MustParseAddrPort("[::1]:0"), netip.AddrPort{}, false)
+		r := New(Options{NoInference: true})
+		since := time.Now()
+		w, err := newWorker(r)
+		if err != nil {
+			return err
+		}
+		defer w.close()
+		for _, d := range []**diagSocket{&w.exact, &w.dumper} {
+			if *d != nil {
+				(*d).close()
+				*d = nil
+			}
+		}
+		w.look()
+		stranger := flowOf(server, traffic.TCP)
+		stranger.Remote = netip.MustParseAddrPort("127.0.0.9:9")
+		for name, f := range map[string]traffic.Flow{
+			"client": flowOf(client, traffic.TCP), "server": flowOf(server, traffic.TCP), "listener": stranger,
+			"udp": {Proto: traffic.UDP, Local: netip.AddrPortFrom(netip.IPv6Loopback(), port), Remote: netip.MustParseAddrPort("[::1]:53")},
+		} {
+			if o := r.Owner(f, since); o == nil || o.PID != os.Getpid() {
+				t.Errorf("%s: owner is %+v, want the test", name, o)
+			}
+		}
+		ln.Close()
+		w.lookUp([]key{keyOf(stranger)})
+		if !w.wanted() {
+			t.Error("a want did not lead to a look")
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A burst of wants is answered by one dump when that is cheaper.
+func TestLabBurstOfWants(t *testing.T) {
+	err := lab.New(t).Host("alone").Do(func() error {
+		client, server, _ := pair(t, "tcp4", "127.0.0.1:0", "127.0.0.1")
+		r := New(Options{NoInference: true})
+		since := time.Now()
+		w, err := newWorker(r)
+		if err != nil {
+			return err
+		}
+		defer w.close()
+		w.look()
+		w.lookTime = time.Microsecond
+		var keys []key
+		for range manyWants {
+			keys = append(keys, keyOf(flowOf(client, traffic.TCP)), keyOf(flowOf(server, traffic.TCP)))
+		}
+		w.lookUp(keys)
+		if w.exacts != 0 || w.looks != 2 {
+			t.Errorf("%d exact look-ups and %d looks, want 0 and 2", w.exacts, w.looks)
+		}
+		if o := r.Owner(flowOf(client, traffic.TCP), since); o == nil || o.PID != os.Getpid() {
+			t.Errorf("owner is %+v, want the test", o)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A resolver that is told to stop gives back its descriptors and its thread's
+// priority.
+func TestRunLeavesNothingBehind(t *testing.T) {
+	count := func() int {
+		entries, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(entries)
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	priority, err := unix.Getpriority(unix.PRIO_PROCESS, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, _, _ := pair(t, "tcp4", "127.0.0.1:0", "127.0.0.1")
+	before := count()
+	ctx, cancel := context.WithCancel(context.Background())
+	r := New(Options{})
+	since := time.Now()
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		defer cancel()
+		await(t, r, flowOf(client, traffic.TCP), since)
+	}()
+	if err := r.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	<-stopped
+	if after := count(); after != before {
+		t.Errorf("%d descriptors are open, %d were before", after, before)
+	}
+	if now, err := unix.Getpriority(unix.PRIO_PROCESS, 0); err != nil || now != priority {
+		t.Errorf("priority %d, %v; was %d", now, err, priority)
+	}
+}
+
+func TestNoProcfs(t *testing.T) {
+	err := New(Options{Proc: t.TempDir()}).Run(context.Background())
+	if err == nil || !strings.Contains(err.Error(), "is procfs mounted") {
+		t.Errorf("error %v, want one that names the cure", err)
+	}
 }

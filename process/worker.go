@@ -47,10 +47,11 @@ type worker struct {
 	unheld     aging[uint32, unheld]
 
 	batch    []key
-	hasBegun bool      // there was a first look
-	lastLook time.Time // when it ended
-	sockets  int       // in the latest look
-	inLook   int       // so far in the present one
+	hasBegun bool          // there was a first look
+	lastLook time.Time     // when it ended
+	sockets  int           // in the latest look
+	inLook   int           // so far in the present one
+	lookTime time.Duration // processor time the latest look took
 	looks    uint64
 	looking  bool // within a look or a dig, which do not nest
 	exacts   uint64
@@ -230,7 +231,7 @@ func (w *worker) publish() {
 	s := &w.r.stats
 	s.Sockets, s.Exact, s.Passes = w.sockets, w.exacts, w.scan.passes
 	s.Descriptors, s.Denied = w.scan.fds.read, w.scan.denied
-	s.Unheld, s.CPU, s.Fault = w.unheld.len(), w.budget.spent, w.fault
+	s.Unheld, s.CPU, s.Fault = len(w.unheld.young), w.budget.spent, w.fault
 }
 
 // settle books the leads of e whose holders are known by now and keeps the
