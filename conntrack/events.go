@@ -113,7 +113,7 @@ func (s *eventSocket) receive(buf []byte) ([]event, error) {
 	var failed error
 	err := s.conn.Read(func(fd uintptr) bool {
 		for len(batch) < eventBatchSize {
-			n, _, err := unix.Recvfrom(int(fd), buf, 0)
+			n, err := unix.Read(int(fd), buf)
 			switch {
 			case errors.Is(err, unix.EINTR):
 				continue

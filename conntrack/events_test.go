@@ -25,7 +25,7 @@ func flowOf(i int) ti.Flow {
 // is counted, and a dump makes it good.
 func TestEventOverrun(t *testing.T) {
 	_, ours, peer := pair4(t)
-	b := watch(t, ours, Options{})
+	b := watch(t, ours, Options{MaxShare: 100})
 	b.mu.Lock()
 	b.gate = make(chan struct{})
 	b.mu.Unlock()

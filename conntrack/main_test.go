@@ -2,9 +2,6 @@ package conntrack
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"sync"
@@ -133,7 +130,7 @@ func scoped(scope traffic.Scope) func(traffic.Sample) bool {
 // pair is two hosts on one link: ours, which is watched, and a peer.
 func pair(t *testing.T) (l *lab.Lab, ours, peer *lab.Host) {
 	l, ours, peer = link(t, []string{"198.18.0.1/24", "fd00::1/64"}, []string{"198.18.0.2/24", "fd00::2/64"})
-	acquaint(t, ours, "198.18.0.2:9", "[fd00::2]:9")
+	acquaint(t, ours, "198.18.0.2", "fd00::2")
 	settle(t, ours, peer)
 	return l, ours, peer
 }
@@ -142,7 +139,7 @@ func pair(t *testing.T) (l *lab.Lab, ours, peer *lab.Host) {
 // the interfaces' counters: multicast listener reports are not tracked.
 func pair4(t *testing.T) (l *lab.Lab, ours, peer *lab.Host) {
 	l, ours, peer = link(t, []string{"198.18.0.1/24"}, []string{"198.18.0.2/24"})
-	acquaint(t, ours, "198.18.0.2:9")
+	acquaint(t, ours, "198.18.0.2")
 	settle(t, ours, peer)
 	return l, ours, peer
 }
@@ -158,26 +155,11 @@ func link(t *testing.T, addrs, peerAddrs []string) (l *lab.Lab, ours, peer *lab.
 }
 
 // acquaint has h resolve its neighbours now, so that no ARP or neighbour
-// discovery stands in interface counters later. The datagrams are refused.
+// discovery stands in interface counters later.
 func acquaint(t *testing.T, h *lab.Host, targets ...string) {
 	t.Helper()
-	err := h.Do(func() error {
-		for _, target := range targets {
-			c, err := net.Dial("udp", target)
-			if err != nil {
-				return err
-			}
-			defer c.Close()
-			c.Write([]byte("hello"))
-			c.SetReadDeadline(time.Now().Add(2 * time.Second))
-			if _, err := c.Read(make([]byte, 1)); errors.Is(err, os.ErrDeadlineExceeded) {
-				return fmt.Errorf("%s does not answer", target)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
+	for _, target := range targets {
+		ping(t, h, netip.MustParseAddr(target), 1)
 	}
 }
 

@@ -81,7 +81,7 @@ func (s *dumpSocket) request() error {
 // until the next call.
 func (s *dumpSocket) receive() ([]byte, error) {
 	for {
-		n, _, err := unix.Recvfrom(s.fd, s.buf, 0)
+		n, err := unix.Read(s.fd, s.buf)
 		if errors.Is(err, unix.EINTR) {
 			continue
 		}
