@@ -47,7 +47,7 @@ func checkSockDiag() []finding {
 		if len(can) > 0 {
 			f.Found += "; it lists " + strings.Join(can, ", ")
 		}
-		f.Means = "the traffic of those sockets may be (unattributed)"
+		f.Means = "they are read from /proc/net, which takes longer and misses more short connections"
 		f.Cure = "sudo modprobe -a inet_diag tcp_diag udp_diag raw_diag"
 	}
 	return []finding{f}
