@@ -128,6 +128,10 @@ func (s *Server) datagrams(rep *Report, ready func(netip.AddrPort), stop <-chan 
 		return err
 	}
 	defer conn.Close()
+	// Clients do not repeat what got lost: have room while others run.
+	if err := conn.SetReadBuffer(4 << 20); err != nil {
+		return err
+	}
 	ready(addrPort(conn.LocalAddr()))
 	go func() {
 		<-stop
