@@ -2,6 +2,7 @@ package process
 
 import (
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -137,9 +138,21 @@ func (w *worker) dig() {
 		defer func() { w.looking = false }()
 	}
 	e := &w.slow
-	e.leads = append(e.leads, w.deferred...)
-	w.deferred = w.deferred[:0]
 	w.scan.now = w.r.opts.Now().UnixNano()
+	for _, l := range w.deferred {
+		// Most are closed by now, and a pass over all processes would be in
+		// vain.
+		k := l.asked
+		if l.socket.state == stateListen {
+			k = k.bound()
+		}
+		if s, ok, err := w.find(k); err != nil || !ok || s.inode != l.socket.inode {
+			w.vain(l.asked)
+			continue
+		}
+		e.leads = append(e.leads, l)
+	}
+	w.deferred = w.deferred[:0]
 	e.want.reset()
 	for i := range e.leads {
 		s := &e.leads[i].socket
@@ -153,15 +166,16 @@ func (w *worker) dig() {
 	}
 	if len(e.want.inodes) > 0 {
 		w.scan.hints(e.want)
-		w.scan.warm(e.want, e.buf, w.poll)
 	}
 	if len(e.want.inodes) > 0 {
-		w.fail(w.scan.thorough(e.want, e.buf, w.poll))
+		e.left = math.MaxInt
+		w.fail(w.scan.thorough(&e.search))
 	}
 	for inode := range e.want.inodes {
 		u, _ := w.unheld.get(inode)
-		u.next = w.scan.now + backOff(w.r.opts.Interval, u.tries)
-		u.tries = min(u.tries+1, 32)
+		// A socket nobody held for a while is the kernel's own.
+		u.next = w.scan.now + int64(w.r.opts.Interval)<<u.tries
+		u.tries = min(u.tries+1, 10)
 		w.unheld.put(inode, u)
 	}
 	w.settle(e)

@@ -170,6 +170,22 @@ func FuzzParseDiag(f *testing.F) {
 	})
 }
 
+// FuzzEachDirent: no entry reaches beyond the buffer, whatever it says.
+func FuzzEachDirent(f *testing.F) {
+	entry := make([]byte, 24)
+	binary.NativeEndian.PutUint16(entry[direntReclen:], 24)
+	copy(entry[direntName:], "17")
+	f.Add(entry)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		eachDirent(b, func(n int32, name *byte) bool {
+			if n < 0 || name == nil {
+				t.Errorf("entry %d", n)
+			}
+			return true
+		})
+	})
+}
+
 func FuzzParseProcNet(f *testing.F) {
 	f.Add([]byte(" 0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 12345 1 0 100 0 0 10 0\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -44,6 +44,22 @@ func (w *wanted) add(inode, uid uint32) {
 	}
 }
 
+// search is one search for the holders of sockets. There are two, a short one
+// and a long one that the short one may interrupt.
+type search struct {
+	want *wanted
+	buf  []byte // for listing descriptors
+	poll func() // called now and then in between; may run the other search
+	left int    // how many descriptors may be read
+}
+
+func newSearch(poll func()) search {
+	return search{want: newWanted(), buf: make([]byte, 32<<10), poll: poll}
+}
+
+// over reports whether all is found, or as much read as may be.
+func (q *search) over() bool { return len(q.want.inodes) == 0 || q.left <= 0 }
+
 // scanner finds the processes that hold sockets. It belongs to one goroutine.
 type scanner struct {
 	procs   *processes
@@ -142,49 +158,49 @@ func (s *scanner) identify(p *process) bool {
 	return true
 }
 
-// warm looks for w in all descriptors of the hot processes.
-func (s *scanner) warm(w *wanted, buf []byte, poll func()) {
-	for _, p := range slices.Clone(s.ordered(w)) {
-		if len(w.inodes) == 0 {
+// warm looks for what q wants in all descriptors of the hot processes.
+func (s *scanner) warm(q *search) {
+	for _, p := range slices.Clone(s.ordered(q.want)) {
+		if q.over() {
 			return
 		}
-		s.walk(w, p, buf, poll)
+		s.walk(q, p)
 	}
 }
 
-// young looks for w in the processes that were started lately.
-func (s *scanner) young(w *wanted, buf []byte, poll func()) error {
+// young looks for what q wants in the processes that were started lately.
+func (s *scanner) young(q *search) error {
 	if err := s.procs.list(s.now); err != nil {
 		return err
 	}
 	for _, p := range s.procs.youngest(s.now) {
-		if len(w.inodes) == 0 {
+		if q.over() {
 			return nil
 		}
-		s.walk(w, p, buf, poll)
+		s.walk(q, p)
 	}
 	return nil
 }
 
-// thorough looks for w in every process, those first that opened sockets last.
-func (s *scanner) thorough(w *wanted, buf []byte, poll func()) error {
+// thorough looks for what q wants in every process, those first that opened
+// sockets last.
+func (s *scanner) thorough(q *search) error {
 	if err := s.procs.list(s.now); err != nil {
 		return err
 	}
 	s.passes++
 	s.denied = 0
 	for _, p := range s.procs.byRecency() {
-		if len(w.inodes) == 0 {
+		if q.over() {
 			return nil
 		}
-		s.walk(w, p, buf, poll)
+		s.walk(q, p)
 	}
 	return nil
 }
 
-// walk looks for w in all descriptors of p, calling poll now and then. Poll
-// may itself scan, with another buffer.
-func (s *scanner) walk(w *wanted, p *process, buf []byte, poll func()) {
+// walk looks for what q wants in all descriptors of p.
+func (s *scanner) walk(q *search, p *process) {
 	dir, err := s.procs.openFDs(p)
 	if err != nil {
 		if errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM) {
@@ -194,16 +210,17 @@ func (s *scanner) walk(w *wanted, p *process, buf []byte, poll func()) {
 	}
 	defer unix.Close(dir)
 	seen := 0
-	err = numberedEntries(dir, buf, func(fd int32, name *byte) bool {
+	err = numberedEntries(dir, q.buf, func(fd int32, name *byte) bool {
 		if seen++; seen%pollEvery == 0 {
-			poll()
+			q.poll()
 		}
 		if inode, ok := s.fds.socketAt(dir, name); ok {
-			if _, is := w.inodes[inode]; is {
-				s.hold(w, p, inode, fd)
+			if _, is := q.want.inodes[inode]; is {
+				s.hold(q.want, p, inode, fd)
 			}
 		}
-		return len(w.inodes) > 0
+		q.left--
+		return !q.over()
 	})
 	if err != nil {
 		s.procs.forget(p) // it has ended

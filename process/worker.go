@@ -21,16 +21,11 @@ type lead struct {
 	at     int64
 }
 
-// errand is one search: its leads, the inodes they want and the buffer it
-// walks directories with. There are two, so that a long one can be
-// interrupted by a short one.
+// errand is a search and the leads it is made for.
 type errand struct {
+	search
 	leads []lead
-	want  *wanted
-	buf   []byte
 }
-
-func newErrand() errand { return errand{want: newWanted(), buf: make([]byte, 32<<10)} }
 
 // worker does a Resolver's work; it belongs to the goroutine in Run.
 type worker struct {
@@ -70,9 +65,10 @@ func newWorker(r *Resolver) (*worker, error) {
 		r: r, net: filepath.Join(r.opts.Proc, "thread-self", "net"),
 		scan:   newScanner(r.opts.Proc, r.opts.Passwd),
 		budget: openBudget(r.opts.Share, r.opts.Now()),
-		fast:   newErrand(), slow: newErrand(),
+		fast:   errand{search: newSearch(func() {})},
 		unheld: newAging[uint32, unheld](maxHolders),
 	}
+	w.slow = errand{search: newSearch(w.poll)}
 	if _, err := os.Stat(filepath.Join(r.opts.Proc, "self", "stat")); err != nil {
 		return nil, fmt.Errorf("find processes: %w (is procfs mounted on %s?)", err, r.opts.Proc)
 	}
