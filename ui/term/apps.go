@@ -18,7 +18,7 @@ func nobody(name string) bool {
 func appsPage(crumb string, connections *kind[connection]) page {
 	commands := commandKind()
 	columns := []column[traffic.App]{
-		words("APP", 0, 14, 14, 40, func(a *traffic.App) string { return a.Name }),
+		words("APP", 0, 14, 24, 40, func(a *traffic.App) string { return a.Name }),
 	}
 	columns = append(columns, amounts(func(a *traffic.App) *traffic.Usage { return &a.Usage })...)
 	columns = append(columns,
@@ -52,10 +52,9 @@ func findApp(s *traffic.Snapshot, name string) *traffic.App {
 }
 
 func commandKind() *kind[traffic.Command] {
-	columns := []column[traffic.Command]{
-		words("COMMAND", 0, 14, 30, 1000, func(c *traffic.Command) string { return c.Command }),
-	}
-	columns = append(columns, amounts(func(c *traffic.Command) *traffic.Usage { return &c.Usage })...)
+	command := words("COMMAND", 0, 14, 40, 1000, func(c *traffic.Command) string { return c.Command })
+	command.full = 30
+	columns := append([]column[traffic.Command]{command}, amounts(func(c *traffic.Command) *traffic.Usage { return &c.Usage })...)
 	pids := words("PID", 5, 7, 11, 11, pidText)
 	pids.order = func(a, b *traffic.Command) int { return cmp.Compare(firstPID(a), firstPID(b)) }
 	columns = append(columns,

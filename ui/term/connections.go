@@ -26,6 +26,7 @@ type holder struct {
 func connectionKind() *kind[connection] {
 	remote := words("REMOTE", 0, 15, 24, 48, remoteText)
 	remote.order = func(a, b *connection) int { return a.Remote.Compare(b.Remote) }
+	remote.full = 24
 	local := words("LOCAL", 5, 21, 21, 48, func(c *connection) string { return addrText(c.Local, c.earlier > 0) })
 	local.order = func(a, b *connection) int { return a.Local.Compare(b.Local) }
 	pid := words("PID", 6, 7, 7, 8, func(c *connection) string {
@@ -40,7 +41,7 @@ func connectionKind() *kind[connection] {
 	columns = append(columns,
 		words("PROTO", 4, 7, 7, 7, func(c *connection) string { return c.Proto }),
 		local, pid,
-		words("STATE", 7, 5, 5, 5, stateText),
+		words("STATE", 7, 6, 6, 6, stateText),
 		words("SCOPE", 8, 9, 9, 9, func(c *connection) string { return c.Scope }),
 	)
 	return &kind[connection]{

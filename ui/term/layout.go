@@ -4,6 +4,7 @@ package term
 type shape struct {
 	title string
 	least int  // cells it needs to be shown at all
+	full  int  // cells it must have before any extra column is shown
 	want  int  // cells it should get before others get more than they want
 	most  int  // cells it can use
 	rank  int  // columns of the highest rank are left out first; 0 stays
@@ -17,7 +18,7 @@ type slot struct {
 }
 
 // extra is the lowest rank of the columns that are shown only when all others
-// have what they want.
+// are full.
 const extra = 5
 
 // The gaps between columns, in cells.
@@ -37,24 +38,22 @@ func layout(shapes []shape, w int) []slot {
 		slots = append(slots, slot{col: i, w: shapes[i].least})
 	}
 	for len(slots) > 1 {
-		last, wanted := 0, 0
+		last, filling := 0, 0
 		for i, s := range slots {
 			if shapes[s.col].rank >= shapes[slots[last].col].rank {
 				last = i
 			}
-			if shapes[s.col].rank < extra {
-				wanted += shapes[s.col].want - shapes[s.col].least
-			}
+			filling += max(shapes[s.col].full-shapes[s.col].least, 0)
 		}
 		if shapes[slots[last].col].rank < extra {
-			wanted = 0
+			filling = 0
 		}
-		if need(slots, narrowGap)+wanted <= w {
+		if need(slots, narrowGap)+filling <= w {
 			break
 		}
 		slots = append(slots[:last], slots[last+1:]...)
 	}
-	widen(slots, w-need(slots, narrowGap), func(col int) int { return shapes[col].want })
+	widen(slots, w-need(slots, narrowGap), func(col int) int { return max(shapes[col].full, shapes[col].want) })
 	gap := widestOf(slots, w, narrowGap, wideGap)
 	widen(slots, w-need(slots, gap), func(col int) int { return shapes[col].most })
 	gap = widestOf(slots, w, gap, widestGap)

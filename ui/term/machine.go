@@ -8,7 +8,7 @@ import (
 
 // hostsPage is the table of LAN hosts; Enter opens a host's connections.
 func hostsPage(crumb string, connections *kind[connection]) page {
-	host := words("HOST", 0, 15, 15, 40, func(h *traffic.LANHost) string { return h.Host.String() })
+	host := words("HOST", 0, 15, 26, 40, func(h *traffic.LANHost) string { return h.Host.String() })
 	host.order = func(a, b *traffic.LANHost) int { return a.Host.Compare(b.Host) }
 	columns := append([]column[traffic.LANHost]{host}, amounts(func(h *traffic.LANHost) *traffic.Usage { return &h.Usage })...)
 	columns = append(columns,
@@ -51,14 +51,14 @@ func interfacesPage(crumb string) page {
 	}
 	columns = append(columns, amounts(func(i *traffic.Interface) *traffic.Usage { return &i.Usage })...)
 	columns = append(columns,
-		number("RX-PKTS", 6, 7, func(i *traffic.Interface) uint64 { return i.RxPackets }),
-		number("TX-PKTS", 6, 7, func(i *traffic.Interface) uint64 { return i.TxPackets }),
+		number("RX-PKTS", 6, 8, func(i *traffic.Interface) uint64 { return i.RxPackets }),
+		number("TX-PKTS", 6, 8, func(i *traffic.Interface) uint64 { return i.TxPackets }),
 		column[traffic.Interface]{
 			shape:  fixed("SPEED", 5, rateWidth),
 			value:  func(i *traffic.Interface) float64 { return float64(i.SpeedBits) },
 			figure: func(i *traffic.Interface, _ units, _ int) string { return speed(i.SpeedBits) },
 		},
-		words("BALANCED", 4, 8, 8, 8, func(i *traffic.Interface) string {
+		words("BALANCED", 4, 9, 9, 9, func(i *traffic.Interface) string {
 			if i.Balanced {
 				return "yes"
 			}

@@ -21,7 +21,9 @@ func spark(recent []traffic.Rate, w int) string {
 	}
 	top := float64(sparkFloor)
 	for _, r := range recent {
-		top = max(top, r.Total())
+		if v := r.Total(); v > top { // never NaN, as max would be
+			top = v
+		}
 	}
 	var b strings.Builder
 	for range w - len(recent) {
