@@ -42,7 +42,8 @@ func keys(ks ...tcell.Key) []stroke {
 	return out
 }
 
-// newBindings lists all keys, in the order of the help and the hint line.
+// newBindings lists all keys, in the order of the help and the hint line. A
+// narrow hint line loses the later ones first.
 func newBindings() []binding {
 	return append(append(tableBindings(), filterBindings()...), helpBindings()...)
 }
@@ -72,15 +73,15 @@ func tableBindings() []binding {
 			help: "sort by the column to the left, to the right; ← → too; or click its title",
 			do:   func(u *UI) { u.sortNext(-1) }},
 		{keys: append(runes(">."), keys(tcell.KeyRight)...), do: func(u *UI) { u.sortNext(1) }},
-		{keys: runes("r"), label: "r", hint: "reverse",
-			help: "turn the order round",
-			do:   func(u *UI) { u.sortBy(u.page().base().sorting.col) }},
 		{keys: runes("u"), label: "u", hint: "units",
 			help: "rates in bytes (KiB/s, of 1024) or in bits (kbit/s, of 1000)",
 			do:   func(u *UI) { u.units.bits = !u.units.bits }},
 		{keys: runes("p"), label: "p", hint: "pause",
 			help: "hold the figures still; counting goes on",
 			do:   (*UI).togglePause},
+		{keys: runes("r"), label: "r", hint: "reverse",
+			help: "turn the order round",
+			do:   func(u *UI) { u.sortBy(u.page().base().sorting.col) }},
 		{keys: append(runes("k"), keys(tcell.KeyUp, tcell.KeyCtrlP)...), label: "↑ ↓",
 			help: "select a row; k and j too. The selection stays with its row",
 			do:   func(u *UI) { u.move(-1) }},

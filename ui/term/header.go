@@ -48,17 +48,20 @@ func (u *UI) titleLine(c canvas, y, w int) {
 	if u.gone {
 		right = append(right, piece{" ENGINE STOPPED ", u.colors.flag}, piece{"  ", u.colors.plain})
 	}
-	if s := u.shown; s != nil {
-		since := time.Duration(s.Elapsed * float64(time.Second))
-		right = append(right,
-			piece{"counting for " + span(since) + "  ", u.colors.dim},
-			piece{s.At.In(u.opts.Location).Format("15:04:05"), u.colors.plain})
-	}
 	room := w - 2 - widthOf(right)
-	if s := u.shown; s != nil && s.Host != "" {
-		left = append(left, piece{"  ", u.colors.plain})
-		host := cutMiddle(clean(s.Host), room-widthOf(left)-2)
-		left = append(left, piece{host, u.colors.bold})
+	if s := u.shown; s != nil {
+		host := piece{"  " + clean(s.Host), u.colors.bold}
+		clock := piece{s.At.In(u.opts.Location).Format("15:04:05"), u.colors.plain}
+		since := piece{"counting for " + span(time.Duration(s.Elapsed*float64(time.Second))) + "  ", u.colors.dim}
+		room -= width(clock.text)
+		// The host's name comes before how long it has been counted.
+		if widthOf(left)+width(host.text)+2+width(since.text) <= room {
+			right = append(right, since)
+			room -= width(since.text)
+		}
+		right = append(right, clock)
+		host.text = cutMiddle(host.text, room-widthOf(left)-2)
+		left = append(left, host)
 	}
 	c.line(1, y, room, left)
 	c.line(1+room, y, w-2-room, right)
