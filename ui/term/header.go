@@ -2,6 +2,7 @@ package term
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -135,7 +136,7 @@ func (u *UI) healthLine(c canvas, y, w int, s *traffic.Snapshot) {
 	c.line(1+room-widthOf(b), y, widthOf(b), b)
 }
 
-// monitorPieces is the monitors' health, in full and in short.
+// monitorPieces is the monitors' health, in full and ever shorter.
 func (u *UI) monitorPieces(s *traffic.Snapshot) [][]piece {
 	if len(s.Monitors) == 0 {
 		return [][]piece{{{"no monitors", u.colors.alarm}}}
@@ -162,11 +163,14 @@ func (u *UI) monitorPieces(s *traffic.Snapshot) [][]piece {
 			wrong = append(wrong, piece{" · ", u.colors.dim}, p)
 		}
 	}
-	short := []piece{{strconv.Itoa(running) + " of " + strconv.Itoa(len(s.Monitors)) + " monitors running", u.colors.plain}}
+	short := []piece{{strconv.Itoa(running) + " of " + strconv.Itoa(len(s.Monitors)) + " monitors run", u.colors.plain}}
 	if running == len(s.Monitors) && running > 1 {
-		short[0].text = strconv.Itoa(running) + " monitors running"
+		short[0].text = strconv.Itoa(running) + " monitors run"
 	}
-	return [][]piece{full, append(short, wrong...), short}
+	if len(wrong) == 0 {
+		return [][]piece{full, short}
+	}
+	return [][]piece{full, append(slices.Clone(short), wrong...), wrong[1:], short}
 }
 
 // balanceShort is the unattributed and the unexplained share of the bytes the

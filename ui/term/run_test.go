@@ -203,7 +203,7 @@ func TestResizeWhileRunning(t *testing.T) {
 	p.until("RECENT")
 	p.screen.SetSize(60, 15)
 	ch <- typical(11) // the simulation finds its new size at the next frame only
-	p.until("2 monitors running")
+	p.until("2 monitors run")
 	p.cancel()
 	if err := p.end(); err != nil {
 		t.Error(err)
