@@ -20,6 +20,8 @@ func TestMain(m *testing.M) {
 	if os.Getenv("BWMON_LAB_CHILD") != "" {
 		os.Exit(lab.Main(m))
 	}
+	// Under the race detector every command would take a second to exit.
+	os.Setenv("GORACE", "atexit_sleep_ms=0")
 	testscript.Main(inLab{m}, map[string]func(){"bwmon": main})
 }
 
@@ -32,7 +34,11 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("GORACE", os.Getenv("GORACE"))
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
 	})
 }
 
