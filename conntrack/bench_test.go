@@ -80,7 +80,7 @@ func compare(b *testing.B, h *lab.Host, n int) {
 	ours := func() {
 		tab.beginDump()
 		receiveAll(b, s, func(buf []byte) (bool, error) { return tab.take(buf, true, func(uint32) {}) })
-		tab.endDump(func(uint32) { b.Error("vanished") })
+		tab.endDump(true, func(uint32) { b.Error("vanished") })
 	}
 	bare := func() {
 		receiveAll(b, s, func(buf []byte) (bool, error) {

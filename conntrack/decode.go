@@ -20,7 +20,7 @@ const (
 	nlmsgDone  = 3
 
 	subsysCtnetlink = 1
-	msgNew          = subsysCtnetlink<<8 | 0
+	msgNew          = subsysCtnetlink << 8
 	msgGet          = subsysCtnetlink<<8 | 1
 	msgDelete       = subsysCtnetlink<<8 | 2
 

@@ -196,9 +196,9 @@ func FuzzDecode(f *testing.F) {
 					t.Errorf("place %+v", p)
 				}
 			})
-			tab.endDump(tab.remove)
+			tab.endDump(true, tab.remove)
 		}
-		s := eventSocket{}
+		s := eventSocket{began: func(*entry) {}}
 		s.decode(nil, b)
 	})
 }

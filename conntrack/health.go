@@ -38,6 +38,9 @@ func (m *Monitor) detail(ev *eventSocket) string {
 	if m.setup.rule != nil {
 		parts = append(parts, "accounting set up by bwmon")
 	}
+	if d := m.opts.Owners.Detail(); d != "" {
+		parts = append(parts, d)
+	}
 	return strings.Join(parts, ", ")
 }
 

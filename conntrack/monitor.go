@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -43,9 +44,11 @@ type Monitor struct {
 	table  *table
 	sides  *sides
 	setup  *setup
-	around *surroundings
 	pace   pace
 	health health
+
+	// around is written by Run's goroutine and read by that of the events, too.
+	around atomic.Pointer[surroundings]
 
 	baselined bool // the opening dump has been taken
 	resync    bool // events were lost: dump at the next occasion
@@ -76,6 +79,7 @@ type nobody struct{}
 
 func (nobody) Want(traffic.Flow)                            {}
 func (nobody) Owner(traffic.Flow, time.Time) *traffic.Owner { return nil }
+func (nobody) Detail() string                               { return "" }
 
 // Name implements traffic.Monitor.
 func (m *Monitor) Name() string { return "conntrack" }
@@ -91,7 +95,7 @@ func (m *Monitor) Run(ctx context.Context, emit func(traffic.Batch)) (err error)
 	}
 	defer func() { err = errors.Join(err, m.setup.undo()) }()
 
-	src, err := openSource()
+	src, err := openSource(m.want)
 	if err != nil {
 		return privilege(err)
 	}
@@ -133,12 +137,12 @@ type source struct {
 	lookout *lookout
 }
 
-func openSource() (*source, error) {
+func openSource(began func(*entry)) (*source, error) {
 	dump, err := openDump()
 	if err != nil {
 		return nil, err
 	}
-	events, err := openEvents()
+	events, err := openEvents(began)
 	if err != nil {
 		dump.close()
 		return nil, err

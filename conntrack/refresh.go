@@ -1,6 +1,10 @@
 package conntrack
 
-import "time"
+import (
+	"time"
+
+	"bwmon/traffic"
+)
 
 // refresh reads the whole table once. Between two buffers it takes the events
 // that have come, so that they never wait for a large dump to end.
@@ -10,6 +14,8 @@ func (m *Monitor) refresh(src *source, now time.Time) error {
 		return err
 	}
 	m.resync = false
+	// Entries whose events still wait look as if they had vanished.
+	current := src.events.caughtUp()
 	m.table.beginDump()
 	if err := src.dump.request(); err != nil {
 		return err
@@ -26,10 +32,7 @@ func (m *Monitor) refresh(src *source, now time.Time) error {
 		}
 		m.drainEvents(src)
 	}
-	m.table.endDump(func(n uint32) {
-		m.health.vanished++
-		m.conclude(n, now)
-	})
+	m.table.endDump(current, func(n uint32) { m.vanished(n, now) })
 	m.baselined = true
 	m.pace.dumped(now, threadTime()-before)
 	return nil
@@ -37,15 +40,14 @@ func (m *Monitor) refresh(src *source, now time.Time) error {
 
 // lookAround learns this host's addresses anew, if they may have changed.
 func (m *Monitor) lookAround(src *source, now time.Time) error {
-	if !src.lookout.stale(now) && m.around != nil {
+	if !src.lookout.stale(now) && m.around.Load() != nil {
 		return nil
 	}
 	around, err := src.lookout.look(now)
-	if err != nil {
-		return err
+	if err == nil {
+		m.around.Store(around)
 	}
-	m.around = around
-	return nil
+	return err
 }
 
 // changed notes that record n has news. since is when the flow can have begun
@@ -54,7 +56,7 @@ func (m *Monitor) changed(n uint32, since time.Time) {
 	r := m.table.at(n)
 	if r.side == 0 {
 		e := &m.table.scratch
-		m.sides.attach(m.table, n, m.sides.open(e, m.around.place(e.key.tuple, e.reply), since))
+		m.sides.attach(m.table, n, m.sides.open(e, m.around.Load().place(e.key.tuple, e.reply), since))
 	}
 	if r.flags&flagDirty == 0 {
 		r.flags |= flagDirty
@@ -78,7 +80,7 @@ func (m *Monitor) drainEvents(src *source) {
 }
 
 func (m *Monitor) takeEvents(src *source, batch []event) {
-	if err := m.lookAround(src, batch[0].at); err != nil && m.around == nil {
+	if err := m.lookAround(src, batch[0].at); err != nil && m.around.Load() == nil {
 		src.events.recycle(batch) // the first dump will find what began
 		return
 	}
@@ -96,18 +98,34 @@ func (m *Monitor) takeEvents(src *source, batch []event) {
 	}
 }
 
-// began takes a NEW event: it makes the flow's owner findable while its socket
-// is open. Its counters come later.
+// want asks whose a flow is that just began, while its socket is open. It runs
+// on the goroutine of the events: a look into the table may come too late.
+func (m *Monitor) want(e *entry) {
+	around := m.around.Load()
+	if around == nil {
+		return // the first dump is not yet asked for
+	}
+	at := around.place(e.key.tuple, e.reply)
+	if at.scope == traffic.ScopeForwarded || answeredByKernel(at, e.key.tuple) {
+		return
+	}
+	f := traffic.Flow{Proto: e.key.proto, Zone: e.key.zone, Local: at.local, Remote: at.remote}
+	m.opts.Owners.Want(f)
+	if at.scope == traffic.ScopeLoopback {
+		f.Local, f.Remote = e.reply.from(), e.reply.to()
+		m.opts.Owners.Want(f)
+	}
+}
+
+// began takes a NEW event. The flow's counters come later.
 func (m *Monitor) began(ev *event) {
 	e := &ev.entry
 	if m.table.find(&e.key) != 0 {
-		return
+		return // a dump was quicker
 	}
 	e.counted = true // events of new flows never carry counters
 	n := m.table.insert(e, false)
-	sd := m.sides.open(e, m.around.place(e.key.tuple, e.reply), ev.at)
-	m.sides.attach(m.table, n, sd)
-	m.sides.want(sd)
+	m.sides.attach(m.table, n, m.sides.open(e, m.around.Load().place(e.key.tuple, e.reply), ev.at))
 }
 
 // ended takes a DESTROY event, which carries the flow's last counters.
@@ -115,26 +133,36 @@ func (m *Monitor) ended(ev *event) {
 	e := &ev.entry
 	n := m.table.find(&e.key)
 	if n == 0 {
-		if m.table.isRepeated(e) {
-			return
-		}
-		m.table.end(e)
-		if !m.baselined && !m.opts.Lookback {
-			return // it may have been there before us
-		}
-		if e.counters != (counters{}) {
-			sd := m.sides.open(e, m.around.place(e.key.tuple, e.reply), ev.at.Add(-m.opts.Interval))
-			m.sides.want(sd)
-			m.sides.ending = append(m.sides.ending, ending{sd, e.counters, ev.at})
-		}
+		m.endedUnmet(ev)
 		return
 	}
-	if r := m.table.at(n); e.counted && m.table.update(r, e.counters) && r.side == 0 {
+	r := m.table.at(n)
+	if e.counted && m.table.update(r, e.counters) && r.side == 0 {
 		m.table.scratch = *e
 		m.changed(n, time.Time{})
 	}
+	m.table.bury(e.key, r.seen)
 	m.conclude(n, ev.at)
-	m.table.end(e)
+}
+
+// endedUnmet takes the end of a flow that is not in the table.
+func (m *Monitor) endedUnmet(ev *event) {
+	e := &ev.entry
+	if m.table.isRepeated(e) {
+		return
+	}
+	m.table.bury(e.key, e.counters)
+	if e.counters == (counters{}) || !m.baselined && !m.opts.Lookback { // it may have been there before us
+		return
+	}
+	sd := m.sides.open(e, m.around.Load().place(e.key.tuple, e.reply), ev.at.Add(-m.opts.Interval))
+	m.sides.ending = append(m.sides.ending, ending{sd, e.counters, ev.at})
+}
+
+// vanished takes the end of record n, which the last dumps did not hold.
+func (m *Monitor) vanished(n uint32, at time.Time) {
+	m.health.vanished++
+	m.conclude(n, at)
 }
 
 // conclude removes record n; what it carried waits for its owner.

@@ -6,8 +6,8 @@ import (
 	"bwmon/traffic"
 )
 
-// Owners answers who uses a local socket. Both methods are called from Run's
-// goroutine and must not block.
+// Owners answers who uses a local socket. Its methods may be called by several
+// goroutines at once and must not block.
 type Owners interface {
 	// Want asks for the owner of f's local socket to be looked up now, while
 	// the socket may still be open.
@@ -15,6 +15,8 @@ type Owners interface {
 	// Owner returns who is known to own f's local socket, seen there at or
 	// after since; nil if nobody is known.
 	Owner(f traffic.Flow, since time.Time) *traffic.Owner
+	// Detail is one line on what is known and what is not, for people.
+	Detail() string
 }
 
 // side is one end of a flow as the ledger knows it. A record has one from the
@@ -53,6 +55,9 @@ type sides struct {
 const (
 	// ownerPatience is how many intervals news of a flow wait for its owner.
 	ownerPatience = 2
+	// acceptTime is how long a connection that came in may belong to its
+	// listener before the process that serves it has it.
+	acceptTime = 500 * time.Millisecond
 	// ownerRetry is how long the owner of a flow that has gone quiet is
 	// looked for; when it moves again it is looked for again.
 	ownerRetry = 30 * time.Second
@@ -126,22 +131,15 @@ func (sd *side) each(f func(*side)) {
 	}
 }
 
-// want asks for the owners of a flow that just began.
-func (s *sides) want(sd *side) {
-	sd.each(func(sd *side) {
-		if sd.needsOwner() {
-			s.owners.Want(sd.flow)
-		}
-	})
-}
-
 func (sd *side) needsOwner() bool {
 	return sd.owner == nil && sd.scope != traffic.ScopeForwarded
 }
 
-// findOwner reports whether sd has all that can be known of it.
-func (s *sides) findOwner(sd *side) bool {
-	if sd.needsOwner() {
+// findOwner reports whether sd has all that can be known of it. Unless
+// overdue, a connection that came in is given time to be accepted.
+func (s *sides) findOwner(sd *side, now time.Time, overdue bool) bool {
+	accepted := !sd.responder || overdue || now.Sub(sd.born) >= acceptTime
+	if sd.needsOwner() && accepted {
 		sd.owner = s.owners.Owner(sd.flow, sd.born)
 	}
 	return !sd.needsOwner()
@@ -165,7 +163,8 @@ func (s *sides) samples(t *table, now time.Time, patience time.Duration, last bo
 			continue // it has ended
 		}
 		sd := s.by[r.side]
-		if !s.ready(sd) && now.Sub(sd.born) < patience && !last {
+		overdue := last || now.Sub(sd.born) >= patience
+		if !s.ready(sd, now, overdue) && !overdue {
 			kept = append(kept, n)
 			continue
 		}
@@ -177,7 +176,8 @@ func (s *sides) samples(t *table, now time.Time, patience time.Duration, last bo
 
 	waiting := s.ending[:0]
 	for _, e := range s.ending {
-		if !s.ready(e.side) && now.Sub(e.at) < patience && !last {
+		overdue := last || now.Sub(e.at) >= patience
+		if !s.ready(e.side, now, overdue) && !overdue {
 			waiting = append(waiting, e)
 			continue
 		}
@@ -189,10 +189,10 @@ func (s *sides) samples(t *table, now time.Time, patience time.Duration, last bo
 
 // ready looks for the owners of sd and its twin, and has those not found
 // looked for again later.
-func (s *sides) ready(sd *side) bool {
+func (s *sides) ready(sd *side, now time.Time, overdue bool) bool {
 	all := true
 	sd.each(func(sd *side) {
-		if s.findOwner(sd) {
+		if s.findOwner(sd, now, overdue) {
 			return
 		}
 		all = false
@@ -211,7 +211,7 @@ func (s *sides) retryOwners(t *table, now time.Time, emit func(traffic.Sample)) 
 		switch {
 		case sd.record == 0: // ended
 			sd.waiting = false
-		case s.findOwner(sd):
+		case s.findOwner(sd, now, true):
 			sd.waiting = false
 			if sd.emitted {
 				emit(sd.sample(t.at(sd.record).total(), false))

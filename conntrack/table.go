@@ -22,9 +22,9 @@ type table struct {
 	seen       int    // records met in this generation
 	last       uint32 // record met last: the kernel's order seldom changes, so its neighbour is likely next
 
-	// ended holds the final counters of entries whose end an event told of
-	// since this dump began; endedBefore, of those before. They tell a dump's
-	// late news and a repeated event from a new life of the same key.
+	// ended has the final counters of entries whose end an event told of since
+	// this dump began, endedBefore of those before: they tell a dump's late
+	// news and a repeated event from a new life of the same key.
 	ended, endedBefore map[key]counters
 	dumping            bool
 
@@ -290,12 +290,13 @@ func (t *table) isGhost(e *entry) bool {
 	return ok
 }
 
-// end remembers that e's end was told, with its record removed or never made.
-func (t *table) end(e *entry) {
+// bury remembers that the end of k was told. Its record is gone or was never
+// made.
+func (t *table) bury(k key, final counters) {
 	if !t.dumping && len(t.ended) >= maxEnded {
 		t.rotateEnded()
 	}
-	t.ended[e.key] = e.counters
+	t.ended[k] = final
 }
 
 // isRepeated reports whether e, not in the table, tells an end again: the
@@ -315,10 +316,12 @@ func (t *table) rotateEnded() {
 
 // endDump closes the generation of a dump that ran to its end. It calls
 // vanished with every record that two dumps in a row did not hold: one alone
-// may have passed the entry by while the kernel resized its table.
-func (t *table) endDump(vanished func(n uint32)) {
+// may have passed the entry by while the kernel resized its table, or have
+// overtaken the event of its end. Unless current, when all events of before the
+// dump had been taken, what is missing says nothing.
+func (t *table) endDump(current bool, vanished func(n uint32)) {
 	t.dumping = false
-	if t.seen >= t.live {
+	if t.seen >= t.live || !current {
 		return
 	}
 	for n := uint32(1); n < t.next; n++ {

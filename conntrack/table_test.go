@@ -104,7 +104,7 @@ func TestTableAgainstModel(t *testing.T) {
 					t.Fatalf("seed %d round %d: flow %d has total %d, want %d", seed, round, i, got, f.total)
 				}
 			}
-			tab.endDump(func(n uint32) { closed += tab.at(n).total().origBytes; tab.remove(n) })
+			tab.endDump(true, func(n uint32) { closed += tab.at(n).total().origBytes; tab.remove(n) })
 			inTable := 0
 			for n := uint32(1); n < tab.next; n++ {
 				if tab.at(n).generation != 0 {
@@ -139,21 +139,21 @@ func TestGhosts(t *testing.T) {
 	}
 	tab.beginDump()
 	take(1000)
-	tab.endDump(func(uint32) { t.Error("vanished") })
+	tab.endDump(true, func(uint32) { t.Error("vanished") })
 
 	tab.beginDump()
 	final := decode(1500)
 	n := tab.find(&final.key)
 	tab.update(tab.at(n), final.counters)
 	tab.remove(n)
-	tab.end(final)
+	tab.bury(final.key, final.counters)
 	if take(1200); tab.live != 0 {
 		t.Error("a ghost was taken for a flow")
 	}
 	if !tab.isRepeated(final) {
 		t.Error("a repeated end was taken for a new life")
 	}
-	tab.endDump(func(uint32) { t.Error("vanished") })
+	tab.endDump(true, func(uint32) { t.Error("vanished") })
 
 	tab.beginDump()
 	if take(300); tab.live != 1 {
@@ -161,6 +161,13 @@ func TestGhosts(t *testing.T) {
 	}
 	if tab.isRepeated(decode(300)) {
 		t.Error("the end of a new life was taken for a repeated one")
+	}
+	tab.endDump(true, func(uint32) { t.Error("vanished") })
+
+	// The event of its end waits while dump after dump does without it.
+	for range 5 {
+		tab.beginDump()
+		tab.endDump(false, func(uint32) { t.Error("vanished while events wait") })
 	}
 }
 
@@ -176,7 +183,7 @@ func TestUnchangedFlowsAllocateNothing(t *testing.T) {
 		if _, err := tab.take(buf, true, func(uint32) { t.Error("changed") }); err != nil {
 			t.Error(err)
 		}
-		tab.endDump(func(uint32) { t.Error("vanished") })
+		tab.endDump(true, func(uint32) { t.Error("vanished") })
 	}
 	refresh()
 	if n := testing.AllocsPerRun(10, refresh); n != 0 {

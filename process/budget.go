@@ -46,12 +46,24 @@ func (b *budget) wait() time.Duration {
 	return time.Duration(float64(-b.saved)/b.share) + time.Millisecond
 }
 
+// canSpare reports whether there is enough for work that can wait: half of
+// the savings are kept for flows that begin, whose sockets close soon.
+func (b *budget) canSpare() bool { return b.saved > b.burst/2 }
+
+// untilSpare is how long it takes until canSpare when nothing is used.
+func (b *budget) untilSpare() time.Duration {
+	if b.canSpare() {
+		return 0
+	}
+	return time.Duration(float64(b.burst/2-b.saved)/b.share) + time.Millisecond
+}
+
 // threadTime is the processor time the calling thread has used. It is 0 where
 // the kernel does not tell, and nothing is held back then.
 func threadTime() time.Duration {
-	var u unix.Rusage
-	if err := unix.Getrusage(unix.RUSAGE_THREAD, &u); err != nil {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &ts); err != nil {
 		return 0
 	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	return time.Duration(ts.Nano())
 }

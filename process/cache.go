@@ -14,7 +14,7 @@ const (
 	lifetime = 5 * time.Minute
 	// slack is how much earlier than asked for a socket may have been seen:
 	// who asks has the time of an event, which comes after the socket.
-	slack = time.Second
+	slack = 50 * time.Millisecond
 
 	maxTuples = 500_000
 	maxSoles  = 200_000
@@ -33,8 +33,7 @@ type entry struct {
 type cache struct {
 	tuples aging[key, entry]
 	// soles has, by a key with fields left out, the one command that is
-	// behind all sockets which agree in the rest: see remoteKey, portKey and
-	// rawKey.
+	// behind all sockets which agree in the rest: see portKey and rawKey.
 	soles  aging[key, sole]
 	misses aging[key, miss]
 	turned int64
@@ -66,9 +65,6 @@ func (c *cache) record(s *socket, o *traffic.Owner, at int64) {
 		c.witness(rawKey(s.key), o, at)
 	case s.key.connected():
 		c.tuples.put(s.key, entry{owner: o, at: at})
-		if !c.listens(s.key) {
-			c.witness(remoteKey(s.key), o, at)
-		}
 	default:
 		c.tuples.put(s.key, entry{owner: o, at: at, only6: s.only6})
 		c.witness(portKey(s.key), o, at)
@@ -138,18 +134,8 @@ func (c *cache) findRaw(k key, since int64) *traffic.Owner {
 	return s.owner(since)
 }
 
-// listens reports whether a listener or an unconnected socket is known on k's
-// local port: k's flow then came from outside.
-func (c *cache) listens(k key) bool {
-	_, ok := c.soles.get(portKey(k))
-	return ok
-}
-
 // rawKey leaves all but the protocol and the local address.
 func rawKey(k key) key { return key{proto: k.proto, local: k.local} }
 
 // portKey leaves all but the protocol and the local port.
 func portKey(k key) key { return key{proto: k.proto, lport: k.lport} }
-
-// remoteKey leaves all but the protocol and the remote end.
-func remoteKey(k key) key { return key{proto: k.proto, remote: k.remote, rport: k.rport} }

@@ -148,67 +148,6 @@ func resting(opts Options) (r *Resolver, clock *time.Time) {
 	return New(opts), &now
 }
 
-func TestInference(t *testing.T) {
-	client := flow(traffic.TCP, "198.18.0.1:40000", "198.18.0.2:443")
-	gone := flow(traffic.TCP, "198.18.0.1:40001", "198.18.0.2:443")
-	for name, c := range map[string]struct {
-		opts    Options
-		also    string // another command with the same remote end
-		looked  bool
-		later   time.Duration
-		want    string
-		counted uint64
-	}{
-		"one command":       {looked: true, want: "curl", counted: 1},
-		"not looked for":    {looked: false, want: ""},
-		"two commands":      {looked: true, also: "wget", want: ""},
-		"too long ago":      {looked: true, later: 2 * time.Minute, want: ""},
-		"still within":      {looked: true, later: 59 * time.Second, want: "curl", counted: 1},
-		"same command, too": {looked: true, also: "curl", want: "curl", counted: 1},
-		"switched off":      {opts: Options{NoInference: true}, looked: true, want: ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			r, clock := resting(c.opts)
-			r.cache.record(&socket{key: keyOf(client)}, owner("curl"), clock.UnixNano())
-			if c.also != "" {
-				other := client
-				other.Local = netip.MustParseAddrPort("198.18.0.1:40002")
-				r.cache.record(&socket{key: keyOf(other)}, owner(c.also), clock.UnixNano())
-			}
-			*clock = clock.Add(c.later)
-			since := *clock
-			if c.looked {
-				r.looked = clock.UnixNano()
-			}
-			for range 3 { // counted once, however often asked
-				got := ""
-				if o := r.Owner(gone, since); o != nil {
-					got = o.Command
-				}
-				if got != c.want {
-					t.Fatalf("owner %q, want %q", got, c.want)
-				}
-			}
-			if n := r.Stats().Inferred; n != c.counted {
-				t.Errorf("%d inferred, want %d", n, c.counted)
-			}
-		})
-	}
-}
-
-// What comes from outside is not inferred from what else its client does.
-func TestNoInferenceForServers(t *testing.T) {
-	r, clock := resting(Options{})
-	now := clock.UnixNano()
-	r.cache.record(&socket{key: testKey(traffic.TCP, "198.18.0.1:80", ""), state: stateListen}, owner("web"), now-int64(time.Hour))
-	r.cache.record(&socket{key: testKey(traffic.TCP, "198.18.0.1:80", "198.18.0.2:9999")}, owner("web"), now)
-	r.cache.record(&socket{key: testKey(traffic.TCP, "198.18.0.1:5000", "198.18.0.2:9998")}, owner("client"), now)
-	r.looked = now
-	if o := r.Owner(flow(traffic.TCP, "198.18.0.1:80", "198.18.0.2:9998"), *clock); o != nil {
-		t.Errorf("owner %v, want none: the listener was not seen since", o)
-	}
-}
-
 func TestMissesAskLessAndLess(t *testing.T) {
 	r, clock := resting(Options{Interval: time.Second})
 	f := flow(traffic.TCP, "198.18.0.1:40000", "198.18.0.2:443")

@@ -55,7 +55,7 @@ func ask(t *testing.T, f traffic.Flow, want int) {
 		t.Run(way, func(t *testing.T) {
 			t.Helper()
 			since := time.Now()
-			r := start(t, Options{NoInference: true})
+			r := start(t, Options{})
 			if way == "want" {
 				r.Want(f)
 			}
@@ -109,7 +109,7 @@ func TestIPv6OnlyListenerIsDeafToIPv4(t *testing.T) {
 	defer ln.Close()
 	port := addrPort(ln.Addr()).Port()
 	since := time.Now()
-	r := start(t, Options{NoInference: true})
+	r := start(t, Options{})
 	remote := netip.MustParseAddrPort("[::1]:1")
 	await(t, r, traffic.Flow{Proto: traffic.TCP, Local: netip.AddrPortFrom(netip.IPv6Loopback(), port), Remote: remote}, since)
 	f := traffic.Flow{Proto: traffic.TCP, Local: netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port), Remote: netip.MustParseAddrPort("127.0.0.1:1")}
@@ -220,7 +220,7 @@ func TestOwnerOutlivesProcess(t *testing.T) {
 	}
 	defer ln.Close()
 	since := time.Now()
-	r := start(t, Options{NoInference: true})
+	r := start(t, Options{})
 	c := newChild(t, "client", nil, "some-client", "--to", "nowhere")
 	f := traffic.Flow{
 		Proto:  traffic.TCP,
@@ -242,7 +242,7 @@ func TestOwnerOutlivesProcess(t *testing.T) {
 func TestSocketPassedOn(t *testing.T) {
 	client, server, _ := pair(t, "tcp4", "127.0.0.1:0", "127.0.0.1")
 	since := time.Now()
-	r := start(t, Options{NoInference: true})
+	r := start(t, Options{})
 	f := flowOf(server, traffic.TCP)
 	if o := await(t, r, f, since); o.PID != os.Getpid() {
 		t.Fatalf("owner is %v, want the test itself", o)
@@ -286,7 +286,7 @@ func TestShortConnections(t *testing.T) {
 			go func() { defer c.Close(); _, _ = c.Read(make([]byte, 1)) }()
 		}
 	}()
-	r := start(t, Options{NoInference: true})
+	r := start(t, Options{})
 	c := newChild(t, "client", nil, "short-lived")
 	since := time.Now()
 	var flows []traffic.Flow

@@ -165,7 +165,7 @@ func TestLabShortConnections(t *testing.T) {
 		t.Run(fmt.Sprintf("%s %s %v %v", c.proto, c.listen, c.life, c.unconnected), func(t *testing.T) {
 			ours, peer := twoHosts(t)
 			server := peer.Serve(lab.Server{Proto: c.proto, Listen: netip.MustParseAddrPort(c.listen)})
-			w := watch(t, ours, Options{NoInference: true})
+			w := watch(t, ours, Options{})
 			var children []*lab.Child
 			for i := range 4 {
 				children = append(children, ours.Start(lab.Client{
@@ -222,7 +222,7 @@ func TestLabManyProcesses(t *testing.T) {
 		reports = append(reports, child.Wait())
 	}
 	since := time.Now()
-	r := New(Options{NoInference: true})
+	r := New(Options{})
 	ctx, cancel := context.WithCancel(context.Background())
 	wait := ours.Go(func() error { return r.Run(ctx) })
 	for i, child := range children {
@@ -285,7 +285,7 @@ func TestLabPingSockets(t *testing.T) {
 				id = uint16(sa.Port)
 			}
 			since := time.Now()
-			r := New(Options{NoInference: true})
+			r := New(Options{})
 			ctx, cancel := context.WithCancel(context.Background())
 			wait := ours.Go(func() error { return r.Run(ctx) })
 			defer func() {

@@ -75,7 +75,6 @@ func (w *worker) look() {
 	w.looks++
 	w.hasBegun, w.lastLook = true, w.r.opts.Now()
 	w.r.mu.Lock()
-	w.r.looked = at
 	w.r.stats.Looks = w.looks
 	w.r.mu.Unlock()
 }
@@ -147,7 +146,6 @@ func (w *worker) dig() {
 			k = k.bound()
 		}
 		if s, ok, err := w.find(k); err != nil || !ok || s.inode != l.socket.inode {
-			w.vain(l.asked)
 			continue
 		}
 		e.leads = append(e.leads, l)
@@ -179,11 +177,6 @@ func (w *worker) dig() {
 		w.unheld.put(inode, u)
 	}
 	w.settle(e)
-	for i := range e.leads {
-		if k := e.leads[i].asked; k != (key{}) {
-			w.vain(k)
-		}
-	}
 	if cap(e.leads) > maxWants {
 		e.leads = nil // the first look at a large host needs much, the next do not
 	}

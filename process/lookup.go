@@ -51,6 +51,11 @@ func (w *worker) lookUp(keys []key) {
 	if !e.over() {
 		w.fail(w.scan.young(&e.search))
 	}
+	// A process that has slept for long: on most hosts all descriptors are
+	// read while even a short connection lasts, and the process is hot then.
+	if e.left = quickly; !e.over() && w.budget.canSpare() {
+		w.fail(w.scan.thorough(&e.search))
+	}
 	w.settle(e)
 	w.deferred = append(w.deferred, e.leads[:min(len(e.leads), maxWants-min(len(w.deferred), maxWants))]...)
 }
@@ -78,8 +83,7 @@ func (w *worker) lookUpOne(k key) {
 	switch k.proto {
 	case traffic.TCP, traffic.UDP, traffic.UDPLite, traffic.SCTP:
 	default:
-		w.vain(k) // raw and ping sockets are only found by a dump
-		return
+		return // raw and ping sockets are only found by a dump
 	}
 	at := w.scan.now
 	s, ok, err := w.find(k)
@@ -99,7 +103,7 @@ func (w *worker) lookUpOne(k key) {
 		}
 	}
 	if !ok || s.inode == 0 {
-		w.vain(k)
+		w.gone++
 		return
 	}
 	w.verify(s.inode)
@@ -129,15 +133,6 @@ func (w *worker) verify(inode uint32) {
 	}
 	h.owner = h.p.owner
 	w.scan.holders.put(inode, h)
-}
-
-// vain notes that a look for k found nothing.
-func (w *worker) vain(k key) {
-	w.r.mu.Lock()
-	defer w.r.mu.Unlock()
-	m, _ := w.r.cache.misses.get(k)
-	m.looked = w.scan.now
-	w.r.cache.misses.put(k, m)
 }
 
 // retryAfter is when a connection that led to its listener is looked up

@@ -25,13 +25,9 @@ type Options struct {
 	// Interval is the shortest time between two dumps of all sockets;
 	// default 1 s.
 	Interval time.Duration
-	// Share is how much of a core resolving may use on average; default 0.05.
+	// Share is how much of a core resolving may use on average; default 0.10.
 	// What was saved up to half a second of processor time may be used at once.
 	Share float64
-	// NoInference leaves flows whose socket nobody saw without an owner,
-	// where the owner would otherwise be inferred from other flows to the
-	// same remote end.
-	NoInference bool
 	// Now is the clock; default time.Now.
 	Now func() time.Time
 }
@@ -49,10 +45,9 @@ type Resolver struct {
 
 	mu sync.Mutex
 	// mu protects the fields below.
-	cache  cache
-	asked  bool  // a look at all sockets is wanted
-	looked int64 // when the last look that missed nothing began, in ns since 1970
-	stats  Stats
+	cache cache
+	asked bool // a look at all sockets is wanted
+	stats Stats
 }
 
 // New returns a Resolver. It starts nothing; see Run.
@@ -67,7 +62,7 @@ func New(opts Options) *Resolver {
 		opts.Interval = time.Second
 	}
 	if opts.Share <= 0 {
-		opts.Share = 0.05
+		opts.Share = 0.10
 	}
 	if opts.Now == nil {
 		opts.Now = time.Now
@@ -110,15 +105,14 @@ func (r *Resolver) Want(f traffic.Flow) {
 }
 
 // Owner returns who is known to own f's local socket, or nil. Only what was
-// seen at or after since counts, minus a second, so that an earlier user of
-// the same tuple is not taken for it; the zero time is the beginning. A miss asks for a look at all sockets.
-// It waits for a short lock at most.
+// seen at or after since counts, less a moment's slack, so that an earlier user
+// of the same tuple is not taken for it; the zero time is the beginning. A miss
+// asks for a look at all sockets. It waits for a short lock at most.
 //
 // Where nothing is known of the socket itself, its owner is in this order the
 // owner of an unconnected socket or listener on f's local address and port, on
-// its port and any address, the one command with a raw socket of f's protocol,
-// and, when a look was in vain and Options allow, the one command seen with
-// f's remote end within the last minute.
+// its port and any address, and the one command with a raw socket of f's
+// protocol. Nothing is guessed from what else talks to f's remote end.
 func (r *Resolver) Owner(f traffic.Flow, since time.Time) *traffic.Owner {
 	k := keyOf(f)
 	born, from := int64(1), int64(1) // since the beginning, but not never
@@ -132,18 +126,11 @@ func (r *Resolver) Owner(f traffic.Flow, since time.Time) *traffic.Owner {
 	}
 	now := r.opts.Now().UnixNano()
 	m, known := r.cache.misses.get(k)
-	if max(m.looked, r.looked) >= born && !r.opts.NoInference {
-		if o := r.cache.infer(k, now); o != nil {
-			r.stats.Inferred++
-			r.cache.recordFlow(k, o, now)
-			return o
-		}
-	}
 	if known && now < m.next && m.since == born {
 		return nil
 	}
 	if !known || m.since != born {
-		m = miss{since: born, looked: m.looked}
+		m = miss{since: born}
 	}
 	m.next = now + backOff(r.opts.Interval, m.tries)
 	m.tries = min(m.tries+1, 32)

@@ -116,7 +116,7 @@ func TestLabWithoutSockDiag(t *testing.T) {
 	err := lab.New(t).Host("alone").Do(func() error {
 		client, server, ln := pair(t, "tcp", "[::]:0", "127.0.0.1")
 		_, port := datagram(t, unix.IPPROTO_UDP, netip.MustParseAddrPort("[::1]:0"), netip.AddrPort{}, false)
-		r := New(Options{NoInference: true})
+		r := New(Options{})
 		since := time.Now()
 		w, err := newWorker(r)
 		if err != nil {
@@ -156,7 +156,7 @@ func TestLabWithoutSockDiag(t *testing.T) {
 func TestLabBurstOfWants(t *testing.T) {
 	err := lab.New(t).Host("alone").Do(func() error {
 		client, server, _ := pair(t, "tcp4", "127.0.0.1:0", "127.0.0.1")
-		r := New(Options{NoInference: true})
+		r := New(Options{})
 		since := time.Now()
 		w, err := newWorker(r)
 		if err != nil {

@@ -11,10 +11,10 @@ type Stats struct {
 	Sockets     int           // in the latest look at all sockets
 	Looks       uint64        // at all sockets
 	Exact       uint64        // look-ups of one socket
+	Gone        uint64        // sockets that had closed before they were looked up
 	Passes      uint64        // over the descriptors of all processes
 	Descriptors uint64        // read
 	Dropped     uint64        // wants that did not fit into the queue
-	Inferred    uint64        // flows whose owner is a guess, see Options.NoInference
 	Unheld      int           // sockets that no process in sight holds
 	Denied      uint64        // processes whose descriptors the latest pass was not let read
 	CPU         time.Duration // processor time used
@@ -39,7 +39,7 @@ func (r *Resolver) Detail() string {
 		what string
 	}{
 		{uint64(s.Unheld), "sockets without a process"},
-		{s.Inferred, "owners inferred"},
+		{s.Gone, "sockets closed before they were seen"},
 		{s.Dropped, "look-ups dropped"},
 		{s.Denied, "processes not readable (run as root)"},
 	} {

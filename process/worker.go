@@ -50,6 +50,7 @@ type worker struct {
 	looks    uint64
 	looking  bool // within a look or a dig, which do not nest
 	exacts   uint64
+	gone     uint64 // sockets that had closed before they were looked up
 	fault    string
 }
 
@@ -129,19 +130,20 @@ func (w *worker) run(ctx context.Context) {
 func (w *worker) idle() (wait time.Duration, any bool) {
 	now := w.r.opts.Now()
 	afford := w.budget.wait()
+	spare := w.budget.untilSpare()
 	plan := func(d time.Duration) {
-		if d = max(d, afford, 0); !any || d < wait {
+		if d = max(d, 0); !any || d < wait {
 			wait, any = d, true
 		}
 	}
 	if w.wanted() {
-		plan(w.untilLook(now))
+		plan(max(w.untilLook(now), spare))
 	}
 	if len(w.deferred) > 0 {
-		plan(0)
+		plan(spare)
 	}
 	if due, ok := w.retries.next(); ok {
-		plan(time.Duration(due - now.UnixNano()))
+		plan(max(time.Duration(due-now.UnixNano()), afford))
 	}
 	if afford > 0 {
 		plan(afford) // wants may be waiting
@@ -159,6 +161,7 @@ func (w *worker) chores() {
 		w.lookUp(due)
 	}
 	switch {
+	case !w.budget.canSpare():
 	case w.wanted() && w.untilLook(now) <= 0:
 		w.look()
 	case len(w.deferred) > 0:
@@ -226,6 +229,7 @@ func (w *worker) publish() {
 	defer w.r.mu.Unlock()
 	s := &w.r.stats
 	s.Sockets, s.Exact, s.Passes = w.sockets, w.exacts, w.scan.passes
+	s.Gone = w.gone
 	s.Descriptors, s.Denied = w.scan.fds.read, w.scan.denied
 	s.Unheld, s.CPU, s.Fault = len(w.unheld.young), w.budget.spent, w.fault
 }
