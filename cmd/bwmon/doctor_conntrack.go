@@ -10,13 +10,17 @@ import (
 // checkConntrack looks at the kernel's connection tracking as the monitor
 // would find it.
 func checkConntrack(m monitorConfig) []finding {
-	return judgeConntrack(m, func(name string) (int, error) {
+	found := judgeConntrack(m, func(name string) (int, error) {
 		text, err := os.ReadFile("/proc/sys/net/netfilter/" + name)
 		if err != nil {
 			return 0, err
 		}
 		return strconv.Atoi(strings.TrimSpace(string(text)))
 	})
+	if found[0].State != findingOK {
+		return found
+	}
+	return append(found, checkTracking(m)...)
 }
 
 func judgeConntrack(m monitorConfig, sysctl func(name string) (int, error)) []finding {
