@@ -19,25 +19,30 @@ type interfaces struct {
 	listedAt time.Time       // of the last reading
 }
 
-// netInterface is one interface's books: an index that got another name, or a
-// name that got another index, is another interface.
+// netInterface is one interface's books. Its index is its identity: a name may
+// change, and may be given again.
 type netInterface struct {
 	reading traffic.InterfaceTotal // the last one
 	seen    time.Time
-	counts  traffic.Counts // since the first reading, which is the baseline
+	counts  traffic.Counts // since the baseline
 	meter   meter
 }
 
-// book enters readings and returns what they add to the balance.
+// book enters readings and returns what they add to the balance. The first
+// batch of them is the baseline; an interface that comes later began at zero.
 func (n *interfaces) book(w *window, readings []traffic.InterfaceTotal, at time.Time) (carried octets) {
 	if len(readings) == 0 {
 		return octets{}
 	}
+	first := n.listedAt.IsZero()
 	for _, r := range readings {
-		known := n.find(r.Name, r.Index)
+		known := n.find(r.Index)
 		if known == nil {
-			n.insert(&netInterface{reading: r, seen: at})
-			continue
+			known = &netInterface{reading: r}
+			if !first {
+				known.reading.Counts = traffic.Counts{}
+			}
+			n.list = append(n.list, known)
 		}
 		delta := r.Counts // the counter restarted
 		if r.Counts.AtLeast(known.reading.Counts) {
@@ -52,23 +57,19 @@ func (n *interfaces) book(w *window, readings []traffic.InterfaceTotal, at time.
 	}
 	n.listedAt = at
 	n.list = slices.DeleteFunc(n.list, func(i *netInterface) bool { return at.Sub(i.seen) > vanishedShown })
+	slices.SortFunc(n.list, func(a, b *netInterface) int {
+		return cmp.Or(strings.Compare(a.reading.Name, b.reading.Name), cmp.Compare(a.reading.Index, b.reading.Index))
+	})
 	return carried
 }
 
-func (n *interfaces) find(name string, index int) *netInterface {
+func (n *interfaces) find(index int) *netInterface {
 	for _, i := range n.list {
-		if i.reading.Index == index && i.reading.Name == name {
+		if i.reading.Index == index {
 			return i
 		}
 	}
 	return nil
-}
-
-func (n *interfaces) insert(i *netInterface) {
-	n.list = append(n.list, i)
-	slices.SortFunc(n.list, func(a, b *netInterface) int {
-		return cmp.Or(strings.Compare(a.reading.Name, b.reading.Name), cmp.Compare(a.reading.Index, b.reading.Index))
-	})
 }
 
 func (i *netInterface) row(w *window) traffic.Interface {

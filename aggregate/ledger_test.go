@@ -316,11 +316,17 @@ func TestInterfaces(t *testing.T) {
 	read(3, eth(2, 50), lo) // restarted
 	read(4, eth(9, 70), lo) // another interface of that name
 	read(5, eth(9, 75), lo)
-	if got = l.Tick(at(5), nil, false); len(got.Interfaces) != 3 || got.Balance.InterfaceRx != 255 {
+	if got = l.Tick(at(5), nil, false); len(got.Interfaces) != 3 || got.Balance.InterfaceRx != 200+50+70+5 {
 		t.Errorf("got %+v, balance %+v", got.Interfaces, got.Balance)
 	}
-	read(65, eth(9, 75), lo)
-	if got = l.Tick(at(65), nil, false); len(got.Interfaces) != 2 || got.Balance.InterfaceRx != 255 {
-		t.Errorf("the vanished one is still there or took its bytes along: %+v, balance %+v", got.Interfaces, got.Balance)
+	renamed := eth(9, 85)
+	renamed.Name = "wan0"
+	read(65, renamed, lo)
+	if got = l.Tick(at(65), nil, false); len(got.Interfaces) != 2 || got.Balance.InterfaceRx != 200+50+70+15 {
+		t.Errorf("the vanished one is still there or took its bytes along, or a new name was taken for another interface: %+v, balance %+v",
+			got.Interfaces, got.Balance)
+	}
+	if got.Interfaces[1].Name != "wan0" || got.Interfaces[1].RxBytes != 85 {
+		t.Errorf("renamed: %+v", got.Interfaces[1])
 	}
 }

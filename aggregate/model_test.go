@@ -35,6 +35,7 @@ type modelSource struct {
 	failed             bool
 	interfaces         [3]traffic.Counts
 	interfacesReported [3]bool
+	listed             bool // an earlier batch had interfaces
 }
 
 type modelFlow struct {
@@ -236,7 +237,10 @@ func (m *model) interfaces(src *modelSource, b *traffic.Batch) {
 			delta = bytesOf(m.rng.Uint64N(50000), m.rng.Uint64N(50000))
 			after = before.Add(delta)
 		}
-		if src.interfacesReported[i] && i > 0 {
+		if (src.interfacesReported[i] || src.listed) && i > 0 {
+			if !src.interfacesReported[i] {
+				delta = after // it is new
+			}
 			m.carried = m.carried.add(octetsOf(delta))
 		}
 		src.interfaces[i], src.interfacesReported[i] = after, true
@@ -244,6 +248,7 @@ func (m *model) interfaces(src *modelSource, b *traffic.Batch) {
 			Name: fmt.Sprint("eth", i), Index: i, Counts: after, Balanced: i > 0,
 		})
 	}
+	src.listed = src.listed || len(b.Interfaces) > 0
 }
 
 // end closes a source's flows.

@@ -61,8 +61,10 @@ type Batch struct {
 //
 // Run works until ctx is cancelled, then reads its source a last time, emits
 // that and returns nil; it undoes whatever it set up, on every way out. An
-// error is shown and Run is called again after a pause. Emit may block for as
-// long as the ledger is busy; it is called from Run's goroutine only.
+// error is shown and Run is called again after a pause, on the same Monitor:
+// flows it knew stay open in the ledger, so it goes on with their totals or
+// ends them with a final sample. Emit may block for as long as the ledger is
+// busy; it is called from Run's goroutine only.
 type Monitor interface {
 	// Name is unique among the monitors of one program: its kind
 	// (conntrack, socket, machine), or "kind:what" where several may run.
