@@ -231,3 +231,15 @@ func edit(t *testing.T, h *lab.Host, f func(c *ti.Conn) error) {
 }
 
 func ap(s string) netip.AddrPort { return netip.MustParseAddrPort(s) }
+
+// traffic has ours exchange a little with peer over some TCP connections, all
+// of which the kernel still remembers afterwards.
+func (b *books) traffic(t *testing.T, ours, peer *lab.Host, connections int) {
+	t.Helper()
+	server := peer.Serve(lab.Server{Proto: "tcp", Listen: ap("198.18.0.2:0")})
+	ours.Start(lab.Client{
+		Args: []string{"client"}, Proto: "tcp", Target: server.Addr, Connections: connections, Send: 4000, Receive: 9000,
+	}).Wait()
+	time.Sleep(50 * time.Millisecond) // the last acknowledgements
+	server.Stop()
+}
