@@ -132,8 +132,13 @@ func tail(s string, w int) string {
 	// No character is longer than maxCluster bytes once drawn; marks beyond
 	// that are lost with the middle.
 	if from := len(s) - (w+1)*maxCluster; from > 0 {
-		for !utf8.RuneStart(s[from]) {
-			from++
+		// To the start of a character, which is near; bytes that are not
+		// UTF-8 may have none at all.
+		for i := from; i < min(from+utf8.UTFMax, len(s)); i++ {
+			if utf8.RuneStart(s[i]) {
+				from = i
+				break
+			}
 		}
 		s = s[from:]
 	}

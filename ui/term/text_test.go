@@ -31,6 +31,26 @@ func TestCut(t *testing.T) {
 	}
 }
 
+// strayBytes is text in which no character starts for longer than the window
+// in which tail looks for one.
+var strayBytes = strings.Repeat("\xfa", 8) + strings.Repeat("\x9a", 400)
+
+// TestTailOfStrayBytes: tail ran past the end of text that is nothing but
+// continuation bytes, looking for the start of a character.
+func TestTailOfStrayBytes(t *testing.T) {
+	for w := range 20 {
+		if got := tail(strayBytes, w); width(got) != w {
+			t.Errorf("tail to %d cells is %d wide", w, width(got))
+		}
+		if got := cutMiddle(strayBytes, w); width(got) > w {
+			t.Errorf("cutMiddle to %d cells is %d wide", w, width(got))
+		}
+	}
+	if got, want := tail("日本語"+strings.Repeat("\u0301", 60)+"の", 3), 3; width(got) > want {
+		t.Errorf("%q is %d cells wide, want at most %d", got, width(got), want)
+	}
+}
+
 func TestWrap(t *testing.T) {
 	for _, tt := range []struct {
 		s    string
@@ -70,6 +90,8 @@ func FuzzText(f *testing.F) {
 		f.Add(s, 10)
 	}
 	f.Add("👩‍👩‍👧", 1)
+	f.Add(strayBytes, 10)
+	f.Add(strings.Repeat("\xfa", 8)+strings.Repeat("\x9a", 130), 10)
 	f.Fuzz(func(t *testing.T, s string, w int) {
 		if w < 0 || w > 400 {
 			return
