@@ -76,9 +76,10 @@ func router(t *testing.T, n int, masquerade bool) (gw, wan *lab.Host, hosts []*l
 		h.DefaultRoute("fd00::1")
 		acquaint(t, h, "198.18.0.1", "fd00::1")
 		hosts = append(hosts, h)
+		settle(t, h, gw) // at once: what is not permanent the kernel may forget
 	}
 	acquaint(t, wan, "198.19.0.1", "fd00:1::1")
-	settle(t, append(hosts, gw, wan)...)
+	settle(t, wan, gw)
 	return gw, wan, hosts
 }
 
