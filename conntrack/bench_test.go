@@ -50,12 +50,7 @@ func raiseLimit(b *testing.B, n int) {
 }
 
 func fill(b *testing.B, h *lab.Host, n int) {
-	err := h.Do(func() error {
-		c, err := ti.Dial(nil)
-		if err != nil {
-			return err
-		}
-		defer c.Close()
+	h.Conntrack(func(c *ti.Conn) error {
 		for i := range n {
 			if err := c.Create(flowOf(i)); err != nil {
 				return fmt.Errorf("entry %d: %w", i, err)
@@ -63,9 +58,6 @@ func fill(b *testing.B, h *lab.Host, n int) {
 		}
 		return nil
 	})
-	if err != nil {
-		b.Fatal(err)
-	}
 	runtime.GC()
 	debug.FreeOSMemory()
 }
@@ -103,12 +95,7 @@ func compare(b *testing.B, h *lab.Host, n int) {
 	resident := residentMB(b)
 
 	var otherTime []time.Duration
-	if err := h.Do(func() error {
-		c, err := ti.Dial(nil)
-		if err != nil {
-			return err
-		}
-		defer c.Close()
+	h.Conntrack(func(c *ti.Conn) error {
 		for range 3 {
 			otherTime = append(otherTime, timed(func() {
 				if flows, err := c.Dump(nil); err != nil || len(flows) != n {
@@ -117,9 +104,7 @@ func compare(b *testing.B, h *lab.Host, n int) {
 			}))
 		}
 		return nil
-	}); err != nil {
-		b.Fatal(err)
-	}
+	})
 	mid := func(d []time.Duration) float64 { slices.Sort(d); return d[len(d)/2].Seconds() }
 	b.ReportMetric(mid(oursTime)*1e3, "ms/refresh")
 	b.ReportMetric(mid(bareTime)*1e3, "ms/bare-loop")

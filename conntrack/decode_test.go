@@ -102,7 +102,7 @@ func TestDecoderAgreesWithAnother(t *testing.T) {
 		}
 		ping(t, ours, ap(target).Addr(), 3)
 	}
-	edit(t, ours, func(c *ti.Conn) error {
+	ours.Conntrack(func(c *ti.Conn) error {
 		for i, proto := range []uint8{unix.IPPROTO_TCP, unix.IPPROTO_UDP, unix.IPPROTO_UDPLITE, unix.IPPROTO_SCTP, unix.IPPROTO_GRE, unix.IPPROTO_ESP, unix.IPPROTO_IPIP, 250} {
 			for _, a := range [][2]string{{"198.18.1.1", "198.18.1.2"}, {"fd00:1::1", "fd00:1::2"}} {
 				f := ti.NewFlow(proto, 0, netip.MustParseAddr(a[0]), netip.MustParseAddr(a[1]), uint16(1000+i), uint16(2000+i), 600, 0)
@@ -117,7 +117,7 @@ func TestDecoderAgreesWithAnother(t *testing.T) {
 	got := dumpWith(t, ours)
 	want := map[uint32]decoded{}
 	protos := map[string]bool{}
-	for _, f := range entries(t, ours) {
+	for _, f := range ours.Entries() {
 		want[f.ID] = wordsOf(f)
 		protos[want[f.ID].Proto] = true
 	}

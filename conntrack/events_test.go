@@ -34,7 +34,7 @@ func TestEventOverrun(t *testing.T) {
 	ours.Start(lab.Client{Args: []string{"c"}, Proto: "udp", Target: server.Addr, Connections: 3, Send: 1000}).Wait()
 	time.Sleep(200 * time.Millisecond) // the monitor now stands before the gate
 	const storm = 150_000
-	edit(t, ours, func(c *ti.Conn) error {
+	ours.Conntrack(func(c *ti.Conn) error {
 		for i := range storm {
 			if err := c.Create(flowOf(i)); err != nil {
 				return err
@@ -49,7 +49,7 @@ func TestEventOverrun(t *testing.T) {
 	ours.Start(lab.Client{Args: []string{"c"}, Proto: "udp", Target: server.Addr, Connections: 3, Send: 1000}).Wait()
 	b.until("the loss", func() bool { return b.last.Lost > 0 && strings.Contains(b.last.Detail, "event overruns") })
 	b.until("all entries", func() bool { return strings.HasPrefix(b.last.Detail, "15000") })
-	edit(t, ours, func(c *ti.Conn) error { return c.Flush() })
+	ours.Conntrack(func(c *ti.Conn) error { return c.Flush() })
 	b.stop()
 	carried := ours.Counters("eth0").Sub(before).Layer3(14)
 	got, _ := b.sum(scoped(traffic.ScopeLocal))
@@ -82,7 +82,7 @@ func TestRepeatedEndsCountOnce(t *testing.T) {
 		Args: []string{"c"}, Proto: "udp", Target: server.Addr, Connections: 50, Send: 3000, Receive: 1000,
 	}).Wait()
 	for range 10 {
-		edit(t, ours, func(c *ti.Conn) error { return c.Flush() })
+		ours.Conntrack(func(c *ti.Conn) error { return c.Flush() })
 		time.Sleep(50 * time.Millisecond)
 	}
 	unix.Close(deaf)
@@ -106,7 +106,7 @@ func TestEventsOfManyFlows(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- s.run() }()
 	const n = 2000
-	edit(t, ours, func(c *ti.Conn) error {
+	ours.Conntrack(func(c *ti.Conn) error {
 		for i := range n {
 			if err := c.Create(flowOf(i)); err != nil {
 				return err

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	ti "github.com/ti-mo/conntrack"
 	"github.com/vishvananda/netlink"
 
 	"bwmon/lab"
@@ -193,41 +192,6 @@ func settle(t *testing.T, hosts ...*lab.Host) {
 func accounted(h *lab.Host) {
 	h.Sysctl("net/netfilter/nf_conntrack_acct", "1")
 	h.Track()
-}
-
-// entries is what the kernel's table on h holds, read by another decoder.
-func entries(t *testing.T, h *lab.Host) []ti.Flow {
-	t.Helper()
-	var flows []ti.Flow
-	err := h.Do(func() error {
-		c, err := ti.Dial(nil)
-		if err != nil {
-			return err
-		}
-		defer c.Close()
-		flows, err = c.Dump(nil)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return flows
-}
-
-// edit changes the kernel's table on h.
-func edit(t *testing.T, h *lab.Host, f func(c *ti.Conn) error) {
-	t.Helper()
-	err := h.Do(func() error {
-		c, err := ti.Dial(nil)
-		if err != nil {
-			return err
-		}
-		defer c.Close()
-		return f(c)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 func ap(s string) netip.AddrPort { return netip.MustParseAddrPort(s) }

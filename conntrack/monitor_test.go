@@ -34,7 +34,7 @@ func TestBooksEqualEntries(t *testing.T) {
 				})
 				report := client.Wait()
 				time.Sleep(100 * time.Millisecond) // the last acknowledgements
-				want := held(entries(t, ours))
+				want := held(ours.Entries())
 				b.stop()
 				got, flows := b.sum(scoped(traffic.ScopeLocal))
 				if got.Bytes() != want || flows != 20 {
@@ -93,7 +93,7 @@ func TestLookback(t *testing.T) {
 				Args: []string{"client"}, Proto: "udp", Target: server.Addr, Send: 10_000, KeepOpen: true,
 			})
 			client.Wait()
-			before := held(entries(t, ours))
+			before := held(ours.Entries())
 			b := watch(t, ours, Options{Lookback: lookback})
 			b.stop()
 			got, _ := b.sum(scoped(traffic.ScopeLocal))
@@ -142,13 +142,13 @@ func TestVanishedFlowsAreClosed(t *testing.T) {
 	client.Wait()
 	var want uint64
 	b.until("the flow's whole total", func() bool {
-		want = held(entries(t, ours))
+		want = held(ours.Entries())
 		for _, s := range b.flows {
 			return want > 15_000 && s.Counts.Bytes() == want
 		}
 		return false
 	})
-	edit(t, ours, func(c *ti.Conn) error { return c.Flush() })
+	ours.Conntrack(func(c *ti.Conn) error { return c.Flush() })
 	b.until("the flow's end", func() bool {
 		for _, s := range b.flows {
 			return s.Final
@@ -176,7 +176,7 @@ func TestReusedTuples(t *testing.T) {
 			Args: []string{"client"}, Proto: "udp", Target: server.Addr, Local: ap("198.18.0.1:4000"),
 			Send: 3_000, Receive: 2_000,
 		}).Wait()
-		edit(t, ours, func(c *ti.Conn) error { return c.Flush() })
+		ours.Conntrack(func(c *ti.Conn) error { return c.Flush() })
 	}
 	b.stop()
 	carried := ours.Counters("eth0").Sub(before).Layer3(14)
@@ -200,7 +200,7 @@ func TestCountersZeroedBySomebody(t *testing.T) {
 	for range 5 {
 		time.Sleep(150 * time.Millisecond)
 		b.mu.Lock()
-		edit(t, ours, func(c *ti.Conn) error {
+		ours.Conntrack(func(c *ti.Conn) error {
 			_, err := c.DumpFilter(ti.NewFilter(), &ti.DumpOptions{ZeroCounters: true})
 			return err
 		})
@@ -250,7 +250,7 @@ func TestMidStreamPickup(t *testing.T) {
 	})
 	for range 8 {
 		time.Sleep(100 * time.Millisecond)
-		edit(t, ours, func(c *ti.Conn) error { return c.Flush() })
+		ours.Conntrack(func(c *ti.Conn) error { return c.Flush() })
 	}
 	client.Wait()
 	client.Stop()

@@ -226,7 +226,7 @@ func countTables(t *testing.T, h *lab.Host) (tables int) {
 func TestTracksLeavesNoEntry(t *testing.T) {
 	_, ours, _ := pair(t)
 	ours.Track()
-	edit(t, ours, func(c *ti.Conn) error { return c.Flush() })
+	ours.Conntrack(func(c *ti.Conn) error { return c.Flush() })
 	if err := ours.Do(func() error {
 		if ok, err := tracks(); err != nil || !ok {
 			return fmt.Errorf("tracks() = %v, %v", ok, err)
@@ -235,9 +235,9 @@ func TestTracksLeavesNoEntry(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(2 * time.Second); len(entries(t, ours)) > 0; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Second); len(ours.Entries()) > 0; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("left behind: %+v", entries(t, ours))
+			t.Fatalf("left behind: %+v", ours.Entries())
 		}
 	}
 }

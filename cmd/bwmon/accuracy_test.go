@@ -11,8 +11,6 @@ import (
 
 	"bwmon/lab"
 	"bwmon/traffic"
-
-	ti "github.com/ti-mo/conntrack"
 )
 
 // crossing is what an accuracy test runs between two hosts.
@@ -46,7 +44,7 @@ func ledgerOf(t *testing.T, here *lab.Host, c crossing) (traffic.Snapshot, map[s
 			reports = append(reports, child.Wait())
 		}
 		time.Sleep(500 * time.Millisecond) // the last acknowledgements
-		for _, f := range entriesOf(t, here) {
+		for _, f := range here.Entries() {
 			local := netip.AddrPortFrom(f.TupleOrig.IP.SourceAddress, f.TupleOrig.Proto.SourcePort)
 			held[name(f.TupleOrig.Proto.Protocol, local)] += f.CountersOrig.Bytes + f.CountersReply.Bytes
 		}
@@ -65,23 +63,6 @@ func ledgerOf(t *testing.T, here *lab.Host, c crossing) (traffic.Snapshot, map[s
 
 func name(proto uint8, local netip.AddrPort) string {
 	return traffic.Proto(proto).String() + " " + local.String()
-}
-
-func entriesOf(t *testing.T, h *lab.Host) (flows []ti.Flow) {
-	t.Helper()
-	err := h.Do(func() error {
-		c, err := ti.Dial(nil)
-		if err != nil {
-			return err
-		}
-		defer c.Close()
-		flows, err = c.Dump(nil)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return flows
 }
 
 // servers has one server of each protocol and family on a host.
