@@ -44,7 +44,7 @@ func (p *pace) due(now time.Time, proc string) bool {
 	}
 	bytes, err := carried(proc)
 	quiet := err == nil && float64(bytes-p.carried) < quietRate*since.Seconds()
-	if quiet && p.quiet && since < quietFactor*p.interval {
+	if quiet && p.quiet && since < quietFactor*p.every() {
 		return false // the first dump of a quiet time has shown that nothing moves
 	}
 	p.quiet = quiet

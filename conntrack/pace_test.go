@@ -40,6 +40,8 @@ func TestPace(t *testing.T) {
 	}{
 		{"busy and cheap: every second", time.Millisecond, []int{busy, busy, busy, busy, busy}, "xxxxxx"},
 		{"dear: one second of work in ten", 300 * time.Millisecond, []int{busy, busy, busy, busy, busy, busy}, "x..x..x"},
+		{"dear and quiet: five times rarer still", 300 * time.Millisecond,
+			[]int{busy, busy, busy, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, "x..x..x..............x"},
 		{"quiet: once to show it, then every fifth second", time.Millisecond, []int{busy, 0, 0, 0, 0, 0, 0, 0}, "xxx....x."},
 		{"quiet ends at once", time.Millisecond, []int{busy, 0, 0, 0, busy, busy}, "xxx..xx"},
 		{"a trickle below the bound is quiet", time.Millisecond, []int{100, 100, 100, 100, 100, 100}, "xx....x"},
