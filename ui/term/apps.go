@@ -37,8 +37,16 @@ func appsPage(crumb string, connections *kind[connection]) page {
 		},
 	}
 	return newPage(crumb, k, func(s *traffic.Snapshot, _ []traffic.App) ([]traffic.App, string) {
-		return s.Apps, ""
+		return s.Apps, onlyForwarded(s)
 	})
+}
+
+// onlyForwarded is why a router's own table is empty; "" where it need not be.
+func onlyForwarded(s *traffic.Snapshot) string {
+	if n := len(s.LANHosts); n > 0 && len(unhealthy(s)) == 0 {
+		return "no traffic of this host's own yet. What it forwards for " + plural(n, "LAN host") + " is in the next view: Tab."
+	}
+	return ""
 }
 
 // findApp returns the app of that name, or nil.
@@ -53,7 +61,7 @@ func findApp(s *traffic.Snapshot, name string) *traffic.App {
 
 func commandKind() *kind[traffic.Command] {
 	command := words("COMMAND", 0, 14, 40, 1000, func(c *traffic.Command) string { return c.Command })
-	command.full = 30
+	command.full, command.whole = 30, true
 	columns := append([]column[traffic.Command]{command}, amounts(func(c *traffic.Command) *traffic.Usage { return &c.Usage })...)
 	pids := words("PID", 5, 7, 11, 11, pidText)
 	pids.order = func(a, b *traffic.Command) int { return cmp.Compare(firstPID(a), firstPID(b)) }

@@ -25,9 +25,10 @@ func (u *UI) bar(c canvas, y, w, rows int) {
 func (u *UI) drawTabs(c canvas, y, room int) {
 	x := 1
 	for i, v := range u.views {
-		p := piece{" " + v.title + " ", u.colors.passive}
+		title := v.label(u.shown)
+		p := piece{" " + title + " ", u.colors.passive}
 		if i == u.current {
-			p = piece{"[" + v.title + "]", u.colors.active}
+			p = piece{"[" + title + "]", u.colors.active}
 		}
 		if x+width(p.text) > 1+room {
 			c.text(x, y, 1+room-x, ellipsis, u.colors.dim)
@@ -86,16 +87,17 @@ func (u *UI) shownPieces(w, rows int) []piece {
 	case len(l.order) > rows && rows > 0:
 		out = append(out, piece{strconv.Itoa(l.top+1) + "–" + strconv.Itoa(l.top+rows) + " of " + strconv.Itoa(l.total), u.colors.dim})
 	default:
-		out = append(out, piece{rowsText(l.total), u.colors.dim})
+		out = append(out, piece{plural(l.total, "row"), u.colors.dim})
 	}
 	return out
 }
 
-func rowsText(n int) string {
+// plural counts things in words.
+func plural(n int, thing string) string {
 	if n == 1 {
-		return "1 row"
+		return "1 " + thing
 	}
-	return strconv.Itoa(n) + " rows"
+	return strconv.Itoa(n) + " " + thing + "s"
 }
 
 // sortShown reports whether the column sorted by is on screen.

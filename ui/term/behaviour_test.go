@@ -257,6 +257,38 @@ func TestPause(t *testing.T) {
 	}
 }
 
+// TestConnectionsWhilePaused: connections opened for the first time in a pause
+// are not promised for a next measurement that is not coming.
+func TestConnectionsWhilePaused(t *testing.T) {
+	s := newStage(t, 80, 24)
+	before := typical(100)
+	for i := range before.Apps[0].Commands {
+		before.Apps[0].Commands[i].Flows, before.Apps[0].Commands[i].Closed = nil, nil
+	}
+	s.take(before).press("p", "<Enter>", "<Enter>")
+	s.take(typical(101))
+	if got, want := s.frame(), "p goes on and shows them"; !strings.Contains(got, want) {
+		t.Errorf("no %q in\n%s", want, got)
+	}
+	s.press("p")
+	if got := len(s.names()); got != 4 {
+		t.Errorf("%d connections, want 4", got)
+	}
+}
+
+// TestRouterWithoutTrafficOfItsOwn: an empty first view leads to the second.
+func TestRouterWithoutTrafficOfItsOwn(t *testing.T) {
+	s := newStage(t, 60, 15)
+	snap := typical(100)
+	snap.Apps = nil
+	s.take(snap)
+	for _, want := range []string{"LAN hosts (3)", "forwards for 3 LAN hosts", "Tab."} {
+		if got := flat(s.frame()); !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+}
+
 // TestWindow: untouched, the window stays at the top while rows move; once
 // the user has moved, the selected row stays in sight.
 func TestWindow(t *testing.T) {

@@ -99,6 +99,9 @@ func tableBindings() []binding {
 		{keys: keys(tcell.KeyCtrlL), label: "Ctrl-L",
 			help: "draw the screen anew",
 			do:   func(u *UI) { u.sync = true }},
+		{keys: keys(tcell.KeyCtrlZ), label: "Ctrl-Z",
+			help: "back to the shell until \"fg\"; counting rests too",
+			do:   (*UI).rest},
 		{keys: append(runes("?h"), keys(tcell.KeyF1)...), label: "?", hint: "help",
 			help: "this page",
 			do:   func(u *UI) { u.mode, u.help.top = modeHelp, 0 }},
@@ -123,6 +126,7 @@ func filterBindings() []binding {
 		{keys: keys(tcell.KeyDown), do: func(u *UI) { u.move(1) }},
 		{keys: keys(tcell.KeyPgUp), do: func(u *UI) { u.move(-u.screenful()) }},
 		{keys: keys(tcell.KeyPgDn), do: func(u *UI) { u.move(u.screenful()) }},
+		{keys: keys(tcell.KeyCtrlZ), do: (*UI).rest},
 		{keys: keys(tcell.KeyCtrlC), do: func(u *UI) { u.quit = true }},
 	}
 	for i := range bs {
@@ -141,6 +145,7 @@ func helpBindings() []binding {
 		{keys: append(runes("j"), keys(tcell.KeyDown)...), do: func(u *UI) { u.help.top++ }},
 		{keys: keys(tcell.KeyPgUp), do: func(u *UI) { u.help.top -= u.help.height }},
 		{keys: append(runes(" "), keys(tcell.KeyPgDn)...), do: func(u *UI) { u.help.top += u.help.height }},
+		{keys: keys(tcell.KeyCtrlZ), do: (*UI).rest},
 		{keys: keys(tcell.KeyCtrlC), do: func(u *UI) { u.quit = true }},
 	}
 	for i := range bs {
@@ -199,6 +204,9 @@ func (u *UI) togglePause() {
 		u.show(u.newest)
 	}
 }
+
+// rest asks the event loop to suspend.
+func (u *UI) rest() { u.resting = true }
 
 // screenful is how far PgUp and PgDn go: one row less than there are, so that
 // the eye finds its place.

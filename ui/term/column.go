@@ -22,6 +22,9 @@ type column[T any] struct {
 	order func(a, b *T) int
 	// prose: what is too long loses its end, not its middle.
 	prose bool
+	// whole: where the selected row's cell is cut, all of it is written out
+	// below the table.
+	whole bool
 	// graph: the figure is a drawing, not a number.
 	graph bool
 }

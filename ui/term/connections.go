@@ -15,6 +15,10 @@ type connection struct {
 	earlier uint64 // how many flows the row sums up; 0: it is a single one
 }
 
+// comesLater is why there are no connections yet: the engine lists them only
+// when asked to, from its next tick on.
+const comesLater = "the connections come with the next measurement…"
+
 // holder is what has connections: a command or a LAN host.
 type holder struct {
 	flows  []traffic.FlowRow
@@ -39,9 +43,9 @@ func connectionKind() *kind[connection] {
 
 	columns := append([]column[connection]{remote}, amounts(func(c *connection) *traffic.Usage { return &c.Usage })...)
 	columns = append(columns,
-		words("PROTO", 4, 7, 7, 7, func(c *connection) string { return c.Proto }),
+		words("PROTO", 4, 6, 7, 7, func(c *connection) string { return c.Proto }),
+		words("STATE", 4, 6, 6, 6, stateText),
 		local, pid,
-		words("STATE", 7, 6, 6, 6, stateText),
 		words("SCOPE", 8, 9, 9, 9, func(c *connection) string { return c.Scope }),
 	)
 	return &kind[connection]{
@@ -109,10 +113,8 @@ func connectionsPage(crumb string, k *kind[connection], find func(*traffic.Snaps
 			row.RxBytes, row.TxBytes = c.RxBytes, c.TxBytes
 			rows = append(rows, row)
 		}
-		// The engine lists connections only when asked to, from its next
-		// tick on.
 		if h.flows == nil && h.closed == nil && (h.open > 0 || h.usage.RxBytes+h.usage.TxBytes > 0) {
-			return rows, "the connections come with the next measurement…"
+			return rows, comesLater
 		}
 		return rows, "no connections"
 	})

@@ -49,6 +49,9 @@ func (u *UI) titleLine(c canvas, y, w int) {
 	if u.gone {
 		right = append(right, piece{" ENGINE STOPPED ", u.colors.flag}, piece{"  ", u.colors.plain})
 	}
+	if u.late > 0 && u.shown != nil {
+		right = append(right, piece{" NO NEWS FOR " + span(u.late) + " ", u.colors.flag}, piece{"  ", u.colors.plain})
+	}
 	room := w - 2 - widthOf(right)
 	if s := u.shown; s != nil {
 		host := piece{"  " + clean(s.Host), u.colors.bold}
@@ -86,13 +89,16 @@ func (u *UI) interfaceLine(s *traffic.Snapshot, w int) []piece {
 	const between = "   "
 	line, used := slots[0], widthOf(slots[0])
 	for i, slot := range slots[1:] {
-		more := " +" + strconv.Itoa(len(slots)-1-i)
 		room := w - used
 		if i+2 < len(slots) {
 			room -= len(" +999")
 		}
 		if len(between)+widthOf(slot) > room {
-			return append(line, piece{more, u.colors.dim})
+			left := " +" + strconv.Itoa(len(slots)-1-i)
+			if more := left + " more"; used+len(more) <= w {
+				left = more
+			}
+			return append(line, piece{left, u.colors.dim})
 		}
 		line = append(append(line, piece{between, u.colors.plain}), slot...)
 		used += len(between) + widthOf(slot)
@@ -107,7 +113,7 @@ func (u *UI) interfaceSlot(it *traffic.Interface) []piece {
 		if text == none {
 			style = u.colors.dim
 		}
-		return piece{strings.Repeat(" ", max(u.units.rateWidth()-width(text), 0)) + text, style}
+		return piece{alignRight(text, u.units.rateWidth()), style}
 	}
 	return []piece{
 		{cutMiddle(clean(it.Name), longest), u.colors.bold},
@@ -180,28 +186,33 @@ func (u *UI) balanceShort(s *traffic.Snapshot) []piece {
 	b := &s.Balance
 	whole := float64(b.InterfaceRx) + float64(b.InterfaceTx)
 	residual := math.Abs(float64(b.ResidualRx)) + math.Abs(float64(b.ResidualTx))
+	share := func(part float64) piece {
+		return piece{alignRight(percent(part, whole), percentWidth), u.colors.plain}
+	}
 	return []piece{
-		{"unattributed ", u.colors.dim}, {percent(float64(b.UnattributedRx)+float64(b.UnattributedTx), whole), u.colors.plain},
-		{"  residual ", u.colors.dim}, {percent(residual, whole), u.colors.plain},
+		{"unattributed ", u.colors.dim}, share(float64(b.UnattributedRx) + float64(b.UnattributedTx)),
+		{"  residual ", u.colors.dim}, share(residual),
 	}
 }
 
-// balanceLong is the same with the amounts and their directions.
+// balanceLong is the same with the amounts and their directions, each in a
+// fixed width so that nothing beside it moves.
 func (u *UI) balanceLong(s *traffic.Snapshot) []piece {
 	b := &s.Balance
 	signed := func(n int64) string {
+		text := strings.TrimSpace(size(uint64(n)))
 		if n < 0 {
-			return "-" + strings.TrimSpace(size(uint64(-n)))
+			text = "-" + strings.TrimSpace(size(uint64(-n)))
 		}
-		return strings.TrimSpace(size(uint64(n)))
+		return alignRight(text, 1+sizeWidth)
 	}
 	short := u.balanceShort(s)
-	amount := func(rx, tx string) piece {
-		return piece{" (rx " + rx + ", tx " + tx + ")", u.colors.dim}
+	amount := func(rx, tx int64) piece {
+		return piece{" (rx " + signed(rx) + ", tx " + signed(tx) + ")", u.colors.dim}
 	}
 	return []piece{
-		short[0], short[1], amount(signed(int64(b.UnattributedRx)), signed(int64(b.UnattributedTx))),
-		short[2], short[3], amount(signed(b.ResidualRx), signed(b.ResidualTx)),
+		short[0], short[1], amount(int64(b.UnattributedRx), int64(b.UnattributedTx)),
+		short[2], short[3], amount(b.ResidualRx, b.ResidualTx),
 	}
 }
 
@@ -225,20 +236,28 @@ func (u *UI) trouble(w, lines int) []string {
 	if u.shown == nil {
 		return out
 	}
+	if u.late > 0 {
+		last := u.newest.At.In(u.opts.Location).Format("15:04:05")
+		text := "no figures since " + last + ": the engine is stuck, or the machine too busy for it; if it lasts, quit and start anew"
+		out = append(out, indent(wrap(text, w))...)
+	}
 	if l := u.page().base(); len(l.order) == 0 && l.filter == "" && l.why == "" {
 		return out // the empty table says it, with more room
 	}
 	for _, m := range unhealthy(u.shown) {
-		for i, line := range wrap(complaint(m), w) {
-			if i > 0 {
-				line = " " + line
-			}
-			out = append(out, line)
-		}
+		out = append(out, indent(wrap(complaint(m), w))...)
 	}
 	if len(out) > lines {
 		out = out[:lines]
 		out[lines-1] = cutEnd(out[lines-1], w-2) + " " + ellipsis
 	}
 	return out
+}
+
+// indent marks the lines that go on from the one above.
+func indent(lines []string) []string {
+	for i := 1; i < len(lines); i++ {
+		lines[i] = " " + lines[i]
+	}
+	return lines
 }

@@ -79,7 +79,7 @@ func interfacesPage(crumb string) page {
 // monitorsPage is the table of the monitors and their condition.
 func monitorsPage(crumb string) page {
 	detail := words("DETAIL", 1, 20, 60, 1000, func(m *traffic.MonitorStatus) string { return m.Detail })
-	detail.prose = true
+	detail.prose, detail.whole = true, true
 	k := &kind[traffic.MonitorStatus]{
 		columns: []column[traffic.MonitorStatus]{
 			words("MONITOR", 0, 12, 16, 24, func(m *traffic.MonitorStatus) string { return m.Name }),

@@ -45,6 +45,9 @@ type page interface {
 	choose(at int)
 	// cell is what stands at a place in order, in w cells.
 	cell(at, col int, u units, w int) string
+	// whole is the cell at a place in order whose column is to be written out
+	// where it is cut, and that column; "" for none.
+	whole(at int) (text string, col int)
 	graph(col int) bool // the column is drawn, not written
 	calm(at int) bool
 	// open is the page of the row at a place in order; nil if there is none.
@@ -212,6 +215,18 @@ func (p *rowsOf[T]) cell(at, col int, u units, w int) string {
 		return cutMiddle(clean(c.text(row)), w)
 	}
 	return c.figure(row, u, w)
+}
+
+func (p *rowsOf[T]) whole(at int) (string, int) {
+	if at < 0 || at >= len(p.order) {
+		return "", 0
+	}
+	for i := range p.kind.columns {
+		if c := &p.kind.columns[i]; c.whole {
+			return clean(c.text(&p.rows[p.order[at]])), i
+		}
+	}
+	return "", 0
 }
 
 func (p *rowsOf[T]) graph(col int) bool { return p.kind.columns[col].graph }

@@ -52,13 +52,18 @@ func (w *watched) Fini() {
 	close(w.finished)
 }
 
-func play(t *testing.T, opts Options) *played {
+// play starts a surface, changed by prepare before.
+func play(t *testing.T, opts Options, prepare ...func(*UI)) *played {
 	t.Helper()
 	w := &watched{SimulationScreen: tcell.NewSimulationScreen("UTF-8"), frames: make(chan string, 1), finished: make(chan struct{})}
 	opts.Screen, opts.Location = w, time.UTC
 	ctx, cancel := context.WithCancel(t.Context())
 	p := &played{t: t, screen: w, cancel: cancel, done: make(chan error, 1)}
-	go func() { p.done <- New(opts).Run(ctx) }()
+	u := New(opts)
+	for _, f := range prepare {
+		f(u)
+	}
+	go func() { p.done <- u.Run(ctx) }()
 	t.Cleanup(cancel)
 	return p
 }

@@ -16,6 +16,9 @@ var sparkBars = [...]string{"▁", "▂", "▃", "▄", "▅", "▆", "▇", "�
 // A row is scaled to its own highest rate of those shown. A tick without
 // traffic is a space, and any traffic at all shows.
 func spark(recent []traffic.Rate, w int) string {
+	if barWidth := width(sparkBars[0]); barWidth > 1 { // where the terminal draws them wide
+		w /= barWidth
+	}
 	if len(recent) > w {
 		recent = recent[len(recent)-max(w, 0):]
 	}

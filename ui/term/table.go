@@ -94,12 +94,19 @@ func (u *UI) emptyText(l *list) []piece {
 	switch {
 	case u.shown == nil && u.gone:
 		return []piece{{"the engine stopped before its first measurement", alarm}}
+	case u.shown == nil && u.late > 0:
+		return []piece{{"waiting for the first measurement, for " + span(u.late) + " now…", plain}}
 	case u.shown == nil:
 		return []piece{{"waiting for the first measurement…", plain}}
 	case l.filter != "" && l.total > 0:
 		return []piece{
 			{"no row matches the filter: " + clean(l.filter), plain},
 			{"Esc clears it.", u.colors.dim},
+		}
+	case l.why == comesLater && u.paused:
+		return []piece{
+			{"paused before these connections were asked for", plain},
+			{"p goes on and shows them.", u.colors.dim},
 		}
 	case l.why != "":
 		return []piece{{l.why, plain}}
@@ -163,6 +170,10 @@ func (u *UI) drawTable(c canvas, w, h int) {
 	l := u.page().base()
 	l.slots = layout(l.shapes, w-1)
 	rows := max(h-y-3, 0) // without bar, titles and hint line
+	if note := u.noteLines(u.page(), w-2, rows); note != nil {
+		rows -= len(note) + 1
+		u.drawNote(c, y+2+rows, w, note)
+	}
 	l.window(rows)
 	u.bar(c, y, w, rows)
 	u.table(c, area{0, y + 1, w, rows + 1})

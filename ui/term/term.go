@@ -71,13 +71,21 @@ type UI struct {
 	paused bool
 	gone   bool // the engine has closed the channel
 
-	wanted bool // what WantFlows was last told
-	quit   bool
-	sync   bool // redraw every cell of the next frame
+	// late is how long the engine has been silent, once that is too long.
+	late time.Duration
+
+	wanted  bool // what WantFlows was last told
+	quit    bool
+	resting bool                      // Ctrl-Z was pressed
+	stop    func(ctx context.Context) // stops the process until it is continued
+	sync    bool                      // redraw every cell of the next frame
 
 	body  area // of the table's rows, as last drawn; for paging and the mouse
 	tabs  []tab
 	click click
+
+	noted      noteOf // what the last note was of
+	noteHeight int    // its lines so far
 }
 
 // New makes a surface; it touches neither the terminal nor the channel before
@@ -92,6 +100,7 @@ func New(opts Options) *UI {
 		colors: newPalette(os.Getenv("NO_COLOR") != ""),
 		units:  units{bits: opts.Bits},
 		views:  newViews(),
+		stop:   stopGroup,
 	}
 	u.bindings = newBindings()
 	u.filter = newFilterLine(u.colors)
@@ -135,38 +144,59 @@ func (u *UI) Run(ctx context.Context) (err error) {
 // the next frame, so a held key or a burst of snapshots costs one frame.
 func (u *UI) loop(ctx context.Context, screen tcell.Screen, events <-chan tcell.Event) error {
 	snapshots := u.opts.Snapshots
+	watch := newWatch()
+	defer watch.stop()
 	dirty := true
 	for {
 		if dirty {
 			u.frame(screen)
 		}
-		var ev tcell.Event
-		alive := true
 		select {
 		case <-ctx.Done():
 			return nil
 		case s, ok := <-snapshots:
+			dirty = !u.paused || !ok || u.late > 0
+			u.late = 0
 			snapshots = u.receive(snapshots, s, ok)
-			dirty = !u.paused || u.gone
-			continue
-		case ev, alive = <-events:
-		}
-		dirty = true
-		for more := true; more; {
-			if !alive {
-				return errors.New("the terminal is gone")
+			if s != nil {
+				watch.arrived(s)
 			}
-			if err := u.handle(ev); err != nil {
+		case <-watch.timer.C:
+			// One that waits came in time: it is this process that was held up.
+			dirty = !u.gone && len(snapshots) == 0
+			if dirty {
+				u.late = watch.fired()
+			}
+		case ev, alive := <-events:
+			dirty = true
+			if err := u.handleAll(ev, alive, events); err != nil || u.quit {
 				return err
 			}
-			if u.quit {
-				return nil
+			if u.resting {
+				u.resting = false
+				if err := u.suspend(ctx, screen); err != nil {
+					return err
+				}
+				u.late = 0
+				watch.rearm()
 			}
-			select {
-			case ev, alive = <-events:
-			default:
-				more = false
-			}
+		}
+	}
+}
+
+// handleAll handles an event and those that already wait behind it.
+func (u *UI) handleAll(ev tcell.Event, alive bool, events <-chan tcell.Event) error {
+	for {
+		if !alive {
+			return errors.New("the terminal is gone")
+		}
+		if err := u.handle(ev); err != nil || u.quit {
+			return err
+		}
+		select {
+		case ev, alive = <-events:
+		default:
+			return nil
 		}
 	}
 }

@@ -150,6 +150,11 @@ func tail(s string, w int) string {
 	return s
 }
 
+// alignRight puts s at the right end of w cells; what is wider stays whole.
+func alignRight(s string, w int) string {
+	return strings.Repeat(" ", max(w-width(s), 0)) + s
+}
+
 // wrap breaks s into lines of at most w cells, between words where it can.
 func wrap(s string, w int) []string {
 	var lines []string

@@ -12,6 +12,8 @@ const (
 	numberWidth = 4               // "1023", "12.3", "1.23"
 	sizeWidth   = numberWidth + 4 // "12.3 MiB"
 	rateWidth   = numberWidth + 7 // "12.3 Mbit/s"; "12.3 MiB/s" is one less
+
+	percentWidth = 7 // "<0.01 %", ">9999 %"
 )
 
 // none stands for a figure that is zero, or not known.

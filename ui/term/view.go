@@ -1,12 +1,19 @@
 package term
 
-import "bwmon/traffic"
+import (
+	"strconv"
+
+	"bwmon/traffic"
+)
 
 // view is one entry of the only list of views: a tab, a number key, and the
 // pages opened from its first one.
 type view struct {
 	title string
 	stack []page // never empty; the last one is on screen
+	// count is shown beside the title: what a user would not see was there.
+	// nil is for none.
+	count func(*traffic.Snapshot) int
 }
 
 // newViews lists the views in the order of the tabs.
@@ -14,10 +21,21 @@ func newViews() []*view {
 	connections := connectionKind()
 	return []*view{
 		{title: "Apps", stack: []page{appsPage("Apps", connections)}},
-		{title: "LAN hosts", stack: []page{hostsPage("LAN hosts", connections)}},
+		{title: "LAN hosts", stack: []page{hostsPage("LAN hosts", connections)},
+			count: func(s *traffic.Snapshot) int { return len(s.LANHosts) }},
 		{title: "Interfaces", stack: []page{interfacesPage("Interfaces")}},
 		{title: "Monitors", stack: []page{monitorsPage("Monitors")}},
 	}
+}
+
+// label is the title with the count, when there is something to count.
+func (v *view) label(s *traffic.Snapshot) string {
+	if v.count != nil && s != nil {
+		if n := v.count(s); n > 0 {
+			return v.title + " (" + strconv.Itoa(n) + ")"
+		}
+	}
+	return v.title
 }
 
 func (v *view) page() page { return v.stack[len(v.stack)-1] }

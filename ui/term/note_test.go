@@ -1,0 +1,55 @@
+package term
+
+import (
+	"strings"
+	"testing"
+)
+
+// flat is a frame with single blanks for all others, line breaks included.
+func flat(frame string) string { return strings.Join(strings.Fields(frame), " ") }
+
+// TestCutTextIsShownWhole: a monitor's condition and a command line are read
+// to their end on the smallest terminal.
+func TestCutTextIsShownWhole(t *testing.T) {
+	for _, size := range sizes {
+		s := newStage(t, size.w, size.h)
+		snap := failing()
+		s.take(snap).press("4")
+		if got, want := flat(s.frame()), flat(snap.Monitors[0].Detail); !strings.Contains(got, want) {
+			t.Errorf("%s: no %q in\n%s", size.name, want, s.frame())
+		}
+		s.press("<Down>")
+		if got := s.frame(); strings.Contains(got, cursor+"conntrack accounting") {
+			t.Errorf("%s: the note of another row stays:\n%s", size.name, got)
+		}
+		s = newStage(t, size.w, size.h)
+		s.take(typical(100)).press("<Enter>")
+		if got, want := strings.ReplaceAll(flat(s.frame()), " ", ""), strings.ReplaceAll(curlCommands(1)[0].Command, " ", ""); !strings.Contains(got, want) {
+			t.Errorf("%s: no %q in\n%s", size.name, want, s.frame())
+		}
+	}
+}
+
+// TestNoteKeepsItsHeight: a text that changes with every tick does not move
+// the rows above, and one without end leaves them half of the room.
+func TestNoteKeepsItsHeight(t *testing.T) {
+	s := newStage(t, 60, 15)
+	rows := func(detail string) int {
+		snap := failing()
+		snap.Monitors[0].Detail = detail
+		s.take(snap).frame()
+		return s.ui.body.h
+	}
+	s.press("4")
+	if long, short := rows(strings.Repeat("word ", 30)), rows(strings.Repeat("word ", 15)); long != short {
+		t.Errorf("the table has %d rows, and then %d", long, short)
+	}
+	rows(strings.Repeat("word ", 1000))
+	if got := s.frame(); !strings.Contains(got, "\n machine ") || !strings.Contains(got, "word …\n") {
+		t.Errorf("a text without end:\n%s", got)
+	}
+	s.press("<Down>")
+	if got := rows("short"); got != 8 {
+		t.Errorf("%d rows with nothing to be written out, want 8", got)
+	}
+}

@@ -1,0 +1,134 @@
+package term
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gdamore/tcell/v2"
+
+	"bwmon/traffic"
+)
+
+// now is the frame on the screen when everything has come to rest.
+func (p *played) now() string {
+	synctest.Wait()
+	return screenText(p.screen.SimulationScreen)
+}
+
+func (p *played) check(what, text string, want bool) {
+	p.t.Helper()
+	if got := p.now(); strings.Contains(got, text) != want {
+		p.t.Errorf("%s: %q on screen is %v, want %v:\n%s", what, text, !want, want, got)
+	}
+}
+
+// TestSilentEngine: an engine that hangs with its channel open is noticed,
+// the age of the figures counts on, and the notice goes with the next ones.
+func TestSilentEngine(t *testing.T) {
+	for _, paused := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			ch := make(chan *traffic.Snapshot, 1)
+			p := play(t, Options{Snapshots: ch})
+			for tick := range 30 {
+				ch <- typical(10 + tick)
+				time.Sleep(time.Second)
+			}
+			p.check("one a second", "NO NEWS", false)
+			if paused {
+				p.screen.InjectKey(tcell.KeyRune, 'p', tcell.ModNone)
+			}
+			time.Sleep(3 * time.Second)
+			p.check("silent for 4s", "NO NEWS", false)
+			time.Sleep(2 * time.Second)
+			p.check("silent for 6s", "NO NEWS FOR 6s", true)
+			p.check("silent for 6s", "! no figures since 03:00:39: the engine", true)
+			p.check("the last figures stay", "firefox", true)
+			time.Sleep(60 * time.Second)
+			p.check("silent for 66s", "NO NEWS FOR 1m 6s", true)
+			ch <- typical(106)
+			p.check("news", "NO NEWS", false)
+			time.Sleep(4 * time.Second)
+			close(ch)
+			time.Sleep(time.Hour)
+			p.check("stopped, not silent", "NO NEWS", false)
+			p.check("stopped, not silent", "ENGINE STOPPED", true)
+			p.cancel()
+			if err := p.end(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestSlowIntervalIsNotSilence: an engine asked to measure every ten seconds
+// is silent for ten seconds.
+func TestSlowIntervalIsNotSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ch := make(chan *traffic.Snapshot, 1)
+		p := play(t, Options{Snapshots: ch})
+		tick := 0
+		for _, wait := range []int{1, 9, 10, 10, 10} { // the first comes as soon as the monitors are heard
+			time.Sleep(time.Duration(wait)*time.Second - time.Millisecond)
+			p.check("between two", "NO NEWS", false)
+			time.Sleep(time.Millisecond)
+			tick += wait
+			ch <- typical(tick)
+		}
+		time.Sleep(28 * time.Second)
+		p.check("28s", "NO NEWS FOR 28s", true)
+		p.cancel()
+		if err := p.end(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestNoFirstMeasurement(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := play(t, Options{Snapshots: make(chan *traffic.Snapshot)})
+		time.Sleep(4 * time.Second)
+		p.check("4s", "waiting for the first measurement…", true)
+		time.Sleep(4 * time.Second)
+		p.check("8s", "waiting for the first measurement, for 8s now", true)
+		p.cancel()
+		if err := p.end(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestSuspend: what Ctrl-Z does to the surface, whatever it was doing; the
+// time the process stood still is not held against the engine.
+func TestSuspend(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ch := make(chan *traffic.Snapshot, 1)
+		stopped := 0
+		p := play(t, Options{Snapshots: ch}, func(u *UI) {
+			u.stop = func(context.Context) {
+				stopped++
+				time.Sleep(time.Hour)
+			}
+		})
+		for tick := range 3 {
+			ch <- typical(10 + tick)
+			time.Sleep(time.Second)
+		}
+		for _, key := range []rune{'/', '?'} {
+			p.screen.InjectKey(tcell.KeyRune, key, tcell.ModNone)
+			p.screen.InjectKey(tcell.KeyCtrlZ, 0, tcell.ModCtrl)
+			time.Sleep(time.Hour + time.Second)
+			p.check("continued", "NO NEWS", false)
+			p.screen.InjectKey(tcell.KeyEscape, 0, tcell.ModNone)
+		}
+		if stopped != 2 {
+			t.Errorf("stopped %d times, want 2", stopped)
+		}
+		p.cancel()
+		if err := p.end(); err != nil {
+			t.Error(err)
+		}
+	})
+}
