@@ -122,7 +122,7 @@ func BenchmarkLookUp(b *testing.B) {
 		}
 		local := netip.AddrPortFrom(server.Addr(), uint16(sa.(*unix.SockaddrInet4).Port))
 		began := time.Now()
-		w.lookUp([]key{keyOf(traffic.Flow{Proto: traffic.TCP, Local: local, Remote: server})})
+		w.lookUp([]key{keyOf(traffic.Flow{Proto: traffic.TCP, Local: local, Remote: server})}, true)
 		took += time.Since(began)
 		unix.Close(fd)
 		if len(w.deferred) > 0 {

@@ -19,8 +19,9 @@ const (
 const quickly = 2048
 
 // lookUp finds the sockets of the flows keys, which may still be open, and
-// their holders where they are quickly found.
-func (w *worker) lookUp(keys []key) {
+// their holders where they are quickly found. They are fresh when they were
+// asked for just now, and not by the retry queue.
+func (w *worker) lookUp(keys []key, fresh bool) {
 	if w.exact == nil {
 		w.r.mu.Lock()
 		w.r.ask()
@@ -35,7 +36,7 @@ func (w *worker) lookUp(keys []key) {
 	e.leads = e.leads[:0]
 	e.want.reset()
 	for _, k := range keys {
-		w.lookUpOne(k)
+		w.lookUpOne(k, fresh)
 	}
 	w.settle(e)
 	if len(e.leads) == 0 {
@@ -78,8 +79,9 @@ func (w *worker) lookInstead(keys []key) []key {
 	return left
 }
 
-// lookUpOne asks the kernel for k's socket and adds it to the fast errand.
-func (w *worker) lookUpOne(k key) {
+// lookUpOne asks the kernel for k's socket and adds it to the fast errand. A
+// connection that came in is looked up again later, but not because of a retry.
+func (w *worker) lookUpOne(k key, fresh bool) {
 	switch k.proto {
 	case traffic.TCP, traffic.UDP, traffic.UDPLite, traffic.SCTP:
 	default:
@@ -98,7 +100,7 @@ func (w *worker) lookUpOne(k key) {
 			s, ok, err = w.find(k.bound())
 			w.fail(err)
 		}
-		if ok && s.state == stateListen {
+		if fresh && ok && (s.state == stateListen || w.serves(k)) {
 			w.retries.add(k, at)
 		}
 	}
@@ -135,10 +137,19 @@ func (w *worker) verify(inode uint32) {
 	w.scan.holders.put(inode, h)
 }
 
-// retryAfter is when a connection that led to its listener is looked up
-// again: the process that accepts it may be another than the one that
-// listens, and may pass it on.
-var retryAfter = [...]time.Duration{5 * time.Millisecond, 50 * time.Millisecond, 500 * time.Millisecond}
+// serves reports whether a listener is known on k's local port: k's connection
+// came in.
+func (w *worker) serves(k key) bool {
+	w.r.mu.Lock()
+	defer w.r.mu.Unlock()
+	_, ok := w.r.cache.soles.get(portKey(k))
+	return ok
+}
+
+// retryAfter is when a connection that came in is looked up again: the process
+// that accepts it may be another than the one that listens, and may pass it on
+// to a child.
+var retryAfter = [...]time.Duration{5 * time.Millisecond, 50 * time.Millisecond, 300 * time.Millisecond}
 
 // retry is one connection to look up again.
 type retry struct {

@@ -84,6 +84,9 @@ func (r *Resolver) Run(ctx context.Context) error {
 	defer hurry()()
 	w, err := newWorker(r)
 	if err != nil {
+		r.mu.Lock()
+		r.stats.Fault = err.Error()
+		r.mu.Unlock()
 		return err
 	}
 	defer w.close()

@@ -141,7 +141,7 @@ func TestLabWithoutSockDiag(t *testing.T) {
 			}
 		}
 		ln.Close()
-		w.lookUp([]key{keyOf(stranger)})
+		w.lookUp([]key{keyOf(stranger)}, true)
 		if !w.wanted() {
 			t.Error("a want did not lead to a look")
 		}
@@ -169,7 +169,7 @@ func TestLabBurstOfWants(t *testing.T) {
 		for range manyWants {
 			keys = append(keys, keyOf(flowOf(client, traffic.TCP)), keyOf(flowOf(server, traffic.TCP)))
 		}
-		w.lookUp(keys)
+		w.lookUp(keys, true)
 		if w.exacts != 0 || w.looks != 2 {
 			t.Errorf("%d exact look-ups and %d looks, want 0 and 2", w.exacts, w.looks)
 		}

@@ -148,7 +148,10 @@ func (s *scanner) hold(w *wanted, p *process, inode uint32, fd int32) {
 // identify brings p's owner up to date unless it was lately. It reports
 // whether the process is still there, as far as it looked.
 func (s *scanner) identify(p *process) bool {
-	if p.owner != nil && s.now-p.checked <= recheck {
+	// A young process may be between fork and exec, and show its parent's
+	// command line.
+	young := p.seen != 0 && s.now-p.seen < youth
+	if p.owner != nil && !young && s.now-p.checked <= recheck {
 		return true
 	}
 	if !s.ids.refresh(p) {

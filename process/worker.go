@@ -158,7 +158,7 @@ func (w *worker) chores() {
 	}
 	now := w.r.opts.Now()
 	if due := w.retries.due(nil, now.UnixNano()); len(due) > 0 {
-		w.lookUp(due)
+		w.lookUp(due, false)
 	}
 	switch {
 	case !w.budget.canSpare():
@@ -191,7 +191,7 @@ func (w *worker) serve(first key) {
 	batch := w.batch
 	w.batch = nil
 	batch = w.drain(append(batch[:0], first))
-	w.lookUp(batch)
+	w.lookUp(batch, true)
 	w.batch = batch
 }
 
