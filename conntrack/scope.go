@@ -18,10 +18,16 @@ type place struct {
 // between local, loopback and forwarded. It is replaced, never changed.
 type surroundings struct {
 	own    map[netip.Addr]bool
-	inside []netip.Prefix // networks that are connected, but not over an uplink
+	toAll  map[netip.Addr]bool // the broadcast addresses of our networks
+	inside []netip.Prefix      // networks that are connected, but not over an uplink
 }
 
 func (s *surroundings) isOwn(a netip.Addr) bool { return s.own[a] || a.IsLoopback() }
+
+// isForAll reports whether what is sent to a is meant for us among others.
+func (s *surroundings) isForAll(a netip.Addr) bool {
+	return s.toAll[a] || a.IsMulticast() || a == netip.AddrFrom4([4]byte{255, 255, 255, 255})
+}
 
 func (s *surroundings) isInside(a netip.Addr) bool {
 	for _, p := range s.inside {
@@ -40,7 +46,7 @@ func (s *surroundings) isInside(a netip.Addr) bool {
 func (s *surroundings) place(orig, reply tuple) place {
 	initiator, responder := orig.from(), reply.from()
 	ours, theirs := s.isOwn(initiator.Addr()), s.isOwn(responder.Addr())
-	if !ours && (responder.Addr().IsMulticast() || responder.Addr() == netip.AddrFrom4([4]byte{255, 255, 255, 255})) {
+	if !ours && s.isForAll(responder.Addr()) {
 		theirs = true
 	}
 	switch {

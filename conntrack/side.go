@@ -211,7 +211,7 @@ func (s *sides) retryOwners(t *table, now time.Time, emit func(traffic.Sample)) 
 		switch {
 		case sd.record == 0: // ended
 			sd.waiting = false
-		case s.findOwner(sd, now, true):
+		case s.findOwner(sd, now, sd.emitted):
 			sd.waiting = false
 			if sd.emitted {
 				emit(sd.sample(t.at(sd.record).total(), false))

@@ -62,10 +62,15 @@ var probes = []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr(
 // look learns this host's addresses and networks.
 func (l *lookout) look(now time.Time) (*surroundings, error) {
 	h := l.routes
-	l.at = now
 	addrs, err := h.AddrList(nil, netlink.FAMILY_ALL)
-	if err != nil {
+	// The list changed while it was read: what it holds is good, and the change
+	// is told anew.
+	if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) {
 		return nil, fmt.Errorf("list addresses: %w", err)
+	}
+	l.at = now
+	if err != nil {
+		l.at = time.Time{} // look again at the next occasion
 	}
 	uplinks := map[int]bool{}
 	for _, p := range probes {
@@ -77,7 +82,7 @@ func (l *lookout) look(now time.Time) (*surroundings, error) {
 			uplinks[r.LinkIndex] = true
 		}
 	}
-	s := &surroundings{own: make(map[netip.Addr]bool, len(addrs))}
+	s := &surroundings{own: make(map[netip.Addr]bool, len(addrs)), toAll: map[netip.Addr]bool{}}
 	for _, a := range addrs {
 		ip, ok := netip.AddrFromSlice(a.IP)
 		if !ok {
@@ -89,7 +94,7 @@ func (l *lookout) look(now time.Time) (*surroundings, error) {
 			s.inside = append(s.inside, netip.PrefixFrom(ip, bits).Masked())
 		}
 		if b, ok := netip.AddrFromSlice(a.Broadcast); ok && a.Broadcast != nil {
-			s.own[b.Unmap()] = true // what was sent to all was sent to us, too
+			s.toAll[b.Unmap()] = true
 		}
 	}
 	return s, nil

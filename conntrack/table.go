@@ -174,6 +174,9 @@ func (t *table) remove(n uint32) {
 func (t *table) release(n uint32) {
 	r := t.at(n)
 	t.live--
+	if t.dumping && r.generation == t.generation {
+		t.seen-- // else it would stand for one that the dump does without
+	}
 	if r.flags&flagUncounted != 0 {
 		t.uncounted--
 	}
