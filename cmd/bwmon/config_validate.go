@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"bwmon/aggregate"
 	"bwmon/traffic"
 )
 
@@ -141,7 +142,7 @@ func (c *configReader) written(table place, keys ...string) bool {
 }
 
 func (c *configReader) appName(name string, at place, first map[string]int) {
-	reserved := []string{traffic.AppUnattributed, traffic.AppKernel, traffic.AppOther}
+	reserved := []string{traffic.AppUnattributed, traffic.AppKernel, traffic.AppOther, aggregate.AppExcluded}
 	switch key := at.key("name"); {
 	case strings.TrimSpace(name) == "":
 		c.problem(key, at, `name is missing: add name = "Backup"`)
