@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"bwmon/thread"
 )
 
 const (
@@ -20,12 +22,7 @@ const (
 	eventSocketBuffer = 32 << 20
 	// eventBatches bounds the batches that wait for the table's owner. When
 	// it is full the socket's buffer fills, and then the kernel says so.
-	eventBatches = 64
-
-	// The thread that receives runs before others when it wakes, where it may:
-	// by its nice value and, from kernel 6.12 on, a short time slice in ns.
-	eventNice      = -10
-	eventSlice     = 100_000
+	eventBatches   = 64
 	eventBatchSize = 512
 )
 
@@ -99,9 +96,7 @@ func (s *eventSocket) run() error {
 	// A connection may live 2 ms: be quick to ask whose it is. The thread ends
 	// with this goroutine, and its priority with it.
 	runtime.LockOSThread()
-	_ = unix.SchedSetAttr(0, &unix.SchedAttr{
-		Size: unix.SizeofSchedAttr, Policy: unix.SCHED_NORMAL, Nice: eventNice, Runtime: eventSlice,
-	}, 0)
+	thread.Hurry()
 	buf := make([]byte, receiveBuffer)
 	for {
 		batch, err := s.receive(buf)

@@ -12,18 +12,18 @@ type health struct {
 	vanished uint64 // flows whose end no event told; bytes after their last dump are unknown
 }
 
-// lost is what the monitor knows it missed.
+// lost is what the monitor knows it missed in this Run.
 func (m *Monitor) lost(ev *eventSocket) uint64 {
 	return ev.overruns.Load() + ev.garbled.Load() + m.table.garbled
 }
 
 // detail is the monitor's condition in one line.
 func (m *Monitor) detail(ev *eventSocket) string {
-	every := m.pace.every()
-	parts := []string{
-		fmt.Sprintf("%d flows", m.table.live),
-		fmt.Sprintf("dump %s every %s", round(m.pace.cost), round(every)),
+	dumps := fmt.Sprintf("dump %s every %s", round(m.pace.cost), round(m.pace.spacing()))
+	if m.pace.quiet {
+		dumps += " while quiet"
 	}
+	parts := []string{fmt.Sprintf("%d flows", m.table.live), dumps}
 	note := func(n uint64, what string) {
 		if n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, what))

@@ -51,6 +51,7 @@ type Monitor struct {
 	around atomic.Pointer[surroundings]
 
 	baselined bool // the opening dump has been taken
+	moved     bool // a flow began or grew since the last check of what was set up
 	resync    bool // events were lost: dump at the next occasion
 }
 
@@ -113,7 +114,7 @@ func (m *Monitor) Run(ctx context.Context, emit func(traffic.Batch)) (err error)
 // prepare makes sure that the kernel accounts, or says why it does not.
 func (m *Monitor) prepare() error {
 	if !m.opts.NoSetup {
-		return m.setup.ensure()
+		return m.setup.ensure(false)
 	}
 	missing, err := m.setup.missing()
 	if err == nil && len(missing) > 0 {
@@ -166,14 +167,18 @@ func (m *Monitor) work(ctx context.Context, src *source, emit func(traffic.Batch
 	tick := time.NewTicker(m.opts.Interval)
 	defer tick.Stop()
 	m.pace.startOver()
+	m.table.garbled = 0
 	lastSetup := time.Now()
 	for {
 		now := time.Now()
 		if !m.opts.NoSetup && now.Sub(lastSetup) >= setupIntervals*m.opts.Interval {
 			lastSetup = now
-			if err := m.setup.ensure(); err != nil {
+			// Where nothing is carried, nothing can be missed; and the check
+			// itself may have to send something.
+			if err := m.setup.ensure(m.moved || m.pace.quiet); err != nil {
 				return err
 			}
+			m.moved = false
 		}
 		if err := m.turn(src, now, false, emit); err != nil {
 			return err

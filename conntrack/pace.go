@@ -6,8 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // pace decides when to dump.
@@ -24,9 +22,12 @@ type pace struct {
 const (
 	// While the interfaces carry less than quietRate, bytes per second, all
 	// together, dumps are quietFactor times rarer: nothing that moves is
-	// worth one.
-	quietRate   = 2 << 10
-	quietFactor = 5
+	// worth one. They then cost less than quietShare of a core, as long as
+	// that does not make them rarer than quietLongest.
+	quietRate    = 2 << 10
+	quietFactor  = 5
+	quietShare   = 0.003
+	quietLongest = 30 * time.Second
 )
 
 func (p *pace) startOver() { p.lastDump = time.Time{} }
@@ -43,8 +44,9 @@ func (p *pace) due(now time.Time, proc string) bool {
 		return false
 	}
 	bytes, err := carried(proc)
-	quiet := err == nil && float64(bytes-p.carried) < quietRate*since.Seconds()
-	if quiet && p.quiet && since < quietFactor*p.every() {
+	// What a longer time saved up must not hide that it ended.
+	quiet := err == nil && float64(bytes-p.carried) < quietRate*min(since, quietFactor*p.interval).Seconds()
+	if quiet && p.quiet && since < p.spacing() {
 		return false // the first dump of a quiet time has shown that nothing moves
 	}
 	p.quiet = quiet
@@ -58,16 +60,16 @@ func (p *pace) every() time.Duration {
 	return max(p.interval, time.Duration(float64(p.cost)/p.share))
 }
 
-func (p *pace) dumped(at time.Time, cost time.Duration) { p.lastDump, p.cost = at, cost }
-
-// threadTime is the CPU time of the calling thread, user and system.
-func threadTime() time.Duration {
-	var ts unix.Timespec
-	if unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &ts) != nil {
-		return 0
+// spacing is the time from the last dump to the next as things stand now.
+func (p *pace) spacing() time.Duration {
+	if !p.quiet {
+		return p.every()
 	}
-	return time.Duration(ts.Nano())
+	saving := time.Duration(float64(p.cost) / quietShare)
+	return max(quietFactor*p.every(), min(saving, quietLongest))
 }
+
+func (p *pace) dumped(at time.Time, cost time.Duration) { p.lastDump, p.cost = at, cost }
 
 // carried sums rx and tx bytes of all interfaces of the calling thread's
 // namespace, loopback too.

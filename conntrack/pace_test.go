@@ -40,8 +40,12 @@ func TestPace(t *testing.T) {
 	}{
 		{"busy and cheap: every second", time.Millisecond, []int{busy, busy, busy, busy, busy}, "xxxxxx"},
 		{"dear: one second of work in ten", 300 * time.Millisecond, []int{busy, busy, busy, busy, busy, busy}, "x..x..x"},
-		{"dear and quiet: five times rarer still", 300 * time.Millisecond,
-			[]int{busy, busy, busy, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, "x..x..x..............x"},
+		{"dear and quiet: five times rarer still", 600 * time.Millisecond,
+			append([]int{busy, busy, busy}, make([]int, 40)...), "x.....x.....x.............................x."},
+		{"a dear empty table in quiet costs little", 30 * time.Millisecond,
+			[]int{busy, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, "xxx.........x."},
+		{"a burst after a long quiet is not averaged away", 30 * time.Millisecond,
+			[]int{busy, 0, 0, 0, 0, 0, 0, 0, 11_000}, "xxx......x"},
 		{"quiet: once to show it, then every fifth second", time.Millisecond, []int{busy, 0, 0, 0, 0, 0, 0, 0}, "xxx....x."},
 		{"quiet ends at once", time.Millisecond, []int{busy, 0, 0, 0, busy, busy}, "xxx..xx"},
 		{"a trickle below the bound is quiet", time.Millisecond, []int{100, 100, 100, 100, 100, 100}, "xx....x"},
@@ -66,6 +70,23 @@ func TestPace(t *testing.T) {
 				t.Errorf("dumps %s, want %s", got, tt.want)
 			}
 		})
+	}
+}
+
+// However dear a dump is, quiet does not make it rarer than quietLongest for
+// its own sake.
+func TestPaceInQuietIsBounded(t *testing.T) {
+	p := pace{interval: time.Second, share: 0.10, quiet: true}
+	for _, tt := range []struct{ cost, want time.Duration }{
+		{time.Millisecond, 5 * time.Second},
+		{45 * time.Millisecond, 15 * time.Second},
+		{200 * time.Millisecond, 30 * time.Second},
+		{time.Second, 50 * time.Second},
+	} {
+		p.cost = tt.cost
+		if got := p.spacing(); got != tt.want {
+			t.Errorf("a dump of %v every %v, want %v", tt.cost, got, tt.want)
+		}
 	}
 }
 

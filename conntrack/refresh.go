@@ -3,13 +3,14 @@ package conntrack
 import (
 	"time"
 
+	"bwmon/thread"
 	"bwmon/traffic"
 )
 
 // refresh reads the whole table once. Between two buffers it takes the events
 // that have come, so that they never wait for a large dump to end.
 func (m *Monitor) refresh(src *source, now time.Time) error {
-	before := threadTime()
+	before := thread.CPUTime()
 	if err := m.lookAround(src, now); err != nil {
 		return err
 	}
@@ -34,7 +35,7 @@ func (m *Monitor) refresh(src *source, now time.Time) error {
 	}
 	m.table.endDump(current, func(n uint32) { m.vanished(n, now) })
 	m.baselined = true
-	m.pace.dumped(now, threadTime()-before)
+	m.pace.dumped(now, thread.CPUTime()-before)
 	return nil
 }
 
@@ -53,6 +54,7 @@ func (m *Monitor) lookAround(src *source, now time.Time) error {
 // changed notes that record n has news. since is when the flow can have begun
 // at the earliest, if this is the first news of it.
 func (m *Monitor) changed(n uint32, since time.Time) {
+	m.moved = true
 	r := m.table.at(n)
 	if r.side == 0 {
 		e := &m.table.scratch
@@ -119,6 +121,7 @@ func (m *Monitor) want(e *entry) {
 
 // began takes a NEW event. The flow's counters come later.
 func (m *Monitor) began(ev *event) {
+	m.moved = true
 	e := &ev.entry
 	if m.table.find(&e.key) != 0 {
 		return // a dump was quicker

@@ -72,8 +72,9 @@ func (s *setup) missing() ([]string, error) {
 }
 
 // ensure puts in place what is missing and keeps it in place when called
-// again. It takes over what a crashed bwmon left.
-func (s *setup) ensure() error {
+// again. It takes over what a crashed bwmon left. Unless it is already known
+// that the kernel tracks, it may have to try (see tracks).
+func (s *setup) ensure(tracking bool) error {
 	acct, err := s.accounting()
 	if err != nil && !errors.Is(err, errNoConntrack) {
 		return err
@@ -82,8 +83,11 @@ func (s *setup) ensure() error {
 	if err != nil {
 		return err
 	}
-	if len(users) == 0 && acct == 1 {
-		if tracked, err := tracks(); err == nil && tracked {
+	if len(users) == 0 && s.rule == nil && acct == 1 {
+		if !tracking {
+			tracking, _ = tracks()
+		}
+		if tracking {
 			return nil // somebody else has set up all we need
 		}
 	}

@@ -161,6 +161,57 @@ func TestSetupSurvivesFlush(t *testing.T) {
 	}
 }
 
+// stream has ours send to peer for that long, 100 kB a second.
+func stream(ours, peer *lab.Host, life time.Duration) (*lab.Child, *lab.Child) {
+	server := peer.Serve(lab.Server{Proto: "tcp", Listen: ap("198.18.0.2:0")})
+	return server, ours.Start(lab.Client{
+		Args: []string{"client"}, Proto: "tcp", Target: server.Addr,
+		Send: uint64(100_000 * life.Seconds()), Chunk: 1000, Spread: true, Life: life,
+	})
+}
+
+// Whether the kernel tracks is tried out only where nothing else tells it: the
+// trial itself is traffic. 20 checks fall into each of the two times.
+func TestChecksStayOutOfTheBooks(t *testing.T) {
+	_, ours, peer := pair4(t)
+	accounted(ours)
+	b := watch(t, ours, Options{Interval: 10 * time.Millisecond})
+	server, client := stream(ours, peer, 2*time.Second)
+	client.Wait()
+	server.Stop()
+	time.Sleep(2 * time.Second)
+	b.stop()
+	if got, n := b.sum(scoped(traffic.ScopeLoopback)); n > 0 {
+		t.Errorf("%d loopback flows of %d bytes that nobody but bwmon sent", n, got.Bytes())
+	}
+	if _, n := b.sum(scoped(traffic.ScopeLocal)); n != 1 {
+		t.Errorf("%d local flows, want 1", n)
+	}
+}
+
+// Somebody else's firewall made the kernel track, and no longer does.
+func TestTrackingThatOthersEnd(t *testing.T) {
+	_, ours, peer := pair4(t)
+	accounted(ours)
+	b := watch(t, ours, Options{})
+	server, client := stream(ours, peer, 5*time.Second)
+	time.Sleep(200 * time.Millisecond)
+	if err := ours.Do(func() error {
+		c, err := nftables.New()
+		if err != nil {
+			return err
+		}
+		c.FlushRuleset()
+		return c.Flush()
+	}); err != nil {
+		t.Fatal(err)
+	}
+	b.until("our own table", func() bool { _, users, _ := state(t, ours); return len(users) == 1 })
+	client.Wait()
+	server.Stop()
+	b.stop()
+}
+
 func TestNoSetupRefuses(t *testing.T) {
 	_, ours, _ := pair(t)
 	err := ours.Go(func() error {

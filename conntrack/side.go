@@ -209,7 +209,7 @@ func (s *sides) retryOwners(t *table, now time.Time, emit func(traffic.Sample)) 
 	kept := s.unowned[:0]
 	for _, sd := range s.unowned {
 		switch {
-		case sd.record == 0: // ended
+		case sd.record == 0, !sd.needsOwner(): // ended, or found by ready
 			sd.waiting = false
 		case s.findOwner(sd, now, sd.emitted):
 			sd.waiting = false

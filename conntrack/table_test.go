@@ -171,6 +171,33 @@ func TestGhosts(t *testing.T) {
 	}
 }
 
+// An entry that ends after the dump read it does not stand for one that the
+// dump did without.
+func TestEndWhileDumping(t *testing.T) {
+	tab := newTable()
+	dump := func(flows ...uint32) (vanished int) {
+		tab.beginDump()
+		for _, i := range flows {
+			_, _ = tab.take(sampleMessage(i, 1000), false, func(uint32) {})
+		}
+		if len(flows) > 0 { // the end of the first is told now
+			var e entry
+			m, _, _ := nextMessage(sampleMessage(flows[0], 1000))
+			if err := e.decode(m.body); err != nil {
+				t.Fatal(err)
+			}
+			tab.remove(tab.find(&e.key))
+			tab.bury(e.key, e.counters)
+		}
+		tab.endDump(true, func(n uint32) { vanished++; tab.remove(n) })
+		return vanished
+	}
+	dump(1, 2, 3, 4, 5)
+	if got := dump(3, 4, 5) + dump(4, 5); got != 1 || tab.live != 1 {
+		t.Errorf("%d vanished and %d live, want flow 2 and flow 5", got, tab.live)
+	}
+}
+
 // Refreshing flows that did not change allocates nothing, whatever their number.
 func TestUnchangedFlowsAllocateNothing(t *testing.T) {
 	var buf []byte
