@@ -16,6 +16,10 @@ type report struct {
 	early bool  // before it was asked to
 }
 
+// maxDetail bounds the text of a monitor's condition, in bytes. Errors name
+// what, where and the cure.
+const maxDetail = 1024
+
 // health is the state of one monitor.
 type health struct {
 	traffic.MonitorStatus
@@ -30,19 +34,16 @@ func newHealth(name string) health {
 func (h *health) note(r report) {
 	switch {
 	case r.batch != nil:
-		h.State, h.Detail = traffic.StateRunning, r.batch.Detail
-		// A monitor that runs anew may count its losses anew; what was lost
-		// before stays lost.
-		if r.batch.Lost < h.lost {
-			h.lost = 0
-		}
-		h.Lost += r.batch.Lost - h.lost
+		h.State, h.Detail = traffic.StateRunning, traffic.CleanText(r.batch.Detail, maxDetail)
+		h.Lost += r.batch.Lost - min(h.lost, r.batch.Lost)
 		h.lost = r.batch.Lost
+		return
 	case r.err != nil:
-		h.State, h.Detail = traffic.StateFailed, traffic.CleanText(r.err.Error(), traffic.MaxWord)
-	default:
+		h.State, h.Detail = traffic.StateFailed, traffic.CleanText(r.err.Error(), maxDetail)
+	case r.early:
 		h.State = traffic.StateStopped
 	}
+	h.lost = 0 // what the next run loses is counted anew, and adds to this
 }
 
 // status is the health as published. Counters that restarted are bytes that

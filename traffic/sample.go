@@ -50,7 +50,7 @@ type Batch struct {
 	// first read and enter neither rates nor the balance.
 	Opening bool
 
-	// Lost counts what the monitor knows it missed since it started (events,
+	// Lost counts what the monitor knows it missed since Run began (events,
 	// messages), in its own unit, named in Detail.
 	Lost uint64
 	// Detail is one line on the monitor's condition, for people.

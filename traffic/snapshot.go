@@ -38,8 +38,8 @@ type Snapshot struct {
 const (
 	StateStarting = "starting"
 	StateRunning  = "running"
-	StateFailed   = "failed" // Detail says why; it is tried again
-	StateStopped  = "stopped"
+	StateFailed   = "failed"  // Detail says why; it is tried again
+	StateStopped  = "stopped" // it ended by itself
 )
 
 // MonitorStatus is one monitor's health.
