@@ -57,11 +57,7 @@ func openEvents(began func(*entry)) (*eventSocket, error) {
 	if err != nil {
 		return nil, err
 	}
-	// FORCE needs CAP_NET_ADMIN, which reading conntrack needs anyway; the
-	// plain option is clipped to net.core.rmem_max and better than nothing.
-	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, eventSocketBuffer) != nil {
-		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, eventSocketBuffer)
-	}
+	enlarge(fd)
 	s := &eventSocket{
 		file:  os.NewFile(uintptr(fd), "conntrack events"),
 		began: began,
@@ -73,6 +69,15 @@ func openEvents(began func(*entry)) (*eventSocket, error) {
 		return nil, fmt.Errorf("watch conntrack events: %w", err)
 	}
 	return s, nil
+}
+
+// enlarge gives the socket a large receive buffer. FORCE needs CAP_NET_ADMIN,
+// which reading conntrack needs anyway; the plain option is clipped to
+// net.core.rmem_max and better than nothing.
+func enlarge(fd int) {
+	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, eventSocketBuffer) != nil {
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, eventSocketBuffer)
+	}
 }
 
 // close makes run return.

@@ -1,7 +1,10 @@
 package conntrack
 
 import (
+	"fmt"
 	"runtime"
+
+	"golang.org/x/sys/unix"
 )
 
 // Survey is what a monitor would find if it began now.
@@ -59,4 +62,19 @@ func Look(proc string) (Survey, error) {
 	}
 	v.Flows, v.Uncounted, v.Offloaded = t.live, t.uncounted, t.offloaded
 	return v, nil
+}
+
+// EventBuffer is how many bytes of events the kernel would hold for a monitor
+// that began now, and how many it asks for. Nothing is subscribed to.
+func EventBuffer() (got, wanted int, err error) {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
+	if err != nil {
+		return 0, 0, fmt.Errorf("open netlink socket: %w", err)
+	}
+	defer unix.Close(fd)
+	enlarge(fd)
+	if got, err = unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF); err != nil {
+		return 0, 0, fmt.Errorf("read size of receive buffer: %w", err)
+	}
+	return got / 2, eventSocketBuffer, nil // the kernel doubles it for its own bookkeeping, socket(7)
 }

@@ -95,7 +95,7 @@ func checks(c config) []func() []finding {
 		checkPrivileges,
 		func() []finding { return checkConntrack(monitor) },
 		checkReceiveBuffer,
-		checkSockDiag,
+		checkSockets,
 		func() []finding { return checkInterfaces("/proc") },
 		func() []finding { return checkCgroup("/proc") },
 		checkBPF,

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"golang.org/x/sys/unix"
+	"bwmon/conntrack"
 )
 
 func checkPrivileges() []finding {
@@ -36,31 +36,20 @@ func judgePrivileges(caps capabilities) []finding {
 	return []finding{admin, processes}
 }
 
-// wantedBuffer is the receive buffer that keeps bursts of events, in bytes.
-const wantedBuffer = 8 << 20
+func checkReceiveBuffer() []finding { return judgeReceiveBuffer(conntrack.EventBuffer()) }
 
-// checkReceiveBuffer tries what an event socket does: force a large buffer,
-// else take what net.core.rmem_max allows.
-func checkReceiveBuffer() []finding {
+func judgeReceiveBuffer(got, wanted int, err error) []finding {
 	f := finding{Check: "receive buffer", State: findingOK}
-	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
-	if err != nil {
-		f.State, f.Found = findingWarn, "a netlink socket cannot be opened: "+err.Error()
-		return []finding{f}
-	}
-	defer unix.Close(fd)
-	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, wantedBuffer) == nil {
-		f.Found = fmt.Sprintf("%d MiB for events can be had whatever net.core.rmem_max is", wantedBuffer>>20)
-		return []finding{f}
-	}
-	unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, wantedBuffer)
-	got, _ := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF)
-	got /= 2 // the kernel doubles it for its own bookkeeping, socket(7)
-	f.Found = fmt.Sprintf("%d KiB for events: net.core.rmem_max allows no more and it cannot be forced", got>>10)
-	if got < wantedBuffer {
+	switch {
+	case err != nil:
+		f.State, f.Found = findingWarn, err.Error()
+	case got >= wanted:
+		f.Found = fmt.Sprintf("%d MiB for events", got>>20)
+	default:
 		f.State = findingWarn
+		f.Found = fmt.Sprintf("%d KiB for events: net.core.rmem_max allows no more and it cannot be forced", got>>10)
 		f.Means = "bursts of ending connections may lose their last bytes; the loss is counted and shown"
-		f.Cure = fmt.Sprintf("sudo sysctl -w net.core.rmem_max=%d", wantedBuffer)
+		f.Cure = fmt.Sprintf("run bwmon with sudo, or sudo sysctl -w net.core.rmem_max=%d", wanted)
 	}
 	return []finding{f}
 }

@@ -1,96 +1,53 @@
 package main
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"bwmon/process"
 )
 
-// checkSockDiag asks for the sockets of each protocol, in no state at all, so
-// that the answer is empty or an error.
-func checkSockDiag() []finding {
-	families := []struct {
-		name   string
-		number byte
-	}{{"IPv4", unix.AF_INET}, {"IPv6", unix.AF_INET6}}
-	protocols := []struct {
-		name   string
-		number byte
-	}{{"TCP", unix.IPPROTO_TCP}, {"UDP", unix.IPPROTO_UDP}, {"UDP-Lite", unix.IPPROTO_UDPLITE}, {"raw", unix.IPPROTO_RAW}}
-	if _, err := os.Stat("/proc/net/sctp"); err == nil { // asking would load the module
-		protocols = append(protocols, struct {
-			name   string
-			number byte
-		}{"SCTP", unix.IPPROTO_SCTP})
-	}
-	var can, cannot []string
-	for _, family := range families {
-		for _, protocol := range protocols {
-			name := protocol.name + "/" + family.name
-			if err := askSockDiag(family.number, protocol.number); err != nil {
-				cannot = append(cannot, fmt.Sprintf("%s (%v)", name, err))
-			} else {
-				can = append(can, name)
-			}
+func checkSockets() []finding { return judgeSockets(process.Look("/proc")) }
+
+func judgeSockets(v process.Survey) []finding {
+	f := finding{Check: "sockets", State: findingOK}
+	var found []string
+	note := func(how string, names []string) {
+		if len(names) > 0 {
+			found = append(found, how+" "+strings.Join(names, ", "))
 		}
 	}
-	f := finding{Check: "sockets", State: findingOK, Found: "sock_diag lists " + strings.Join(can, ", ")}
-	if len(cannot) > 0 {
+	note("sock_diag lists", v.Asked)
+	note("/proc/net lists", v.Read)
+	note("nothing lists", v.Blind)
+	f.Found = strings.Join(found, "; ")
+	has := func(names []string, of string) bool {
+		return slices.Contains(names, of) || slices.Contains(names, of+"6")
+	}
+	var modules []string
+	for _, m := range []struct{ table, module string }{
+		{"tcp", "tcp_diag"}, {"udp", "udp_diag"}, {"sctp", "sctp_diag"},
+	} {
+		if has(v.Read, m.table) || has(v.Blind, m.table) {
+			modules = append(modules, m.module)
+		}
+	}
+	if len(modules) > 0 {
 		f.State = findingWarn
-		f.Found = "sock_diag does not list " + strings.Join(cannot, ", ")
-		if len(can) > 0 {
-			f.Found += "; it lists " + strings.Join(can, ", ")
-		}
-		f.Means = "they are read from /proc/net, which takes longer and misses more short connections"
-		f.Cure = "sudo modprobe -a inet_diag tcp_diag udp_diag raw_diag"
+		f.Means = "who uses those sockets is found out later, and more short connections are missed"
+		f.Cure = "sudo modprobe -a inet_diag " + strings.Join(modules, " ")
+	}
+	if len(v.Blind) > 0 {
+		f.State = findingWarn
+		f.Means = "the traffic of " + strings.Join(v.Blind, ", ") + " is (unattributed)"
 	}
 	return []finding{f}
-}
-
-const (
-	sockDiagByFamily = 20 // SOCK_DIAG_BY_FAMILY, linux/sock_diag.h
-	inetDiagReqLen   = 56 // struct inet_diag_req_v2, linux/inet_diag.h
-)
-
-func askSockDiag(family, protocol byte) error {
-	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_SOCK_DIAG)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(fd)
-	unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 2})
-	req := make([]byte, unix.NLMSG_HDRLEN+inetDiagReqLen)
-	binary.NativeEndian.PutUint32(req[0:], uint32(len(req)))
-	binary.NativeEndian.PutUint16(req[4:], sockDiagByFamily)
-	binary.NativeEndian.PutUint16(req[6:], unix.NLM_F_REQUEST|unix.NLM_F_DUMP)
-	req[unix.NLMSG_HDRLEN], req[unix.NLMSG_HDRLEN+1] = family, protocol
-	if err := unix.Sendto(fd, req, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
-		return err
-	}
-	buf := make([]byte, 4096)
-	n, _, err := unix.Recvfrom(fd, buf, 0)
-	if err != nil {
-		return err
-	}
-	if n < unix.NLMSG_HDRLEN+4 {
-		return errors.New("short answer")
-	}
-	// NLMSG_ERROR and NLMSG_DONE both carry a negative errno, or 0.
-	kind := binary.NativeEndian.Uint16(buf[4:])
-	if code := int32(binary.NativeEndian.Uint32(buf[unix.NLMSG_HDRLEN:])); code < 0 &&
-		(kind == unix.NLMSG_ERROR || kind == unix.NLMSG_DONE) {
-		if unix.Errno(-code) == unix.ENOENT {
-			return errors.New("not in this kernel")
-		}
-		return unix.Errno(-code)
-	}
-	return nil
 }
 
 // checkBPF loads the smallest program there is of the kind that counts per

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"bwmon/process"
 )
 
 // states reduces findings to what matters to a test.
@@ -84,6 +86,48 @@ func TestJudgeConntrack(t *testing.T) {
 		}))
 		if diff := cmp.Diff(tt.want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
+	}
+}
+
+func TestJudgeSockets(t *testing.T) {
+	raw := []string{"raw", "raw6", "icmp", "icmpv6"}
+	for _, tt := range []struct {
+		name   string
+		survey process.Survey
+		want   finding
+	}{
+		{"all well", process.Survey{Asked: []string{"tcp", "tcp6", "udp", "udp6"}, Read: raw}, finding{
+			State: findingOK, Found: "sock_diag lists tcp, tcp6, udp, udp6; /proc/net lists raw, raw6, icmp, icmpv6",
+		}},
+		{"no udp_diag", process.Survey{Asked: []string{"tcp", "tcp6"}, Read: append([]string{"udp", "udp6"}, raw...)}, finding{
+			State: findingWarn, Found: "sock_diag lists tcp, tcp6; /proc/net lists udp, udp6, raw, raw6, icmp, icmpv6",
+			Means: "who uses those sockets is found out later, and more short connections are missed",
+			Cure:  "sudo modprobe -a inet_diag udp_diag",
+		}},
+		{"SCTP, and nothing to list it", process.Survey{Asked: []string{"tcp", "udp"}, Read: raw, Blind: []string{"sctp", "sctp6"}}, finding{
+			State: findingWarn, Found: "sock_diag lists tcp, udp; /proc/net lists raw, raw6, icmp, icmpv6; nothing lists sctp, sctp6",
+			Means: "the traffic of sctp, sctp6 is (unattributed)",
+			Cure:  "sudo modprobe -a inet_diag sctp_diag",
+		}},
+	} {
+		tt.want.Check = "sockets"
+		if diff := cmp.Diff([]finding{tt.want}, judgeSockets(tt.survey)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
+	}
+}
+
+func TestJudgeReceiveBuffer(t *testing.T) {
+	for _, tt := range []struct {
+		got, wanted int
+		err         error
+		want        string
+	}{
+		{32 << 20, 32 << 20, nil, "ok"}, {208 << 10, 32 << 20, nil, "warn"}, {0, 0, fs.ErrPermission, "warn"},
+	} {
+		if got := judgeReceiveBuffer(tt.got, tt.wanted, tt.err)[0].State; got != tt.want {
+			t.Errorf("%d of %d, %v: %s, want %s", tt.got, tt.wanted, tt.err, got, tt.want)
 		}
 	}
 }
