@@ -97,52 +97,51 @@ func (e *entry) decode(body []byte) error {
 	var hasTuple bool
 	for b := body[nfgenHeader:]; len(b) >= attrHeader; {
 		n, kind, ok := attr(b)
-		if !ok {
+		if !ok || !e.attribute(kind, b[attrHeader:n]) {
 			return errTruncated
 		}
-		v := b[attrHeader:n]
-		switch kind {
-		case ctaTupleOrig:
-			if !e.key.decode(v, &e.key.zone) {
-				return errTruncated
-			}
-			hasTuple = true
-		case ctaTupleReply:
-			var zone uint16 // the reply direction's own; the entry is named by the original one
-			if !e.reply.decode(v, &zone) {
-				return errTruncated
-			}
-		case ctaCountersOrig:
-			e.counted = true
-			if !decodeCounters(v, &e.counters.origPackets, &e.counters.origBytes) {
-				return errTruncated
-			}
-		case ctaCountersReply:
-			if !decodeCounters(v, &e.counters.replyPackets, &e.counters.replyBytes) {
-				return errTruncated
-			}
-		case ctaStatus:
-			if len(v) < 4 {
-				return errTruncated
-			}
-			e.status = binary.BigEndian.Uint32(v)
-		case ctaID:
-			if len(v) < 4 {
-				return errTruncated
-			}
-			e.key.id = binary.BigEndian.Uint32(v)
-		case ctaZone:
-			if len(v) < 2 {
-				return errTruncated
-			}
-			e.key.zone = binary.BigEndian.Uint16(v)
-		}
+		hasTuple = hasTuple || kind == ctaTupleOrig
 		b = b[min((n+3)&^3, len(b)):]
 	}
 	if !hasTuple {
 		return errNoTuple
 	}
 	return nil
+}
+
+// attribute takes the value of one attribute, and reports whether all of it
+// is there. Kinds that nobody asked for pass.
+func (e *entry) attribute(kind uint16, v []byte) bool {
+	switch kind {
+	case ctaTupleOrig:
+		return e.key.decode(v, &e.key.zone)
+	case ctaTupleReply:
+		var zone uint16 // the reply direction's own; the entry is named by the original one
+		return e.reply.decode(v, &zone)
+	case ctaCountersOrig:
+		e.counted = true
+		return decodeCounters(v, &e.counters.origPackets, &e.counters.origBytes)
+	case ctaCountersReply:
+		return decodeCounters(v, &e.counters.replyPackets, &e.counters.replyBytes)
+	case ctaStatus:
+		return decodeUint32(v, &e.status)
+	case ctaID:
+		return decodeUint32(v, &e.key.id)
+	case ctaZone:
+		if len(v) < 2 {
+			return false
+		}
+		e.key.zone = binary.BigEndian.Uint16(v)
+	}
+	return true
+}
+
+func decodeUint32(b []byte, to *uint32) bool {
+	if len(b) < 4 {
+		return false
+	}
+	*to = binary.BigEndian.Uint32(b)
+	return true
 }
 
 // attr reads the header of the attribute at the start of b: its length with
