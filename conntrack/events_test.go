@@ -95,6 +95,45 @@ func TestRepeatedEndsCountOnce(t *testing.T) {
 	}
 }
 
+// Kernel fact: the event of a flow's beginning carries no counters, that of
+// its end does.
+func TestCountersOfEvents(t *testing.T) {
+	_, ours, peer := pair4(t)
+	accounted(ours)
+	var s *eventSocket
+	if err := ours.Do(func() (err error) { s, err = openEvents(func(*entry) {}); return err }); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- s.run() }()
+	server := peer.Serve(lab.Server{Proto: "udp", Listen: ap("198.18.0.2:0")})
+	ours.Start(lab.Client{Args: []string{"c"}, Proto: "udp", Target: server.Addr, Send: 1000, Receive: 500}).Wait()
+	want := held(ours.Entries())
+	ours.Conntrack(func(c *ti.Conn) error { return c.Flush() })
+	var events []event
+	for timeout := time.After(10 * time.Second); len(events) < 2; {
+		select {
+		case batch := <-s.out:
+			events = append(events, batch...)
+		case <-timeout:
+			t.Fatalf("events %+v, want the beginning and the end of a flow", events)
+		}
+	}
+	s.close()
+	for range s.out {
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	began, ended := &events[0], &events[1]
+	if began.ended || began.entry.counted || began.entry.counters != (counters{}) {
+		t.Errorf("the beginning is %+v", began)
+	}
+	if c := ended.entry.counters; !ended.ended || !ended.entry.counted || c.origBytes+c.replyBytes != want || want < 1500 {
+		t.Errorf("the end is %+v, the entry held %d bytes", ended, want)
+	}
+}
+
 // A batch of real events decodes as another decoder reads the same flows.
 func TestEventsOfManyFlows(t *testing.T) {
 	_, ours, _ := pair4(t)

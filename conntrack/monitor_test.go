@@ -268,3 +268,40 @@ func TestMidStreamPickup(t *testing.T) {
 		t.Errorf("%d flows (%+v) have their ends mixed up", n, wrong)
 	}
 }
+
+// Kernel fact: bytes are those of the kernel's packets. With segmentation
+// offload such a packet is many on a wire and has one header, so that both
+// figures are lower bounds; what comes in without it counts as on the wire.
+func TestOffloadHidesHeaders(t *testing.T) {
+	const payload, header, segment = 4_000_000, 52, 1448 // IPv4 and TCP with time stamps
+	var got [2]traffic.Counts
+	for i, plain := range []bool{false, true} {
+		l := lab.New(t)
+		ours, peer := l.Host("ours"), l.Host("peer")
+		l.Link(
+			lab.End{Host: ours, Name: "eth0", Addrs: []string{"198.18.0.1/24"}, Plain: plain},
+			lab.End{Host: peer, Name: "eth0", Addrs: []string{"198.18.0.2/24"}, Plain: plain},
+		)
+		accounted(ours)
+		server := ours.Serve(lab.Server{Proto: "tcp", Listen: ap("198.18.0.1:0")})
+		b := watch(t, ours, Options{})
+		client := peer.Start(lab.Client{Args: []string{"c"}, Proto: "tcp", Target: server.Addr, Send: payload, KeepOpen: true})
+		client.Wait()
+		want := held(ours.Entries())
+		client.Stop()
+		b.stop()
+		var n int
+		got[i], n = b.sum(scoped(traffic.ScopeLocal))
+		if n != 1 || got[i].Bytes() < want {
+			t.Errorf("plain %v: booked %+v on %d flows, the entry held %d", plain, got[i], n, want)
+		}
+		// Whatever the packets were, each had one header.
+		if sent := got[i].RxBytes - header*got[i].RxPackets; sent < payload || sent > payload+100 {
+			t.Errorf("plain %v: %+v is %d of payload, want %d", plain, got[i], sent, payload)
+		}
+	}
+	hidden, full := got[0], got[1]
+	if full.RxPackets < payload/segment || hidden.RxPackets*4 > full.RxPackets {
+		t.Errorf("%d packets with offload, %d without; the wire needs %d", hidden.RxPackets, full.RxPackets, payload/segment)
+	}
+}

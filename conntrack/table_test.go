@@ -3,6 +3,7 @@ package conntrack
 import (
 	"encoding/binary"
 	"math/rand/v2"
+	"strings"
 	"testing"
 )
 
@@ -195,6 +196,28 @@ func TestEndWhileDumping(t *testing.T) {
 	dump(1, 2, 3, 4, 5)
 	if got := dump(3, 4, 5) + dump(4, 5); got != 1 || tab.live != 1 {
 		t.Errorf("%d vanished and %d live, want flow 2 and flow 5", got, tab.live)
+	}
+}
+
+// Kernel fact: a flowtable's entries say that they are offloaded. Where the
+// kernel has no flowtables the message is made by hand.
+func TestOffloadedFlowsAreCounted(t *testing.T) {
+	const offload = 1 << 14 // IPS_OFFLOAD, linux/netfilter/nf_conntrack_common.h
+	m := New(Options{})
+	dump := func(status uint32) {
+		msg := append(sampleMessage(1, 1000), attribute(ctaStatus, binary.BigEndian.AppendUint32(nil, status)...)...)
+		binary.NativeEndian.PutUint32(msg, uint32(len(msg)))
+		m.table.beginDump()
+		_, _ = m.table.take(append(msg, sampleMessage(2, 1000)...), false, func(uint32) {})
+		m.table.endDump(true, func(uint32) {})
+	}
+	dump(offload)
+	if d := m.detail(&eventSocket{}); m.table.offloaded != 1 || !strings.Contains(d, "1 offloaded") {
+		t.Errorf("%d offloaded, %q", m.table.offloaded, d)
+	}
+	dump(0)
+	if d := m.detail(&eventSocket{}); m.table.offloaded != 0 || strings.Contains(d, "offloaded") {
+		t.Errorf("%d offloaded, %q, of a flow that is none any more", m.table.offloaded, d)
 	}
 }
 
