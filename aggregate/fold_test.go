@@ -145,16 +145,63 @@ func TestAppsAreFolded(t *testing.T) {
 	}
 }
 
+// heap is what the program's heap holds once the garbage is gone.
+func heap() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// TestMillionCommandLines: a day of a program that is run a million times, each
+// time with other arguments of 200 bytes, with the limits a user has.
+func TestMillionCommandLines(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a million takes long with the race detector")
+	}
+	const million, aBatch = 1_000_000, 1000
+	before := heap()
+	l := newLedger(Options{})
+	var rx uint64
+	for n := 0; n < million; {
+		b := traffic.Batch{Monitor: "m", At: at(86400 * float64(n) / million), Complete: true}
+		for range aBatch {
+			n++
+			s := sample(n, uint64(n), 1, owner(n, fmt.Sprintf("curl --max-time 10 https://198.19.0.1/%0180d", n)))
+			s.Final = n%2 == 0
+			b.Samples = append(b.Samples, s)
+			if !s.Final {
+				s.Final = true
+				b.Samples = append(b.Samples, s)
+			}
+			rx += uint64(n)
+		}
+		l.Book(b)
+	}
+	s := l.Tick(l.now, nil, true)
+	after := heap()
+	t.Logf("the heap grew by %d MiB", (after-before)>>20)
+	if grown := after - before; grown > 64<<20 {
+		t.Errorf("the heap grew by %d bytes", grown)
+	}
+	if len(s.Apps) != 1 || s.Apps[0].RxBytes != rx || s.Apps[0].TxBytes != million {
+		t.Fatalf("%d apps, the first is %+v; want one with %d and %d", len(s.Apps), s.Apps[0].Usage, rx, million)
+	}
+	var sum traffic.Usage
+	for _, c := range s.Apps[0].Commands {
+		sum.RxBytes += c.RxBytes
+		sum.TxBytes += c.TxBytes
+	}
+	if n := len(s.Apps[0].Commands); sum.RxBytes != rx || sum.TxBytes != million || n > DefaultMaxCommands+1 {
+		t.Errorf("%d commands hold %d and %d, want %d and %d", n, sum.RxBytes, sum.TxBytes, rx, million)
+	}
+	runtime.KeepAlive(l)
+}
+
 // TestMemoryStaysBounded books many times what is kept of each kind, and
 // wants no more of the heap for several times as much.
 func TestMemoryStaysBounded(t *testing.T) {
 	l := newLedger(Options{MaxApps: 50, MaxCommands: 20, MaxHosts: 100, KeepClosed: 100})
-	heap := func() uint64 {
-		var m runtime.MemStats
-		runtime.GC()
-		runtime.ReadMemStats(&m)
-		return m.HeapAlloc
-	}
 	n := 0
 	book := func(times int) {
 		for range times {
