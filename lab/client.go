@@ -16,7 +16,7 @@ import (
 // Client orders a process that opens connections to a Server and carries
 // known amounts over each.
 type Client struct {
-	Args []string // the command line, argv[0] first; any text
+	Args []string `json:"-"` // the command line, argv[0] first; any text
 
 	Proto  string         // "tcp" or "udp"
 	Target netip.AddrPort // where the server is, as seen from this host

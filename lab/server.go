@@ -12,7 +12,7 @@ import (
 
 // Server orders a process that answers Clients until Child.Stop.
 type Server struct {
-	Args []string // the command line, argv[0] first; any text
+	Args []string `json:"-"` // the command line, argv[0] first; any text
 
 	Proto    string         // "tcp" or "udp"
 	Listen   netip.AddrPort // port 0: the kernel chooses; see Child.Addr

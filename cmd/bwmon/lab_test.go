@@ -67,11 +67,21 @@ func accounting(host *lab.Host) (value string) {
 	return value
 }
 
+// hostileArgs is a command line of a megabyte that begins with args and goes
+// on with what breaks terminals, tables and JSON.
+func hostileArgs(args ...string) []string {
+	args = append(args, "[red]", "\x1b[2J\x1b]0;title\x07", "a\nb\tc\r", "\xff\xfe", "\u202e", "\u009b31m")
+	for range 10 { // one alone may have 128 KiB
+		args = append(args, strings.Repeat("x", 100_000))
+	}
+	return args
+}
+
 func TestSnapshotOfRealTraffic(t *testing.T) {
 	here, there := pair(t)
 	server := there.Serve(lab.Server{Proto: "tcp", Listen: netip.MustParseAddrPort("198.18.1.2:7000")})
 	const sent, received = 3_000_000, 1_000_000
-	hostile := []string{"/opt/[red]\x1b[31m", "=cmd|'/c calc'!A1", "a\nb", "\xff", strings.Repeat("x", 100_000)}
+	hostile := hostileArgs("/opt/[red]\x1b[31m", "=cmd|'/c calc'!A1")
 
 	out := snapshotDuring(t, here, func() {
 		var clients []*lab.Child

@@ -149,12 +149,13 @@ func TestScreen(t *testing.T) {
 	x.shows("bwmon", "Apps", "conntrack", "quit")
 
 	client := here.Start(lab.Client{
-		Args: []string{"/usr/bin/restic", "backup", "[red]\x1b[31m"}, Proto: "tcp", Target: server.Addr,
+		Args: hostileArgs("/usr/bin/restic", "backup"), Proto: "tcp", Target: server.Addr,
 		Send: 1 << 20, Life: time.Second, KeepOpen: true,
 	})
 	x.shows("restic")
 	x.press("Enter") // its commands
-	x.shows("[red]\\x1b[31m")
+	// Below the table, the selected row's is written out.
+	x.shows(`backup [red] \x1b[2J\x1b]0;title\x07 a\nb\tc\x0d \xff\xfe \u202e \u009b31m xxx`)
 	x.press("Enter") // their connections
 	x.shows("198.18.1.2:7000")
 	client.Stop()
