@@ -110,6 +110,61 @@ func TestAttribution(t *testing.T) {
 	}
 }
 
+// TestInboundAttribution: 40 servers of this host, each with connections from
+// another one. All the entries hold is booked, and to the server.
+func TestInboundAttribution(t *testing.T) {
+	here, there := pair(t)
+	serves := make(map[string]string) // protocol and address: command line
+	var clients []*lab.Child
+	for i := range 40 {
+		proto, at := []string{"tcp", "udp"}[i%2], []string{"198.18.1.1:0", "[fd00:1::1]:0"}[i/2%2]
+		args := []string{fmt.Sprintf("/opt/server%02d", i), "--number", strconv.Itoa(i)}
+		server := here.Serve(lab.Server{Args: args, Proto: proto, Listen: netip.MustParseAddrPort(at)})
+		serves[proto+" "+server.Addr.String()] = strings.Join(args, " ")
+		clients = append(clients, there.Start(lab.Client{
+			Proto: proto, Target: server.Addr, Connections: 10, Parallel: 10, Send: uint64(5_000 + 100*i), Receive: 20_000,
+			Life: 3 * time.Second, Spread: true, Hold: true, KeepOpen: true,
+		}))
+	}
+	var held uint64
+	out := snapshotDuring(t, here, func() {
+		time.Sleep(500 * time.Millisecond) // the baseline of a table that is still empty
+		for _, c := range clients {
+			c.Begin()
+		}
+		for _, c := range clients {
+			c.Wait()
+		}
+		time.Sleep(500 * time.Millisecond) // the last acknowledgements
+		for _, f := range here.Entries() {
+			held += f.CountersOrig.Bytes + f.CountersReply.Bytes
+		}
+	}, "--interval", "1s", "--format", "json", "--flows")
+	for _, c := range clients {
+		c.Stop()
+	}
+	var s traffic.Snapshot
+	if err := json.Unmarshal([]byte(out), &s); err != nil {
+		t.Fatal(err)
+	}
+	flows, booked, right := 0, uint64(0), uint64(0)
+	for _, app := range s.Apps {
+		booked += app.RxBytes + app.TxBytes
+		for _, command := range app.Commands {
+			flows += len(command.Flows)
+			for _, f := range command.Flows {
+				if serves[f.Proto+" "+f.Local.String()] == command.Command {
+					right += f.RxBytes + f.TxBytes
+				}
+			}
+		}
+	}
+	t.Logf("entries hold %d bytes, rows %d, %.4f %% on the right command line", held, booked, 100*float64(right)/float64(held))
+	if flows != 400 || booked != held || float64(right) < 0.999*float64(held) {
+		t.Errorf("%d flows; the rows hold %d bytes, the right ones %d, the entries %d", flows, booked, right, held)
+	}
+}
+
 // audit sets a snapshot with flows against what the clients did: how many
 // connections they made, what all rows hold, and what of it stands with the
 // command line of the client that made the connection. A local port may have
