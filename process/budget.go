@@ -3,7 +3,7 @@ package process
 import (
 	"time"
 
-	"golang.org/x/sys/unix"
+	"bwmon/thread"
 )
 
 // budget keeps the processor time of one thread to a share of a core on
@@ -24,11 +24,11 @@ const burstTime = 500 * time.Millisecond
 
 // openBudget begins to count the calling thread's processor time at now.
 func openBudget(share float64, now time.Time) *budget {
-	return &budget{share: share, burst: burstTime, saved: burstTime, wall: now, used: threadTime()}
+	return &budget{share: share, burst: burstTime, saved: burstTime, wall: now, used: thread.CPUTime()}
 }
 
 // settle books what was used since the former call.
-func (b *budget) settle(now time.Time) { b.book(now, threadTime()) }
+func (b *budget) settle(now time.Time) { b.book(now, thread.CPUTime()) }
 
 func (b *budget) book(now time.Time, used time.Duration) {
 	earned := time.Duration(float64(max(now.Sub(b.wall), 0)) * b.share)
@@ -56,14 +56,4 @@ func (b *budget) untilSpare() time.Duration {
 		return 0
 	}
 	return time.Duration(float64(b.burst/2-b.saved)/b.share) + time.Millisecond
-}
-
-// threadTime is the processor time the calling thread has used. It is 0 where
-// the kernel does not tell, and nothing is held back then.
-func threadTime() time.Duration {
-	var ts unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &ts); err != nil {
-		return 0
-	}
-	return time.Duration(ts.Nano())
 }

@@ -3,10 +3,13 @@ package process
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -94,12 +97,37 @@ func childMain(role string) int {
 		}
 		fmt.Println(answer)
 	}
+	for _, w := range workers {
+		w.in.Close()
+		w.cmd.Wait()
+	}
 	return 0
 }
 
 func childDo(role string, words []string) (string, error) {
 	switch role {
 	case "client":
+		return clientDo(words)
+	case "forker":
+		return forkerDo(words)
+	case "forked":
+		// Still looks like its parent, for as long as it is told.
+		d, err := time.ParseDuration(words[0])
+		if err != nil {
+			return "", err
+		}
+		time.Sleep(d)
+		os.Setenv("PROCESS_TEST_CHILD", "heir")
+		return "", syscall.Exec("/proc/self/exe", []string{"worker", "--of", "connection"}, os.Environ())
+	case "heir":
+		return "here", nil // holds the descriptors it was given
+	}
+	return "", fmt.Errorf("no such role: %s", role)
+}
+
+func clientDo(words []string) (string, error) {
+	switch words[0] {
+	case "HOLD", "SHORT":
 		// "HOLD": dial, say the local address, keep the connection. "SHORT":
 		// keep it for that long and close it.
 		c, err := net.Dial("tcp", words[1])
@@ -120,11 +148,63 @@ func childDo(role string, words []string) (string, error) {
 		}
 		keep = append(keep, c)
 		return local, nil
-	case "heir":
-		return "here", nil // holds the descriptors it was given
+	case "DROP": // privileges
+		uid, err := strconv.Atoi(words[1])
+		if err != nil {
+			return "", err
+		}
+		return "done", syscall.Setresuid(uid, uid, uid)
 	}
-	return "", fmt.Errorf("no such role: %s", role)
+	return "", fmt.Errorf("no such order: %s", words[0])
 }
 
-// keep holds a child's connections.
-var keep []net.Conn
+// forkerDo is a server that forks for each connection. "LISTEN": say where.
+// "ACCEPT": accept one, leave it to a child that looks like this process for
+// that long and then executes another program, say its pid.
+func forkerDo(words []string) (string, error) {
+	if words[0] == "LISTEN" {
+		ln, err := net.Listen("tcp", words[1])
+		if err != nil {
+			return "", err
+		}
+		listener = ln.(*net.TCPListener)
+		return ln.Addr().String(), nil
+	}
+	conn, err := listener.AcceptTCP()
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	file, err := conn.File()
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	cmd := &exec.Cmd{
+		Path: "/proc/self/exe", Args: os.Args, Env: append(os.Environ(), "PROCESS_TEST_CHILD=forked"),
+		ExtraFiles: []*os.File{file}, Stderr: os.Stderr,
+	}
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return "", err
+	}
+	if err := cmd.Start(); err != nil {
+		return "", err
+	}
+	workers = append(workers, worked{cmd, in})
+	_, err = fmt.Fprintln(in, words[1])
+	return strconv.Itoa(cmd.Process.Pid), err
+}
+
+// worked is a child of a child, which ends with its input.
+type worked struct {
+	cmd *exec.Cmd
+	in  io.Closer
+}
+
+// What a child has.
+var (
+	keep     []net.Conn
+	listener *net.TCPListener
+	workers  []worked
+)

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
@@ -21,11 +22,11 @@ func statLine(comm string) string {
 func TestParseStat(t *testing.T) {
 	for _, comm := range []string{"bash", "tmux: server", "a) S 1 (b", ") (", "(", ")", "", "x\ny", "\xff\xfe", "kworker/0:1"} {
 		got, err := parseStat([]byte(statLine(comm)))
-		if want := (stat{comm: comm, start: 4711}); err != nil || got != want {
+		if want := (stat{comm: comm, flags: 4194560, start: 4711}); err != nil || got != want {
 			t.Errorf("%q: got %+v, %v; want %+v", comm, got, err, want)
 		}
 	}
-	for _, line := range []string{"", "12", "12 (x", ")12 (x", "12 (x) S 1 2", strings.Replace(statLine("x"), "4711", "-1", 1)} {
+	for _, line := range []string{"", "12", "12 (x", ")12 (x", "12 (x) S 1 2", strings.Replace(statLine("x"), "4711", "-1", 1), strings.Replace(statLine("x"), "4194560", "x", 1)} {
 		if got, err := parseStat([]byte(line)); err == nil {
 			t.Errorf("%q: got %+v, want an error", line, got)
 		}
@@ -103,7 +104,8 @@ func TestRefresh(t *testing.T) {
 	})
 	ids := newIdentities(proc, passwd)
 	p := &process{pid: 12, dir: -1}
-	if !ids.refresh(p) {
+	now := int64(time.Hour)
+	if !ids.refresh(p, now) {
 		t.Fatal("process not found")
 	}
 	first := p.owner
@@ -114,26 +116,76 @@ func TestRefresh(t *testing.T) {
 	if diff := cmp.Diff(want, first); diff != "" {
 		t.Errorf("owner (-want +got):\n%s", diff)
 	}
-	if !ids.refresh(p) || p.owner != first {
+	if !ids.refresh(p, now) || p.owner != first {
 		t.Errorf("nothing changed, but the owner is another: %+v", p.owner)
 	}
-	fixture(t, proc, 12, map[string]string{"cmdline": ""})
-	if !ids.refresh(p) || p.owner != first {
+	fixture(t, proc, 12, map[string]string{"cgroup": "0::/system.slice/web2.service\n"})
+	if !ids.refresh(p, now) || p.owner == first || p.owner.Unit != "web2.service" || first.Unit != "web.service" {
+		t.Errorf("moved to another cgroup: owner %+v, former %+v", p.owner, first)
+	}
+	first = p.owner
+	fixture(t, proc, 12, map[string]string{"cmdline": "", "cgroup": "0::/\n"})
+	if !ids.refresh(p, now) || p.owner != first {
 		t.Errorf("an exiting process lost its owner: %+v", p.owner)
 	}
 	fixture(t, proc, 12, map[string]string{"cmdline": "sh\x00", "stat": statLine("sh")})
-	if !ids.refresh(p) || p.owner == first || p.owner.Command != "sh" || first.Command != "web -d" {
+	if !ids.refresh(p, now) || p.owner == first || p.owner.Command != "sh" || first.Command != "web -d" {
 		t.Errorf("after exec: owner %+v, former %+v", p.owner, first)
 	}
-	fixture(t, proc, 12, map[string]string{"cmdline": "", "stat": strings.Replace(statLine("kworker/0:1"), "4711", "5000", 1)})
-	if !ids.refresh(p) || p.owner.Command != "[kworker/0:1]" || p.owner.Start != 5000 || p.owner.Args != nil {
+	fixture(t, proc, 12, map[string]string{"cmdline": "", "stat": strings.NewReplacer("4711", "5000", "4194560", "2129984").Replace(statLine("kworker/0:1"))})
+	if !ids.refresh(p, now) || p.owner.Command != "[kworker/0:1]" || p.owner.Start != 5000 || p.owner.Args != nil {
 		t.Errorf("pid reused by a kernel thread: %+v", p.owner)
 	}
 	if err := os.RemoveAll(filepath.Join(proc, "12")); err != nil {
 		t.Fatal(err)
 	}
-	if ids.refresh(p) {
+	if ids.refresh(p, now) {
 		t.Error("a process that is gone was refreshed")
+	}
+}
+
+// A process whose command line was empty for a moment was shown like a kernel
+// thread for good.
+func TestRefreshInTheMidstOfAnExec(t *testing.T) {
+	const later = int64(time.Millisecond)
+	exiting := strings.Replace(statLine("web"), "4194560", "4194564", 1)
+	for name, c := range map[string]struct {
+		steps []map[string]string // files that change, later apart
+		waits int64               // after them
+		want  string              // "": not known yet
+		asks  bool                // again soon
+	}{
+		"empty":              {steps: []map[string]string{{"cmdline": ""}}, asks: true},
+		"then there":         {steps: []map[string]string{{"cmdline": ""}, {"cmdline": "web\x00-d\x00"}}, want: "web -d"},
+		"stays empty":        {steps: []map[string]string{{"cmdline": ""}, {}}, waits: execTime, want: "[web]"},
+		"comes late":         {steps: []map[string]string{{"cmdline": ""}, {}, {"cmdline": "web\x00"}}, waits: execTime, want: "web"},
+		"exits":              {steps: []map[string]string{{"cmdline": "", "stat": exiting}}, want: "[web]"},
+		"an empty argument":  {steps: []map[string]string{{"cmdline": "\x00"}}, want: "[web]"},
+		"from another":       {steps: []map[string]string{{"cmdline": "sh\x00"}, {"cmdline": ""}}, want: "sh", asks: true},
+		"from another, done": {steps: []map[string]string{{"cmdline": "sh\x00"}, {"cmdline": ""}, {"cmdline": "web\x00"}}, want: "web"},
+		"reused": {steps: []map[string]string{{"cmdline": "sh\x00"},
+			{"cmdline": "", "stat": strings.Replace(statLine("web"), "4711", "5000", 1)}}, asks: true},
+	} {
+		proc := t.TempDir()
+		fixture(t, proc, 12, map[string]string{"stat": statLine("web"), "status": "Uid:\t0\t0\t0\t0\n"})
+		ids, p, now := newIdentities(proc, "/dev/null"), &process{pid: 12, dir: -1}, int64(time.Hour)
+		for i, files := range c.steps {
+			if i == len(c.steps)-1 {
+				now += c.waits
+			}
+			now += later
+			fixture(t, proc, 12, files)
+			if !ids.refresh(p, now) {
+				t.Errorf("%s: step %d: process not found", name, i)
+			}
+		}
+		got := ""
+		if p.owner != nil {
+			got = p.owner.Command
+		}
+		if got != c.want || p.inExec(now) != c.asks {
+			t.Errorf("%s: command %q, to be asked again: %v; want %q, %v", name, got, p.inExec(now), c.want, c.asks)
+		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"bwmon/thread"
 	"bwmon/traffic"
 )
 
@@ -51,8 +52,8 @@ const (
 // the others' in /proc. Wants are served in between.
 func (w *worker) look() {
 	w.looking = true
-	used := threadTime()
-	defer func() { w.looking, w.lookTime = false, threadTime()-used }()
+	used := thread.CPUTime()
+	defer func() { w.looking, w.lookTime = false, thread.CPUTime()-used }()
 	w.r.mu.Lock()
 	w.r.asked = false
 	w.r.mu.Unlock()
@@ -114,7 +115,7 @@ func (w *worker) absorb(sockets []socket, at int64) {
 		if s.inode == 0 {
 			continue
 		}
-		if h, ok := w.scan.holders.get(s.inode); ok {
+		if h, ok := w.scan.holders.get(s.inode); ok && h.owner != nil {
 			w.r.cache.record(s, h.owner, at)
 			continue
 		}
@@ -123,11 +124,11 @@ func (w *worker) absorb(sockets []socket, at int64) {
 }
 
 // doubtful reports whether to verify that h still holds the i-th socket of a
-// piece: its process has ended, or was not looked at for long, or the socket is
-// in the sample that each look takes.
+// piece: its process has ended, or is somebody else by now, or was not looked
+// at for long, or the socket is in the sample that each look takes.
 func (w *worker) doubtful(h holder, i int, at int64) bool {
 	every := w.sockets/checkSockets + 1
-	return h.p.gone || at-h.p.checked > checkProcess || (i+int(w.looks%1024))%every == 0
+	return h.p.gone || h.owner != h.p.owner || at-h.p.checked > checkProcess || (i+int(w.looks%1024))%every == 0
 }
 
 // dig looks for the holders of what is left, in the end in all processes.

@@ -11,7 +11,7 @@ import (
 // would.
 const (
 	manyWants = 512
-	exactTime = 3 * time.Microsecond
+	exactTime = 5 * time.Microsecond // for two requests
 )
 
 // quickly is how many descriptors are read at most before other flows have
@@ -105,7 +105,9 @@ func (w *worker) lookUpOne(k key, fresh bool) {
 		}
 	}
 	if !ok || s.inode == 0 {
-		w.gone++
+		if fresh { // what a retry does not find was seen before
+			w.gone++
+		}
 		return
 	}
 	w.verify(s.inode)
@@ -137,13 +139,19 @@ func (w *worker) verify(inode uint32) {
 	w.scan.holders.put(inode, h)
 }
 
-// serves reports whether a listener is known on k's local port: k's connection
+// serves reports whether there is a listener on k's local port: k's connection
 // came in.
 func (w *worker) serves(k key) bool {
 	w.r.mu.Lock()
-	defer w.r.mu.Unlock()
 	_, ok := w.r.cache.soles.get(portKey(k))
-	return ok
+	w.r.mu.Unlock()
+	if ok {
+		return true
+	}
+	// It may be a new one, of which no look has told.
+	s, ok, err := w.find(k.bound())
+	w.fail(err)
+	return ok && s.state == stateListen
 }
 
 // retryAfter is when a connection that came in is looked up again: the process
@@ -170,6 +178,15 @@ func (q *retryQueue) add(k key, now int64) {
 		if len(q.stages[i]) < maxWants {
 			q.stages[i] = append(q.stages[i], retry{k: k, at: now + int64(after)})
 		}
+	}
+}
+
+// again plans one retry of k, looked up at now and found in the midst of an
+// exec.
+func (q *retryQueue) again(k key, now int64) {
+	const stage = 1 // the shortest delay would ask some fifty times
+	if len(q.stages[stage]) < maxWants {
+		q.stages[stage] = append(q.stages[stage], retry{k: k, at: now + int64(retryAfter[stage])})
 	}
 }
 

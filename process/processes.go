@@ -18,6 +18,8 @@ type process struct {
 	owner *traffic.Owner // nil until it was found to hold a socket
 
 	cmdline uint64 // hash of the command line owner was made from
+	place   uint64 // hash of the user and cgroup it was made from
+	blank   int64  // since when its command line is empty and need not be; 0: it is not
 	checked int64  // when owner was last compared with /proc
 	found   int64  // when a new socket was last found in it
 	seen    int64  // when it was first listed; 0: it was there at the start
@@ -30,6 +32,15 @@ type process struct {
 	fds [keptFDs]int32
 }
 
+// execTime is how long an empty command line is taken for that of a process in
+// the midst of an exec; the new one comes with the last steps of it. It is less
+// than what lies between the first and the last retry, so that a process that
+// has none is settled by the last.
+const execTime = int64(250 * time.Millisecond)
+
+// inExec reports whether p is taken to be in the midst of an exec.
+func (p *process) inExec(now int64) bool { return p.blank != 0 && now-p.blank < execTime }
+
 // keptFDs is how many descriptor numbers are remembered of a process.
 const keptFDs = 4
 
@@ -39,11 +50,12 @@ const maxHot = 128
 
 // processes is the table of processes, kept by the scanner.
 type processes struct {
-	proc string
-	all  map[int]*process
-	hot  []*process // the one that opened a socket last is first
-	buf  []byte     // for listing
-	pids []int      // of the latest list
+	proc  string
+	all   map[int]*process
+	hot   []*process // the one that opened a socket last is first
+	buf   []byte     // for listing
+	pids  []int      // of the latest list
+	began int64      // when they were first listed
 }
 
 func newProcesses(proc string) *processes {
@@ -59,7 +71,7 @@ func (t *processes) list(now int64) error {
 	}
 	defer unix.Close(dir)
 	if len(t.all) == 0 {
-		now = 0
+		t.began, now = now, 0
 	}
 	t.pids = t.pids[:0]
 	err = numberedEntries(dir, t.buf, func(pid int32, _ *byte) bool {
@@ -92,6 +104,9 @@ const (
 	youth    = int64(5 * time.Second)
 	maxYoung = 256
 )
+
+// fresh reports whether p may have been started lately.
+func (t *processes) fresh(p *process, now int64) bool { return now-max(p.seen, t.began) < youth }
 
 // youngest is the processes first listed within the last seconds, latest
 // first. A program opens its first connection some milliseconds after it was

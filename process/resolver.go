@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"bwmon/thread"
 	"bwmon/traffic"
 )
 
@@ -81,7 +82,7 @@ func New(opts Options) *Resolver {
 func (r *Resolver) Run(ctx context.Context) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	defer hurry()()
+	defer thread.Hurry()()
 	w, err := newWorker(r)
 	if err != nil {
 		r.mu.Lock()

@@ -9,8 +9,8 @@ import (
 	"bwmon/traffic"
 )
 
-// recheck is how long a process's command line is taken to be what it was, in
-// nanoseconds: reading it again costs as much as ten descriptors.
+// recheck is how long a process is taken to be who it was, in nanoseconds:
+// reading it again costs as much as twenty descriptors.
 const recheck = int64(200e6)
 
 // pollEvery is after how many descriptors a long scan looks whether something
@@ -20,7 +20,7 @@ const pollEvery = 256
 // holder is who holds a socket, and in which descriptor.
 type holder struct {
 	p     *process
-	owner *traffic.Owner
+	owner *traffic.Owner // nil while p is in the midst of an exec
 	fd    int32
 }
 
@@ -116,7 +116,7 @@ func (s *scanner) ordered(w *wanted) []*process {
 	s.order = s.order[:0]
 	for _, same := range []bool{true, false} {
 		for _, p := range s.procs.hot {
-			if slices.Contains(w.uids, p.owner.UID) == same {
+			if (p.owner != nil && slices.Contains(w.uids, p.owner.UID)) == same {
 				s.order = append(s.order, p)
 			}
 		}
@@ -137,24 +137,31 @@ func (s *scanner) try(w *wanted, p *process, fd int32) {
 
 // hold notes that p holds the wanted inode in descriptor fd.
 func (s *scanner) hold(w *wanted, p *process, inode uint32, fd int32) {
+	former := p.owner
 	if !s.identify(p) {
 		return
 	}
+	h := holder{p: p, owner: p.owner, fd: fd}
+	// A new name may come from an exec in between that closed the descriptor.
+	if p.owner != former && !s.holds(h, inode) {
+		return
+	}
 	delete(w.inodes, inode)
-	s.holders.put(inode, holder{p: p, owner: p.owner, fd: fd})
+	s.holders.put(inode, h)
 	s.procs.heat(p, fd, s.now)
 }
 
 // identify brings p's owner up to date unless it was lately. It reports
 // whether the process is still there, as far as it looked.
 func (s *scanner) identify(p *process) bool {
-	// A young process may be between fork and exec, and show its parent's
-	// command line.
-	young := p.seen != 0 && s.now-p.seen < youth
-	if p.owner != nil && !young && s.now-p.checked <= recheck {
+	age := recheck
+	if s.procs.fresh(p, s.now) || p.blank != 0 {
+		age = 0 // it may show its parent's command line, or none, and soon its own
+	}
+	if p.checked != 0 && s.now-p.checked <= age {
 		return true
 	}
-	if !s.ids.refresh(p) {
+	if !s.ids.refresh(p, s.now) {
 		return false
 	}
 	p.checked = s.now

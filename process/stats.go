@@ -32,23 +32,32 @@ func (r *Resolver) Stats() Stats {
 func (r *Resolver) Detail() string {
 	s := r.Stats()
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d sockets, %d looks, %d passes over /proc, %s CPU",
-		s.Sockets, s.Looks, s.Passes, s.CPU.Round(time.Millisecond))
+	fmt.Fprintf(&b, "%s, %s, %s over /proc, %s CPU",
+		amount(uint64(s.Sockets), "socket", "sockets"), amount(s.Looks, "look", "looks"),
+		amount(s.Passes, "pass", "passes"), s.CPU.Round(time.Millisecond))
 	for _, part := range []struct {
-		n    uint64
-		what string
+		n         uint64
+		one, many string
 	}{
-		{uint64(s.Unheld), "sockets without a process"},
-		{s.Gone, "sockets closed before they were seen"},
-		{s.Dropped, "look-ups dropped"},
-		{s.Denied, "processes not readable (run as root)"},
+		{uint64(s.Unheld), "socket without a process", "sockets without a process"},
+		{s.Gone, "socket closed before it was seen", "sockets closed before they were seen"},
+		{s.Dropped, "look-up dropped", "look-ups dropped"},
+		{s.Denied, "process not readable (run as root)", "processes not readable (run as root)"},
 	} {
 		if part.n > 0 {
-			fmt.Fprintf(&b, ", %d %s", part.n, part.what)
+			b.WriteString(", " + amount(part.n, part.one, part.many))
 		}
 	}
 	if s.Fault != "" {
 		b.WriteString(", " + s.Fault)
 	}
 	return b.String()
+}
+
+// amount is n things.
+func amount(n uint64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }

@@ -21,6 +21,14 @@ type lead struct {
 	at     int64
 }
 
+// flow is the key to look the socket up by.
+func (l *lead) flow() key {
+	if l.asked != (key{}) {
+		return l.asked
+	}
+	return l.socket.key
+}
+
 // errand is a search and the leads it is made for.
 type errand struct {
 	search
@@ -235,7 +243,7 @@ func (w *worker) publish() {
 }
 
 // settle books the leads of e whose holders are known by now and keeps the
-// others.
+// others. Those that led into the midst of an exec are looked up again soon.
 func (w *worker) settle(e *errand) {
 	w.r.mu.Lock()
 	defer w.r.mu.Unlock()
@@ -247,7 +255,12 @@ func (w *worker) settle(e *errand) {
 			left = append(left, *l)
 			continue
 		}
-		w.book(l, h.owner)
+		if h.p.inExec(w.scan.now) {
+			w.retries.again(l.flow(), w.scan.now)
+		}
+		if h.owner != nil {
+			w.book(l, h.owner)
+		}
 	}
 	e.leads = left
 }
