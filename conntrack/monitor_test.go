@@ -296,7 +296,7 @@ func TestOffloadHidesHeaders(t *testing.T) {
 			t.Errorf("plain %v: booked %+v on %d flows, the entry held %d", plain, got[i], n, want)
 		}
 		// Whatever the packets were, each had one header.
-		if sent := got[i].RxBytes - header*got[i].RxPackets; sent < payload || sent > payload+100 {
+		if sent := got[i].RxBytes - header*got[i].RxPackets; sent < payload || sent > payload*11/10 { // a little may be sent again
 			t.Errorf("plain %v: %+v is %d of payload, want %d", plain, got[i], sent, payload)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"bwmon/lab"
 	"bwmon/traffic"
 )
 
@@ -193,5 +195,27 @@ func TestHostileArguments(t *testing.T) {
 				t.Errorf("%q: exit code %d, stderr %q", args, code, errs.String())
 			}
 		}
+	}
+}
+
+// TestRouterLooksForNoSockets: what a router forwards is nobody's here.
+func TestRouterLooksForNoSockets(t *testing.T) {
+	l := lab.New(t)
+	lan, gw, wan := l.Host("lan"), l.Host("gw"), l.Host("wan")
+	l.Link(lab.End{Host: lan, Name: "eth0", Addrs: []string{"198.18.1.2/24"}}, lab.End{Host: gw, Name: "lan0", Addrs: []string{"198.18.1.1/24"}})
+	l.Link(lab.End{Host: wan, Name: "eth0", Addrs: []string{"198.18.2.2/24"}}, lab.End{Host: gw, Name: "wan0", Addrs: []string{"198.18.2.1/24"}})
+	gw.Forward()
+	gw.Masquerade("wan0")
+	lan.DefaultRoute("198.18.1.1")
+	server := wan.Serve(lab.Server{Proto: "tcp", Listen: netip.MustParseAddrPort("198.18.2.2:7000")})
+	out := snapshotDuring(t, gw, func() {
+		lan.Start(lab.Client{Proto: "tcp", Target: server.Addr, Connections: 20, Parallel: 4, Send: 10_000, Life: 300 * time.Millisecond}).Wait()
+	}, "--format", "json", "--monitor", "conntrack", "--lookback")
+	var s traffic.Snapshot
+	if err := json.Unmarshal([]byte(out), &s); err != nil {
+		t.Fatal(err)
+	}
+	if len(s.Monitors) != 1 || s.Balance.ForwardedTx < 200_000 || strings.Contains(s.Monitors[0].Detail, "closed before") {
+		t.Errorf("monitors %+v, balance %+v", s.Monitors, s.Balance)
 	}
 }
