@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,7 +25,8 @@ type played struct {
 // whether it was finished.
 type watched struct {
 	tcell.SimulationScreen
-	frames   chan string // holds the newest
+	frames   chan string // holds the newest that nobody has taken
+	newest   atomic.Pointer[string]
 	finished chan struct{}
 }
 
@@ -40,6 +42,7 @@ func (w *watched) Sync() {
 
 func (w *watched) publish() {
 	text := screenText(w.SimulationScreen)
+	w.newest.Store(&text)
 	select {
 	case <-w.frames:
 	default:

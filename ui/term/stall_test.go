@@ -15,7 +15,7 @@ import (
 // now is the frame on the screen when everything has come to rest.
 func (p *played) now() string {
 	synctest.Wait()
-	return screenText(p.screen.SimulationScreen)
+	return *p.screen.newest.Load()
 }
 
 func (p *played) check(what, text string, want bool) {
