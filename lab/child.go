@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"syscall"
 	"time"
 )
 
@@ -104,6 +105,9 @@ func (h *Host) start(o orders, args []string) *Child {
 			// Under the race detector a process would take a second to exit.
 			"GORACE="+os.Getenv("GORACE")+" atexit_sleep_ms=0"),
 		Stderr: os.Stderr,
+	}
+	if h.group != nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(h.group.Fd())}
 	}
 	c := &Child{lab: h.lab, name: fmt.Sprintf("%q on %s", args[0], h.Name), cmd: cmd}
 	c.deadline = time.Now().Add(o.deadline() + patience)

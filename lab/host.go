@@ -18,6 +18,8 @@ type Host struct {
 	lab *Lab
 	ns  int             // descriptor of the namespace
 	nl  *netlink.Handle // its rtnetlink socket
+
+	group *os.File // directory of its cgroup; nil: children stay in the test's
 }
 
 // Host adds a host with nothing but lo, which is up. IPv6 is quiet (no

@@ -95,6 +95,7 @@ func (l *Lab) close() {
 		c.reap()
 	}
 	for _, h := range hosts {
+		h.leaveCgroup()
 		h.nl.Close()
 		unix.Close(h.ns)
 	}
