@@ -51,25 +51,29 @@ type Resolver struct {
 	stats Stats
 }
 
+func (o Options) withDefaults() Options {
+	if o.Proc == "" {
+		o.Proc = "/proc"
+	}
+	if o.Passwd == "" {
+		o.Passwd = "/etc/passwd"
+	}
+	if o.Interval <= 0 {
+		o.Interval = time.Second
+	}
+	if o.Share <= 0 {
+		o.Share = 0.10
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
+}
+
 // New returns a Resolver. It starts nothing; see Run.
 func New(opts Options) *Resolver {
-	if opts.Proc == "" {
-		opts.Proc = "/proc"
-	}
-	if opts.Passwd == "" {
-		opts.Passwd = "/etc/passwd"
-	}
-	if opts.Interval <= 0 {
-		opts.Interval = time.Second
-	}
-	if opts.Share <= 0 {
-		opts.Share = 0.10
-	}
-	if opts.Now == nil {
-		opts.Now = time.Now
-	}
 	return &Resolver{
-		opts:  opts,
+		opts:  opts.withDefaults(),
 		wants: make(chan key, maxWants),
 		kick:  make(chan struct{}, 1),
 		cache: newCache(),
