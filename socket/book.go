@@ -1,0 +1,182 @@
+package socket
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"time"
+	"unsafe"
+
+	"bwmon/traffic"
+)
+
+// book is the flows that are open, and whose they are. It belongs to one
+// goroutine.
+type book struct {
+	owners  *owners
+	flows   map[bpfFlowKey]*flow
+	sockets map[uint64]*socket // by cookie
+	lives   uint64             // gives each flow its Flow.ID
+
+	changed []*flow // since the last call of samples
+	ending  []*flow // that are no longer in flows
+}
+
+// socket is one socket's flows and who uses it.
+type socket struct {
+	user  bpfWho // who was seen to send or receive; zero: nobody yet
+	first *flow
+}
+
+// flow is one conversation of a socket.
+type flow struct {
+	key    bpfFlowKey
+	name   traffic.Flow
+	scope  traffic.Scope
+	counts traffic.Counts
+	who    bpfWho
+	owner  *traffic.Owner
+	next   *flow // of the same socket
+	at     time.Time
+	moved  bool // is in changed
+}
+
+func newBook(o *owners) *book {
+	return &book{owners: o, flows: make(map[bpfFlowKey]*flow), sockets: make(map[uint64]*socket)}
+}
+
+// moved takes a flow's counters as just read.
+func (b *book) moved(k *bpfFlowKey, v *bpfFlow, now time.Time) *flow {
+	f := b.flows[*k]
+	if f == nil {
+		f = b.open(k, v)
+	}
+	counts := traffic.Counts{RxBytes: v.RxBytes, TxBytes: v.TxBytes, RxPackets: v.RxPackets, TxPackets: v.TxPackets}
+	if counts != f.counts {
+		f.counts, f.at = counts, now
+		b.touch(f)
+	}
+	return f
+}
+
+func (b *book) touch(f *flow) {
+	if !f.moved {
+		f.moved = true
+		b.changed = append(b.changed, f)
+	}
+}
+
+func (b *book) open(k *bpfFlowKey, v *bpfFlow) *flow {
+	b.lives++
+	f := &flow{
+		key: *k, who: v.Who,
+		name: traffic.Flow{
+			Proto: traffic.Proto(k.Proto), Local: addrPort(v.Local, v.Port), Remote: addrPort(k.Remote, k.Port), ID: b.lives,
+		},
+		scope: traffic.ScopeLocal,
+	}
+	if k.Loopback != 0 {
+		f.scope = traffic.ScopeLoopback
+	}
+	s := b.socket(k.Cookie)
+	if s.user != (bpfWho{}) {
+		f.who = s.user
+	}
+	f.owner = b.owners.of(f.who)
+	f.next, s.first = s.first, f
+	b.flows[*k] = f
+	return f
+}
+
+func (b *book) socket(cookie uint64) *socket {
+	s := b.sockets[cookie]
+	if s == nil {
+		s = &socket{}
+		b.sockets[cookie] = s
+	}
+	return s
+}
+
+// handed notes who uses a socket from now on: all it carried is theirs.
+func (b *book) handed(cookie uint64, who bpfWho) {
+	s := b.socket(cookie)
+	s.user = who
+	for f := s.first; f != nil; f = f.next {
+		if f.who != who {
+			f.who = who
+			b.name(f)
+		}
+	}
+}
+
+// renamed looks the owner of all of a process's flows up anew.
+func (b *book) renamed(who bpfWho) {
+	for _, f := range b.flows {
+		if f.who == who {
+			b.name(f)
+		}
+	}
+}
+
+func (b *book) name(f *flow) {
+	if o := b.owners.of(f.who); o != nil && o != f.owner {
+		f.owner = o
+		b.touch(f)
+	}
+}
+
+// close takes a flow out, which has its last counters.
+func (b *book) close(f *flow) {
+	delete(b.flows, f.key)
+	b.ending = append(b.ending, f)
+	s := b.sockets[f.key.Cookie]
+	for at := &s.first; *at != nil; at = &(*at).next {
+		if *at == f {
+			*at = f.next
+			break
+		}
+	}
+}
+
+// forget takes out a socket without flows.
+func (b *book) forget(cookie uint64) { delete(b.sockets, cookie) }
+
+// closeAll ends what is left of a former run.
+func (b *book) closeAll() {
+	for _, f := range b.flows {
+		b.close(f)
+	}
+	clear(b.sockets)
+}
+
+// samples says what changed since the last call.
+func (b *book) samples(emit func(traffic.Sample)) {
+	say := func(f *flow, final bool) {
+		if f.owner == nil {
+			f.owner = b.owners.of(f.who)
+		}
+		emit(traffic.Sample{Flow: f.name, Scope: f.scope, Counts: f.counts, Owner: f.owner, Final: final})
+	}
+	for _, f := range b.changed {
+		f.moved = false
+		if b.flows[f.key] == f { // else it is in ending
+			say(f, false)
+		}
+	}
+	for _, f := range b.ending {
+		say(f, true)
+	}
+	clear(b.changed)
+	clear(b.ending)
+	b.changed, b.ending = b.changed[:0], b.ending[:0]
+}
+
+// addrPort makes one of an address and a port in network byte order.
+func addrPort(addr [16]byte, port uint16) netip.AddrPort {
+	raw := (*[2]byte)(unsafe.Pointer(&port))
+	return netip.AddrPortFrom(netip.AddrFrom16(addr).Unmap(), binary.BigEndian.Uint16(raw[:]))
+}
+
+// connectionless reports whether the flow has no end of its own.
+func (f *flow) connectionless() bool {
+	return f.name.Proto != traffic.TCP && f.name.Proto != traffic.SCTP
+}

@@ -1,0 +1,102 @@
+// Whose socket it is.
+
+#pragma once
+
+static __always_inline struct user current_user(void)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct mm_struct *mm = BPF_CORE_READ(task, mm);
+	struct user u = {
+		.who.start = BPF_CORE_READ(task, group_leader, start_boottime),
+		.who.pid = bpf_get_current_pid_tgid() >> 32,
+	};
+
+	if (mm)
+		u.image = BPF_CORE_READ(mm, arg_start);
+	return u;
+}
+
+static __always_inline bool same(const struct who *a, const struct who *b)
+{
+	return a->pid == b->pid && a->start == b->start;
+}
+
+// know sees to it that owners has the current process, as it is now.
+static __always_inline void know(struct user *u)
+{
+	u32 zero = 0;
+	struct owner *known = bpf_map_lookup_elem(&owners, &u->who);
+
+	if (known && known->image == u->image)
+		return;
+	struct owner *o = bpf_map_lookup_elem(&scratch, &zero);
+	if (!o)
+		return;
+	__builtin_memset(o, 0, sizeof(*o));
+	o->image = u->image;
+	o->uid = bpf_get_current_uid_gid();
+	o->cgroup = bpf_get_current_cgroup_id();
+	bpf_get_current_comm(o->comm, sizeof(o->comm));
+	if (u->image) {
+		struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+		u64 end = BPF_CORE_READ(task, mm, arg_end), length = end - u->image;
+		o->length = length;
+		if (length > ARGS)
+			length = ARGS;
+		// What is not in memory now is left out; /proc completes it.
+		if (end <= u->image || bpf_probe_read_user(o->args, length, (void *)u->image))
+			o->length = 0;
+	}
+	if (bpf_map_update_elem(&owners, &u->who, o, BPF_ANY)) {
+		add(OWNERS_FULL, 1);
+	} else if (known) {
+		struct event e = { .kind = RENAMED, .who = u->who };
+		tell(&e);
+	}
+}
+
+static __always_inline u64 cookie_of(struct sock *sk)
+{
+	return BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
+}
+
+// hand notes that the current process uses the socket.
+static __always_inline void hand(u64 cookie, struct user *u)
+{
+	struct user *before = bpf_map_lookup_elem(&users, &cookie);
+	struct event e = { .kind = HANDED, .cookie = cookie, .who = u->who };
+
+	if (before && before->image == u->image && same(&before->who, &u->who))
+		return;
+	know(u);
+	if (bpf_map_update_elem(&users, &cookie, u, BPF_ANY))
+		add(USERS_FULL, 1);
+	else
+		tell(&e);
+}
+
+// tag notes on the socket itself whose it is.
+static __always_inline void tag(struct bpf_sock *sk, u64 cookie)
+{
+	struct user u = current_user();
+	struct who *t = bpf_sk_storage_get(&tags, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+
+	know(&u);
+	if (!t)
+		return;
+	if (t->start && !same(t, &u.who))
+		hand(cookie, &u);
+	*t = u.who;
+}
+
+// uses is tag for whoever has only the kernel's own socket, which may be older
+// than these programs, or have come from a listener.
+static __always_inline void uses(struct sock *sk)
+{
+	u64 cookie = cookie_of(sk);
+
+	if (!cookie)
+		return; // it has neither sent nor received anything
+	struct user u = current_user();
+	hand(cookie, &u);
+}

@@ -1,0 +1,208 @@
+package socket
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"runtime"
+	"strings"
+	"time"
+
+	"bwmon/thread"
+	"bwmon/traffic"
+)
+
+// Options says how a Monitor works. The zero value of a field is its default.
+type Options struct {
+	Interval  time.Duration // between readings, while they cost no more than MaxShare; default 1 s
+	MaxShare  float64       // of one core that readings may cost; default 0.10
+	Cgroup    string        // directory of the cgroup to watch, with all below; default: the root of cgroup v2
+	MaxFlows  int           // that are counted one by one; default 1,000,000. The rest is counted together
+	Processes Processes     // nil: every flow is unattributed
+	Proc      string        // where procfs is mounted; default /proc
+}
+
+const (
+	defaultInterval = time.Second
+	defaultMaxShare = 0.10
+	defaultMaxFlows = 1_000_000
+	maxOwners       = 1 << 16
+
+	// drainEvery is how often events are taken, so that they find room.
+	drainEvery = 100 * time.Millisecond
+	// batchSamples bounds one batch.
+	batchSamples = 8192
+)
+
+// Monitor is the socket monitor. It is a traffic.Monitor; see there.
+type Monitor struct {
+	opts Options
+
+	// What follows belongs to Run's goroutine.
+	book   *book
+	owners *owners
+	round  round
+	recent []bpfFlowKey // that moved in the tick that is not over
+	totals [bpfTotalTOTALS]uint64
+	keys   []bpfFlowKey // read into
+	values []bpfFlow
+	idled  time.Time
+	cost   time.Duration // processor time of the last reading
+	lives  uint64        // of overflow: one for each Run
+}
+
+// New returns a monitor that has not begun.
+func New(o Options) *Monitor {
+	if o.Interval <= 0 {
+		o.Interval = defaultInterval
+	}
+	if o.MaxShare <= 0 {
+		o.MaxShare = defaultMaxShare
+	}
+	if o.MaxFlows <= 0 {
+		o.MaxFlows = defaultMaxFlows
+	}
+	if o.Proc == "" {
+		o.Proc = "/proc"
+	}
+	if o.Processes == nil {
+		o.Processes = nobody{}
+	}
+	m := &Monitor{opts: o, owners: newOwners(o.Processes)}
+	m.book = newBook(m.owners)
+	m.round.moved = make(map[bpfFlowKey]bool)
+	return m
+}
+
+// nobody is the Processes of a monitor that was given none.
+type nobody struct{}
+
+func (nobody) Describe(int, uint64, uint32, string, []byte, bool, uint64) *traffic.Owner { return nil }
+
+// Name implements traffic.Monitor.
+func (m *Monitor) Name() string { return "socket" }
+
+// Run implements traffic.Monitor.
+func (m *Monitor) Run(ctx context.Context, emit func(traffic.Batch)) (err error) {
+	runtime.LockOSThread() // its processor time is measured
+	defer runtime.UnlockOSThread()
+	cgroup := m.opts.Cgroup
+	if cgroup == "" {
+		if cgroup, err = Root(m.opts.Proc); err != nil {
+			return err
+		}
+	}
+	k, err := open(cgroup, sizes{flows: uint32(m.opts.MaxFlows), owners: maxOwners})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, k.close()) }()
+	m.begin(k)
+	defer func() { m.owners.table = nil }()
+	return m.work(ctx, k, emit)
+}
+
+// begin starts over with empty maps; what a former Run left open has ended.
+func (m *Monitor) begin(k *kernel) {
+	m.book.closeAll()
+	m.owners.table = k.objs.Owners
+	clear(m.owners.known)
+	m.owners.gone = [goneRounds][]bpfWho{}
+	clear(m.round.moved)
+	m.round.ended, m.recent = nil, nil
+	m.totals = [bpfTotalTOTALS]uint64{}
+	m.lives++
+}
+
+func (m *Monitor) work(ctx context.Context, k *kernel, emit func(traffic.Batch)) error {
+	drain := time.NewTicker(min(drainEvery, m.opts.Interval))
+	defer drain.Stop()
+	next := time.Now()
+	for {
+		now := time.Now()
+		last := ctx.Err() != nil
+		if last || !now.Before(next) {
+			if err := m.turn(k, now, emit); err != nil || last {
+				return err
+			}
+			// A ticker's tick may come a little early.
+			next = now.Add(m.every() - drainEvery/10)
+		} else if err := k.drain(m.note); err != nil {
+			return err
+		}
+		select {
+		case <-drain.C:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// every is the time between two readings that keeps them within their share.
+func (m *Monitor) every() time.Duration {
+	return max(m.opts.Interval, time.Duration(float64(m.cost)/m.opts.MaxShare))
+}
+
+// turn reads what there is and says it.
+func (m *Monitor) turn(k *kernel, now time.Time, emit func(traffic.Batch)) error {
+	before := thread.CPUTime()
+	if err := m.read(k, now); err != nil {
+		return err
+	}
+	m.cost = thread.CPUTime() - before
+	next := traffic.Batch{Monitor: m.Name(), At: now, Lost: m.lost(), Detail: m.detail(k)}
+	add := func(s traffic.Sample) {
+		next.Samples = append(next.Samples, s)
+		if len(next.Samples) == batchSamples {
+			emit(next)
+			next.Samples = nil
+		}
+	}
+	m.book.samples(add)
+	if s := m.overflow(); s.Counts != (traffic.Counts{}) {
+		add(s)
+	}
+	next.Complete = true
+	emit(next)
+	return nil
+}
+
+// overflow is what was carried by flows that found no room, all together.
+func (m *Monitor) overflow() traffic.Sample {
+	return traffic.Sample{
+		Flow: traffic.Flow{
+			Local:  netip.AddrPortFrom(netip.IPv6Unspecified(), 0),
+			Remote: netip.AddrPortFrom(netip.IPv6Unspecified(), 0), ID: m.lives,
+		},
+		Counts: traffic.Counts{
+			RxBytes: m.totals[bpfTotalOVERFLOW_RX], TxBytes: m.totals[bpfTotalOVERFLOW_TX],
+			RxPackets: m.totals[bpfTotalOVERFLOW_PACKETS_RX], TxPackets: m.totals[bpfTotalOVERFLOW_PACKETS_TX],
+		},
+	}
+}
+
+// lost is how many users of sockets could not be noted.
+func (m *Monitor) lost() uint64 {
+	return m.totals[bpfTotalOWNERS_FULL] + m.totals[bpfTotalUSERS_FULL]
+}
+
+// detail is the monitor's condition in one line.
+func (m *Monitor) detail(k *kernel) string {
+	parts := []string{
+		fmt.Sprintf("%d flows of %d sockets", len(m.book.flows), len(m.book.sockets)),
+		fmt.Sprintf("read in %s every %s", m.cost.Round(10*time.Microsecond), m.every().Round(10*time.Millisecond)),
+	}
+	for _, note := range []struct {
+		n    uint64
+		what string
+	}{
+		{m.totals[bpfTotalOVERFLOW_PACKETS_RX] + m.totals[bpfTotalOVERFLOW_PACKETS_TX], "packets of flows beyond max_flows"},
+		{m.totals[bpfTotalOWNERS_FULL], "times a process found no room"},
+		{m.totals[bpfTotalUSERS_FULL], "times a user of a socket found no room"},
+	} {
+		if note.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", note.n, note.what))
+		}
+	}
+	return strings.Join(append(parts, k.lean...), ", ")
+}
