@@ -87,6 +87,7 @@ func (l *Ledger) source(name string) *source {
 	src := l.sources[name]
 	if src == nil {
 		src = &source{name: name, filter: l.opts.Filters[name], flows: newFlowIndex()}
+		src.window.interval = l.opts.Interval
 		l.sources[name] = src
 		l.order = append(l.order, src)
 	}

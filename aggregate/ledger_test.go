@@ -330,3 +330,25 @@ func TestInterfaces(t *testing.T) {
 		t.Errorf("renamed: %+v", got.Interfaces[1])
 	}
 }
+
+// TestRateAfterQuiet: a monitor that read rarely while nothing moved tells when
+// that ended; what moves then has its rate at once, not smeared over the quiet.
+func TestRateAfterQuiet(t *testing.T) {
+	l := newLedger(Options{})
+	rate := func(seconds float64) traffic.Rate {
+		u := l.Tick(at(seconds), nil, false).Apps[0].Usage
+		return traffic.Rate{Rx: u.RxRate, Tx: u.TxRate}
+	}
+	l.Book(complete("m", 0))
+	l.Book(complete("m", 1, sample(1, 1000, 0, owner(1, "curl"))))
+	l.Book(complete("m", 31, sample(1, 1000, 0, owner(1, "curl"))))
+	l.Book(complete("m", 44)) // still quiet
+	l.Book(complete("m", 45, sample(1, 11000, 0, owner(1, "curl"))))
+	if got := rate(45).Rx; got != 10000 {
+		t.Errorf("rate %v in the first second, want 10000", got)
+	}
+	l.Book(complete("m", 46, sample(1, 31000, 0, owner(1, "curl"))))
+	if got := rate(46).Rx; got != 20000 {
+		t.Errorf("rate %v in the next, want 20000", got)
+	}
+}

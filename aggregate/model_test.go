@@ -176,7 +176,7 @@ func (m *model) step(source string, now time.Time) traffic.Batch {
 	}
 	m.interfaces(src, &b)
 	span := now.Sub(src.last).Seconds()
-	if b.Complete && (src.last.IsZero() || span >= 0.05 && span >= src.span/2) {
+	if b.Complete && (src.last.IsZero() || span >= 0.05 && span >= min(src.span, 1)/2) {
 		if !src.last.IsZero() {
 			src.span = span
 		}

@@ -18,8 +18,9 @@ func (o octets) sub(p octets) octets { return octets{o.rx - p.rx, o.tx - p.tx} }
 
 const (
 	// minSpan is the shortest window a rate is measured over. A complete
-	// batch sooner than that, or than half the window before (such as the last
-	// read before the end), leaves the window open, and the rate as it was.
+	// batch sooner than that, or than half the usual (such as the last read
+	// before the end), leaves the window open, and the rate as it was. Usual is
+	// the interval, or the window before where that was shorter.
 	minSpan = 50 * time.Millisecond
 	// A source that has said nothing for silentSpans of its usual windows and
 	// for silentAfter has no rate any more.
@@ -31,6 +32,7 @@ const (
 // measured over the last finished one, so a source that reads every 4 s shows
 // a steady rate at 1 s ticks.
 type window struct {
+	interval time.Duration // what monitors are asked to keep to
 	epoch  uint32    // counts windows
 	opened time.Time // when the open window began; zero before the first
 	span   time.Duration
@@ -41,7 +43,7 @@ type window struct {
 func (w *window) finish(at time.Time) {
 	if !w.opened.IsZero() {
 		span := at.Sub(w.opened)
-		if span >= 0 && span < max(minSpan, w.span/2) {
+		if span >= 0 && span < max(minSpan, min(w.span, w.interval)/2) {
 			return
 		}
 		if span > 0 { // else the clock was set back: take the former length
