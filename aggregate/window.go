@@ -33,10 +33,10 @@ const (
 // a steady rate at 1 s ticks.
 type window struct {
 	interval time.Duration // what monitors are asked to keep to
-	epoch  uint32    // counts windows
-	opened time.Time // when the open window began; zero before the first
-	span   time.Duration
-	silent bool
+	epoch    uint32        // counts windows
+	opened   time.Time     // when the open window began; zero before the first
+	span     time.Duration
+	silent   bool
 }
 
 // finish ends the open window at the time of a complete batch.

@@ -38,8 +38,13 @@ func (m *Monitor) detail(ev *eventSocket) string {
 	if m.setup.rule != nil {
 		parts = append(parts, "accounting set up by bwmon")
 	}
-	if d := m.opts.Owners.Detail(); d != "" {
+	if m.opts.Inside != nil {
+		parts = append(parts, "forwarded ones counted")
+	} else if d := m.opts.Owners.Detail(); d != "" {
 		parts = append(parts, d)
+	}
+	if m.opts.Note != "" {
+		parts = append(parts, m.opts.Note)
 	}
 	return strings.Join(parts, ", ")
 }

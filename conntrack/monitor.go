@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -22,6 +23,18 @@ type Options struct {
 	NoSetup  bool          // change nothing in the kernel; fail when something is missing
 	Owners   Owners        // nil: every local flow is unattributed
 	Proc     string        // where procfs is mounted; default /proc
+	// Inside, where it is set, counts the sockets of this kernel: only what is
+	// forwarded between others is counted here.
+	Inside Inside
+	Note   string // stands at the end of the detail; "" none
+}
+
+// Inside tells whose traffic is counted elsewhere. Its method may be called by
+// any goroutine and must not block.
+type Inside interface {
+	// Has reports whether a socket of this kernel, in whatever network
+	// namespace, has lately had the address.
+	Has(netip.Addr) bool
 }
 
 const (
@@ -31,6 +44,9 @@ const (
 	// setupIntervals is how often, in intervals, it is checked that what was
 	// set up is still there: a firewall reload removes every table.
 	setupIntervals = 10
+	// quietChecks is how many of these checks there are to a trial while
+	// nothing moves.
+	quietChecks = 10
 	// batchSamples bounds one batch.
 	batchSamples = 8192
 )
@@ -52,6 +68,7 @@ type Monitor struct {
 
 	baselined bool // the opening dump has been taken
 	moved     bool // a flow began or grew since the last check of what was set up
+	untried   int  // checks in quiet, one after the other
 	resync    bool // events were lost: dump at the next occasion
 }
 
@@ -70,7 +87,7 @@ func New(o Options) *Monitor {
 		o.Owners = nobody{}
 	}
 	return &Monitor{
-		opts: o, table: newTable(), sides: newSides(o.Owners), setup: &setup{proc: o.Proc},
+		opts: o, table: newTable(), sides: newSides(o.Owners, o.Inside), setup: &setup{proc: o.Proc},
 		pace: pace{interval: o.Interval, share: o.MaxShare},
 	}
 }
@@ -91,6 +108,11 @@ func (m *Monitor) Run(ctx context.Context, emit func(traffic.Batch)) (err error)
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 
+	if m.opts.Inside != nil {
+		if m.awaitForwarding(ctx, emit); ctx.Err() != nil {
+			return nil
+		}
+	}
 	if err := m.prepare(); err != nil {
 		return privilege(err)
 	}
@@ -173,12 +195,9 @@ func (m *Monitor) work(ctx context.Context, src *source, emit func(traffic.Batch
 		now := time.Now()
 		if !m.opts.NoSetup && now.Sub(lastSetup) >= setupIntervals*m.opts.Interval {
 			lastSetup = now
-			// Where nothing is carried, nothing can be missed; and the check
-			// itself may have to send something.
-			if err := m.setup.ensure(m.moved || m.pace.quiet); err != nil {
+			if err := m.setup.ensure(m.tracking()); err != nil {
 				return err
 			}
-			m.moved = false
 		}
 		if err := m.turn(src, now, false, emit); err != nil {
 			return err
@@ -199,12 +218,30 @@ func (m *Monitor) work(ctx context.Context, src *source, emit func(traffic.Batch
 	}
 }
 
+// tracking reports whether the kernel is seen to track, or there is hardly
+// anything to track: then a trial, which is traffic itself, is not worth it
+// more often than every quietChecks.
+func (m *Monitor) tracking() bool {
+	moved := m.moved
+	m.moved = false
+	if moved || !m.pace.quiet {
+		m.untried = 0
+		return moved
+	}
+	m.untried++
+	return m.untried%quietChecks != 0
+}
+
 // turn is one round of work: a dump if it is time for one, then what there is
 // to say. The last turn always dumps and waits for nobody.
 func (m *Monitor) turn(src *source, now time.Time, last bool, emit func(traffic.Batch)) error {
 	opening := !m.baselined && m.opts.Lookback
-	complete := last || m.resync || m.pace.due(now, m.opts.Proc)
+	complete := last || m.pace.due(now, m.opts.Proc, m.resync)
 	if complete {
+		if calm, ok := m.pace.broke(); ok && !last {
+			// Hardly anything moved until then: rates are those since.
+			emit(traffic.Batch{Monitor: m.Name(), At: calm, Complete: true, Lost: m.lost(src.events), Detail: m.detail(src.events)})
+		}
 		if err := m.refresh(src, now); err != nil {
 			return err
 		}
@@ -216,7 +253,8 @@ func (m *Monitor) turn(src *source, now time.Time, last bool, emit func(traffic.
 			Lost: m.lost(src.events), Detail: m.detail(src.events),
 		},
 	}
-	m.sides.samples(m.table, now, ownerPatience*m.opts.Interval, last, b.add)
+	// The opening balance is told whole; owners found later come with news.
+	m.sides.samples(m.table, now, ownerPatience*m.opts.Interval, last || opening, b.add)
 	b.finish(complete)
 	return nil
 }

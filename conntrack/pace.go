@@ -15,8 +15,11 @@ type pace struct {
 
 	lastDump time.Time     // when the last dump began
 	cost     time.Duration // CPU time of the last dump
-	carried  uint64        // by all interfaces at the last dump
-	quiet    bool          // the last dump ended a quiet time
+	quiet    bool          // the last dump was taken in quiet
+
+	checked time.Time // when it was last looked what the interfaces carry
+	carried uint64    // by all of them until then
+	calm    time.Time // when it was last found quiet since the last dump; zero: never
 }
 
 const (
@@ -32,27 +35,29 @@ const (
 
 func (p *pace) startOver() { p.lastDump = time.Time{} }
 
-// due reports whether a dump is worth its cost now.
-func (p *pace) due(now time.Time, proc string) bool {
-	if p.lastDump.IsZero() {
-		p.carried, _ = carried(proc)
-		return true
-	}
+// due reports whether a dump is worth its cost now. A dump that has something
+// to make good is not put off by quiet.
+func (p *pace) due(now time.Time, proc string, resync bool) bool {
 	// A ticker's tick may come a little early.
-	since := now.Sub(p.lastDump) + p.interval/10
-	if since < p.every() {
+	early := p.interval / 10
+	since := now.Sub(p.lastDump) + early
+	if !p.lastDump.IsZero() && since < p.every() {
 		return false
 	}
 	bytes, err := carried(proc)
-	// What a longer time saved up must not hide that it ended.
-	quiet := err == nil && float64(bytes-p.carried) < quietRate*min(since, quietFactor*p.interval).Seconds()
-	if quiet && p.quiet && since < p.spacing() {
+	quiet := err == nil && !p.lastDump.IsZero() && float64(bytes-p.carried) < quietRate*(now.Sub(p.checked)+early).Seconds()
+	p.checked, p.carried = now, bytes
+	if quiet && p.quiet && !resync && since < p.spacing() {
+		p.calm = now
 		return false // the first dump of a quiet time has shown that nothing moves
 	}
 	p.quiet = quiet
-	p.carried = bytes
 	return true
 }
+
+// broke returns when it was last quiet, if a dump that is due now ends a quiet
+// time.
+func (p *pace) broke() (time.Time, bool) { return p.calm, !p.quiet && !p.calm.IsZero() }
 
 // every is the shortest time between two dumps that keeps them within their
 // share of a core.
@@ -69,7 +74,9 @@ func (p *pace) spacing() time.Duration {
 	return max(quietFactor*p.every(), min(saving, quietLongest))
 }
 
-func (p *pace) dumped(at time.Time, cost time.Duration) { p.lastDump, p.cost = at, cost }
+func (p *pace) dumped(at time.Time, cost time.Duration) {
+	p.lastDump, p.cost, p.calm = at, cost, time.Time{}
+}
 
 // carried sums rx and tx bytes of all interfaces of the calling thread's
 // namespace, loopback too.

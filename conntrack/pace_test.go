@@ -59,7 +59,7 @@ func TestPace(t *testing.T) {
 				}
 				carrying(t, proc, total)
 				now := start.Add(time.Duration(second) * time.Second)
-				if p.due(now, proc) {
+				if p.due(now, proc, false) {
 					p.dumped(now, tt.cost)
 					got += "x"
 				} else {
@@ -95,7 +95,7 @@ func TestPaceWithoutCounters(t *testing.T) {
 	p := pace{interval: time.Second, share: 0.10}
 	for second := range 4 {
 		now := time.Unix(int64(second), 0)
-		if !p.due(now, t.TempDir()) {
+		if !p.due(now, t.TempDir(), false) {
 			t.Errorf("no dump in second %d", second)
 		}
 		p.dumped(now, time.Millisecond)
@@ -151,5 +151,53 @@ func TestRunAgain(t *testing.T) {
 	got, flows := b.sum(scoped(traffic.ScopeLocal))
 	if got.RxBytes != carried.RxBytes || got.TxBytes != carried.TxBytes || flows != 12 {
 		t.Errorf("booked %+v on %d flows; the interface carried %+v on 12", got, flows, carried)
+	}
+}
+
+// What moves after a quiet time is told of with a window of its own, so that
+// its rate is right from the first reading.
+func TestWindowAfterQuiet(t *testing.T) {
+	_, ours, peer := pair4(t)
+	accounted(ours)
+	const interval = 100 * time.Millisecond
+	type said struct {
+		at    time.Time
+		bytes uint64
+	}
+	var all []said // complete batches; written by Run's goroutine alone
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	wait := ours.Go(func() error {
+		return New(Options{Interval: interval}).Run(ctx, func(b traffic.Batch) {
+			var bytes uint64
+			for _, s := range b.Samples {
+				bytes += s.Counts.Bytes()
+			}
+			if b.Complete {
+				all = append(all, said{b.At, bytes})
+			}
+		})
+	})
+	time.Sleep(3 * time.Second) // by then dumps are rare
+	server, client := stream(ours, peer, time.Second)
+	client.Wait()
+	server.Stop()
+	cancel()
+	if err := wait(); err != nil {
+		t.Fatal(err)
+	}
+	rare := false
+	for i := 1; i < len(all); i++ {
+		span := all[i].at.Sub(all[i-1].at)
+		rare = rare || span > 4*interval
+		if all[i].bytes > 0 {
+			if span > 3*interval {
+				t.Errorf("the first bytes stand in a window of %v", span)
+			}
+			break
+		}
+	}
+	if !rare {
+		t.Error("no reading was put off while it was quiet")
 	}
 }

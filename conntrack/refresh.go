@@ -22,7 +22,7 @@ func (m *Monitor) refresh(src *source, now time.Time) error {
 		return err
 	}
 	baseline := !m.baselined && !m.opts.Lookback
-	changed := func(n uint32) { m.changed(n, m.pace.lastDump) }
+	changed := func(n uint32) { m.changed(n, m.pace.lastDump, now) }
 	for done := false; !done; {
 		buf, err := src.dump.receive()
 		if err != nil {
@@ -51,14 +51,14 @@ func (m *Monitor) lookAround(src *source, now time.Time) error {
 	return err
 }
 
-// changed notes that record n has news. since is when the flow can have begun
-// at the earliest, if this is the first news of it.
-func (m *Monitor) changed(n uint32, since time.Time) {
+// changed notes that record n has news now. since is when the flow can have
+// begun at the earliest, if this is the first news of it.
+func (m *Monitor) changed(n uint32, since, now time.Time) {
 	m.moved = true
 	r := m.table.at(n)
 	if r.side == 0 {
 		e := &m.table.scratch
-		m.sides.attach(m.table, n, m.sides.open(e, m.around.Load().place(e.key.tuple, e.reply), since))
+		m.sides.attach(m.table, n, m.sides.open(e, m.around.Load().place(e.key.tuple, e.reply), since, now))
 	}
 	if r.flags&flagDirty == 0 {
 		r.flags |= flagDirty
@@ -104,8 +104,8 @@ func (m *Monitor) takeEvents(src *source, batch []event) {
 // on the goroutine of the events: a look into the table may come too late.
 func (m *Monitor) want(e *entry) {
 	around := m.around.Load()
-	if around == nil {
-		return // the first dump is not yet asked for
+	if around == nil || m.opts.Inside != nil {
+		return // the first dump is not yet asked for, or sockets are not ours
 	}
 	at := around.place(e.key.tuple, e.reply)
 	if at.scope == traffic.ScopeForwarded || answeredByKernel(at, e.key.tuple) {
@@ -128,7 +128,7 @@ func (m *Monitor) began(ev *event) {
 	}
 	e.counted = true // events of new flows never carry counters
 	n := m.table.insert(e, false)
-	m.sides.attach(m.table, n, m.sides.open(e, m.around.Load().place(e.key.tuple, e.reply), ev.at))
+	m.sides.attach(m.table, n, m.sides.open(e, m.around.Load().place(e.key.tuple, e.reply), ev.at, ev.at))
 }
 
 // ended takes a DESTROY event, which carries the flow's last counters.
@@ -142,7 +142,7 @@ func (m *Monitor) ended(ev *event) {
 	r := m.table.at(n)
 	if e.counted && m.table.update(r, e.counters) && r.side == 0 {
 		m.table.scratch = *e
-		m.changed(n, time.Time{})
+		m.changed(n, time.Time{}, ev.at)
 	}
 	m.table.bury(e.key, r.seen)
 	m.conclude(n, ev.at)
@@ -158,7 +158,7 @@ func (m *Monitor) endedUnmet(ev *event) {
 	if e.counters == (counters{}) || !m.baselined && !m.opts.Lookback { // it may have been there before us
 		return
 	}
-	sd := m.sides.open(e, m.around.Load().place(e.key.tuple, e.reply), ev.at.Add(-m.opts.Interval))
+	sd := m.sides.open(e, m.around.Load().place(e.key.tuple, e.reply), ev.at.Add(-m.opts.Interval), ev.at)
 	m.sides.ending = append(m.sides.ending, ending{sd, e.counters, ev.at})
 }
 

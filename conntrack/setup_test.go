@@ -171,11 +171,11 @@ func stream(ours, peer *lab.Host, life time.Duration) (*lab.Child, *lab.Child) {
 }
 
 // Whether the kernel tracks is tried out only where nothing else tells it: the
-// trial itself is traffic. 20 checks fall into each of the two times.
+// trial itself is traffic. Four checks fall into each of the two times.
 func TestChecksStayOutOfTheBooks(t *testing.T) {
 	_, ours, peer := pair4(t)
 	accounted(ours)
-	b := watch(t, ours, Options{Interval: 10 * time.Millisecond})
+	b := watch(t, ours, Options{MaxShare: 100})
 	server, client := stream(ours, peer, 2*time.Second)
 	client.Wait()
 	server.Stop()

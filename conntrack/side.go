@@ -26,6 +26,8 @@ type side struct {
 	scope     traffic.Scope
 	responder bool
 	born      time.Time // when the flow began, as near as known; zero: before us
+	met       time.Time // when we first had news of it
+	asked     time.Time // since when its owner is looked for
 	owner     *traffic.Owner
 	twin      *side // the other end, of a loopback flow's first side
 	record    uint32
@@ -43,6 +45,7 @@ type ending struct {
 // sides holds the sides of records, and what has to be said of them next.
 type sides struct {
 	owners Owners
+	inside Inside   // nil: every flow is counted here
 	by     []*side  // by record.side; 0 is not used
 	free   []uint32 // numbers in by that are not used
 	lives  uint64   // gives each side its Flow.ID
@@ -58,31 +61,34 @@ const (
 	// acceptTime is how long a connection that came in may belong to its
 	// listener before the process that serves it has it.
 	acceptTime = 500 * time.Millisecond
+	// insideTime is how long it may take until it is known that a flow's end
+	// is a socket of this kernel.
+	insideTime = 500 * time.Millisecond
 	// ownerRetry is how long the owner of a flow that has gone quiet is
 	// looked for; when it moves again it is looked for again.
 	ownerRetry = 30 * time.Second
 )
 
-func newSides(owners Owners) *sides {
-	return &sides{owners: owners, by: []*side{nil}}
+func newSides(owners Owners, inside Inside) *sides {
+	return &sides{owners: owners, inside: inside, by: []*side{nil}}
 }
 
 // open makes the side, or both, of a flow in its place.
-func (s *sides) open(e *entry, at place, born time.Time) *side {
-	first := s.newSide(e, at, born)
+func (s *sides) open(e *entry, at place, born, now time.Time) *side {
+	first := s.newSide(e, at, born, now)
 	if at.scope == traffic.ScopeLoopback {
-		first.twin = s.newSide(e, otherEnd(e.reply), born)
+		first.twin = s.newSide(e, otherEnd(e.reply), born, now)
 	}
 	return first
 }
 
-func (s *sides) newSide(e *entry, at place, born time.Time) *side {
+func (s *sides) newSide(e *entry, at place, born, now time.Time) *side {
 	s.lives++ // the ends of a socket that talks to itself differ in nothing else
 	sd := &side{
 		flow: traffic.Flow{
 			Proto: e.key.proto, Zone: e.key.zone, Local: at.local, Remote: at.remote, ID: s.lives,
 		},
-		scope: at.scope, responder: at.responder, born: born,
+		scope: at.scope, responder: at.responder, born: born, met: now,
 	}
 	if at.scope != traffic.ScopeForwarded && answeredByKernel(at, e.key.tuple) {
 		sd.owner = traffic.KernelOwner()
@@ -138,11 +144,29 @@ func (sd *side) needsOwner() bool {
 // findOwner reports whether sd has all that can be known of it. Unless
 // overdue, a connection that came in is given time to be accepted.
 func (s *sides) findOwner(sd *side, now time.Time, overdue bool) bool {
+	if s.inside != nil {
+		return overdue || now.Sub(sd.met) >= insideTime
+	}
 	accepted := !sd.responder || overdue || now.Sub(sd.born) >= acceptTime
 	if sd.needsOwner() && accepted {
 		sd.owner = s.owners.Owner(sd.flow, sd.born)
 	}
 	return !sd.needsOwner()
+}
+
+// elsewhere reports whether what sd carries is counted at a socket.
+func (s *sides) elsewhere(sd *side) bool {
+	return s.inside != nil && !sd.emitted &&
+		(sd.scope != traffic.ScopeForwarded || s.inside.Has(sd.flow.Local.Addr()) || s.inside.Has(sd.flow.Remote.Addr()))
+}
+
+// say tells of sd and its twin, unless they are counted elsewhere.
+func (s *sides) say(sd *side, total counters, final bool, emit func(traffic.Sample)) {
+	sd.each(func(sd *side) {
+		if !s.elsewhere(sd) {
+			emit(sd.sample(total, final))
+		}
+	})
 }
 
 func (sd *side) sample(total counters, final bool) traffic.Sample {
@@ -163,13 +187,13 @@ func (s *sides) samples(t *table, now time.Time, patience time.Duration, last bo
 			continue // it has ended
 		}
 		sd := s.by[r.side]
-		overdue := last || now.Sub(sd.born) >= patience
+		overdue := last || now.Sub(sd.met) >= patience
 		if !s.ready(sd, now, overdue) && !overdue {
 			kept = append(kept, n)
 			continue
 		}
 		r.flags &^= flagDirty
-		sd.each(func(sd *side) { emit(sd.sample(r.total(), false)) })
+		s.say(sd, r.total(), false, emit)
 	}
 	s.dirty = kept
 	s.retryOwners(t, now, emit)
@@ -181,7 +205,7 @@ func (s *sides) samples(t *table, now time.Time, patience time.Duration, last bo
 			waiting = append(waiting, e)
 			continue
 		}
-		e.side.each(func(sd *side) { emit(sd.sample(e.total, true)) })
+		s.say(e.side, e.total, true, emit)
 	}
 	clear(s.ending[len(waiting):])
 	s.ending = waiting
@@ -196,8 +220,8 @@ func (s *sides) ready(sd *side, now time.Time, overdue bool) bool {
 			return
 		}
 		all = false
-		if !sd.waiting && sd.record != 0 {
-			sd.waiting = true
+		if !sd.waiting && sd.record != 0 && s.inside == nil {
+			sd.waiting, sd.asked = true, now
 			s.unowned = append(s.unowned, sd)
 		}
 	})
@@ -216,7 +240,7 @@ func (s *sides) retryOwners(t *table, now time.Time, emit func(traffic.Sample)) 
 			if sd.emitted {
 				emit(sd.sample(t.at(sd.record).total(), false))
 			}
-		case now.Sub(sd.born) > ownerRetry && t.at(sd.record).flags&flagDirty == 0 && sd.emitted:
+		case now.Sub(sd.asked) > ownerRetry && t.at(sd.record).flags&flagDirty == 0 && sd.emitted:
 			sd.waiting = false
 		default:
 			kept = append(kept, sd)

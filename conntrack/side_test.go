@@ -24,14 +24,14 @@ func TestAcceptTime(t *testing.T) {
 	start := time.Unix(1_000_000, 0)
 	open := func() (*listening, *table, *sides) {
 		owners, tab := &listening{}, newTable()
-		s := newSides(owners)
+		s := newSides(owners, nil)
 		var e entry
 		m, _, _ := nextMessage(sampleMessage(1, 1000))
 		if err := e.decode(m.body); err != nil {
 			t.Fatal(err)
 		}
 		n := tab.insert(&e, false)
-		s.attach(tab, n, s.open(&e, place{scope: traffic.ScopeLocal, local: e.reply.from(), remote: e.reply.to(), responder: true}, start))
+		s.attach(tab, n, s.open(&e, place{scope: traffic.ScopeLocal, local: e.reply.from(), remote: e.reply.to(), responder: true}, start, start))
 		tab.at(n).flags |= flagDirty
 		s.dirty = append(s.dirty, n)
 		return owners, tab, s

@@ -19,6 +19,9 @@ type lookout struct {
 	at     time.Time // of the last look
 }
 
+// maxLists is how often the addresses are listed when they change meanwhile.
+const maxLists = 3
+
 // maxStale is how old a look may be: no message comes when an uplink moves.
 const maxStale = time.Minute
 
@@ -62,15 +65,18 @@ var probes = []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr(
 // look learns this host's addresses and networks.
 func (l *lookout) look(now time.Time) (*surroundings, error) {
 	h := l.routes
+	l.at = time.Time{} // unless this goes well, look again at the next occasion
 	addrs, err := h.AddrList(nil, netlink.FAMILY_ALL)
-	// The list changed while it was read: what it holds is good, and the change
-	// is told anew.
-	if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) {
-		return nil, fmt.Errorf("list addresses: %w", err)
+	for tries := 1; errors.Is(err, netlink.ErrDumpInterrupted) && tries < maxLists; tries++ {
+		addrs, err = h.AddrList(nil, netlink.FAMILY_ALL)
 	}
-	l.at = now
-	if err != nil {
-		l.at = time.Time{} // look again at the next occasion
+	switch {
+	case err == nil:
+		l.at = now
+	case errors.Is(err, netlink.ErrDumpInterrupted):
+		// It changes all the time. Most of what it holds is good.
+	default:
+		return nil, fmt.Errorf("list addresses: %w", err)
 	}
 	uplinks := map[int]bool{}
 	for _, p := range probes {

@@ -19,7 +19,7 @@ type table struct {
 	index []uint64
 
 	generation uint32 // of the dump now running or last run
-	seen       int    // records met in this generation
+	seen       int    // records of this generation
 	last       uint32 // record met last: the kernel's order seldom changes, so its neighbour is likely next
 
 	// ended has the final counters of entries whose end an event told of since
@@ -114,6 +114,9 @@ func (t *table) insert(e *entry, baseline bool) uint32 {
 		r.base = e.counters
 	}
 	t.live++
+	if t.dumping {
+		t.seen++ // it is of this generation
+	}
 	t.mark(r, e)
 	if t.live*4 > len(t.index)*3 {
 		t.grow()
@@ -239,7 +242,6 @@ func (t *table) dumped(e *entry, baseline bool) (n uint32, changed bool) {
 		}
 		n = t.insert(e, baseline)
 		t.last = n
-		t.seen++
 		return n, !baseline && e.counters != counters{}
 	}
 	r := t.at(n)
