@@ -13,6 +13,7 @@ import (
 // goroutine.
 type book struct {
 	owners  *owners
+	locals  *addresses
 	flows   map[bpfFlowKey]*flow
 	sockets map[uint64]*socket // by cookie
 	lives   uint64             // gives each flow its Flow.ID
@@ -38,10 +39,11 @@ type flow struct {
 	next   *flow // of the same socket
 	at     time.Time
 	moved  bool // is in changed
+	told   bool
 }
 
 func newBook(o *owners) *book {
-	return &book{owners: o, flows: make(map[bpfFlowKey]*flow), sockets: make(map[uint64]*socket)}
+	return &book{owners: o, locals: newAddresses(), flows: make(map[bpfFlowKey]*flow), sockets: make(map[uint64]*socket)}
 }
 
 // moved takes a flow's counters as just read.
@@ -84,6 +86,7 @@ func (b *book) open(k *bpfFlowKey, v *bpfFlow) *flow {
 	f.owner = b.owners.of(f.who)
 	f.next, s.first = s.first, f
 	b.flows[*k] = f
+	b.locals.opened(f.name.Local.Addr())
 	return f
 }
 
@@ -125,8 +128,9 @@ func (b *book) name(f *flow) {
 }
 
 // close takes a flow out, which has its last counters.
-func (b *book) close(f *flow) {
+func (b *book) close(f *flow, now time.Time) {
 	delete(b.flows, f.key)
+	b.locals.closed(f.name.Local.Addr(), now)
 	b.ending = append(b.ending, f)
 	s := b.sockets[f.key.Cookie]
 	for at := &s.first; *at != nil; at = &(*at).next {
@@ -141,9 +145,9 @@ func (b *book) close(f *flow) {
 func (b *book) forget(cookie uint64) { delete(b.sockets, cookie) }
 
 // closeAll ends what is left of a former run.
-func (b *book) closeAll() {
+func (b *book) closeAll(now time.Time) {
 	for _, f := range b.flows {
-		b.close(f)
+		b.close(f, now)
 	}
 	clear(b.sockets)
 }
@@ -154,6 +158,12 @@ func (b *book) samples(emit func(traffic.Sample)) {
 		if f.owner == nil {
 			f.owner = b.owners.of(f.who)
 		}
+		// Between two sockets of this kernel, in namespaces of their own: no
+		// interface to the outside carries it.
+		if !f.told && b.locals.Has(f.name.Remote.Addr()) {
+			f.scope = traffic.ScopeLoopback
+		}
+		f.told = true
 		emit(traffic.Sample{Flow: f.name, Scope: f.scope, Counts: f.counts, Owner: f.owner, Final: final})
 	}
 	for _, f := range b.changed {

@@ -83,15 +83,17 @@ func (nobody) Describe(int, uint64, uint32, string, []byte, bool, uint64) *traff
 // Name implements traffic.Monitor.
 func (m *Monitor) Name() string { return "socket" }
 
+// Has reports whether a socket that is watched has the address, or lately had
+// it. Any goroutine may call it at any time.
+func (m *Monitor) Has(ip netip.Addr) bool { return m.book.locals.Has(ip) }
+
 // Run implements traffic.Monitor.
 func (m *Monitor) Run(ctx context.Context, emit func(traffic.Batch)) (err error) {
 	runtime.LockOSThread() // its processor time is measured
 	defer runtime.UnlockOSThread()
-	cgroup := m.opts.Cgroup
-	if cgroup == "" {
-		if cgroup, err = Root(m.opts.Proc); err != nil {
-			return err
-		}
+	cgroup, err := m.opts.cgroup()
+	if err != nil {
+		return err
 	}
 	k, err := open(cgroup, sizes{flows: uint32(m.opts.MaxFlows), owners: maxOwners})
 	if err != nil {
@@ -105,7 +107,7 @@ func (m *Monitor) Run(ctx context.Context, emit func(traffic.Batch)) (err error)
 
 // begin starts over with empty maps; what a former Run left open has ended.
 func (m *Monitor) begin(k *kernel) {
-	m.book.closeAll()
+	m.book.closeAll(time.Now())
 	m.owners.table = k.objs.Owners
 	clear(m.owners.known)
 	m.owners.gone = [goneRounds][]bpfWho{}
@@ -205,4 +207,26 @@ func (m *Monitor) detail(k *kernel) string {
 		}
 	}
 	return strings.Join(append(parts, k.lean...), ", ")
+}
+
+// Try loads the programs, attaches them and takes them away again. Its error
+// says what keeps a Monitor from running here.
+func Try(o Options) error {
+	o = New(o).opts
+	cgroup, err := o.cgroup()
+	if err != nil {
+		return err
+	}
+	k, err := open(cgroup, sizes{flows: 1, owners: 1})
+	if err != nil {
+		return err
+	}
+	return k.close()
+}
+
+func (o Options) cgroup() (string, error) {
+	if o.Cgroup != "" {
+		return o.Cgroup, nil
+	}
+	return Root(o.Proc)
 }

@@ -195,7 +195,7 @@ func (m *Monitor) take(k *kernel, f *flow, now time.Time) error {
 	} else if !errors.Is(err, ebpf.ErrKeyNotExist) {
 		return fmt.Errorf("take out a flow: %w", err)
 	}
-	m.book.close(f)
+	m.book.close(f, now)
 	return nil
 }
 
@@ -205,6 +205,7 @@ func (m *Monitor) closeIdle(k *kernel, now time.Time) error {
 		return nil
 	}
 	m.idled = now
+	m.book.locals.sweep(now)
 	for _, f := range m.book.flows {
 		if f.connectionless() && now.Sub(f.at) > idleLife {
 			if err := m.take(k, f, now); err != nil {

@@ -48,7 +48,7 @@ func ledgerOf(t *testing.T, here *lab.Host, c crossing) (traffic.Snapshot, map[s
 			local := netip.AddrPortFrom(f.TupleOrig.IP.SourceAddress, f.TupleOrig.Proto.SourcePort)
 			held[name(f.TupleOrig.Proto.Protocol, local)] += f.CountersOrig.Bytes + f.CountersReply.Bytes
 		}
-	}, "--interval", "1s", "--format", "json", "--flows")
+	}, "--interval", "1s", "--format", "json", "--flows", "--monitor", "conntrack", "--monitor", "machine")
 	for _, child := range children {
 		if c.lasting {
 			child.Stop()
@@ -139,7 +139,7 @@ func TestInboundAttribution(t *testing.T) {
 		for _, f := range here.Entries() {
 			held += f.CountersOrig.Bytes + f.CountersReply.Bytes
 		}
-	}, "--interval", "1s", "--format", "json", "--flows")
+	}, "--interval", "1s", "--format", "json", "--flows", "--monitor", "conntrack", "--monitor", "machine")
 	for _, c := range clients {
 		c.Stop()
 	}

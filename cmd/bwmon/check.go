@@ -39,6 +39,9 @@ func (p *program) printConfig(c config) {
 		grouping = "none: each command line by itself"
 	}
 	fmt.Fprintf(p.stdout, "ok: %s\n\ninterval  %v\ngrouping  %s\n", source, c.Interval, grouping)
+	if c.Auto {
+		fmt.Fprintln(p.stdout, "monitors  socket where the kernel lets it, else conntrack in its place:")
+	}
 	for _, m := range c.Monitors {
 		fmt.Fprintf(p.stdout, "monitor   %s\n", strings.Join(describeMonitor(m), ", "))
 	}
@@ -67,10 +70,13 @@ func describeMonitor(m monitorConfig) []string {
 	if m.Lookback {
 		words = append(words, "counting what was carried before the start")
 	}
+	if m.Cgroup != "" {
+		words = append(words, "sockets below "+m.Cgroup)
+	}
 	if !m.Setup {
 		words = append(words, "changing nothing in the kernel")
 	}
-	return append(words, fmt.Sprintf("at most %g %% of a core for reading the table", 100*m.MaxShare))
+	return append(words, fmt.Sprintf("at most %g %% of a core for reading the kernel's tables", 100*m.MaxShare))
 }
 
 func describeApp(a appConfig) []string {

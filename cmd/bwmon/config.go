@@ -17,7 +17,11 @@ type config struct {
 	Interval  time.Duration
 	AutoGroup bool
 	Monitors  []monitorConfig
-	Apps      []appConfig
+	// Auto: the monitors are the program's choice. The socket monitor is left
+	// out where the kernel does not let it, and Without says why it does not.
+	Auto    bool
+	Without error
+	Apps    []appConfig
 }
 
 // monitorConfig is one monitor to run. What its kind has no use for is at its
@@ -28,8 +32,10 @@ type monitorConfig struct {
 	Exclude     []*regexp.Regexp
 	IgnoreLocal bool
 	Lookback    bool
-	MaxShare    float64 // of one core, that reading the kernel's table may cost
+	MaxShare    float64 // of one core, that reading the kernel's tables may cost
 	Setup       bool    // whether accounting and tracking may be switched on
+	Cgroup      string  // directory of the cgroup whose sockets count; "" the root of cgroup v2
+	MaxFlows    int     // that are counted one by one
 }
 
 // appConfig is one app rule. Match, or one of the others, is set.
@@ -41,19 +47,20 @@ type appConfig struct {
 
 // The kinds of monitor.
 const (
+	kindSocket    = "socket"
 	kindConntrack = "conntrack"
 	kindMachine   = "machine"
 )
 
 // monitorKinds are those of this build, in the order of the defaults.
-func monitorKinds() []string { return []string{kindConntrack, kindMachine} }
+func monitorKinds() []string { return []string{kindSocket, kindConntrack, kindMachine} }
 
 // laterKinds have a name already, and no code yet.
-func laterKinds() []string { return []string{"socket", "forward"} }
+func laterKinds() []string { return []string{"forward"} }
 
 // defaultConfig is what runs without any configuration; bwmon.toml shows it.
 func defaultConfig() config {
-	c := config{Interval: time.Second, AutoGroup: true}
+	c := config{Interval: time.Second, AutoGroup: true, Auto: true}
 	for _, kind := range monitorKinds() {
 		c.Monitors = append(c.Monitors, defaultMonitor(kind))
 	}
@@ -61,7 +68,7 @@ func defaultConfig() config {
 }
 
 func defaultMonitor(kind string) monitorConfig {
-	return monitorConfig{Kind: kind, MaxShare: 0.10, Setup: true}
+	return monitorConfig{Kind: kind, MaxShare: 0.10, Setup: true, MaxFlows: 1_000_000}
 }
 
 // defaultConfigPaths are looked for in this order when -c is not given.

@@ -26,6 +26,8 @@ type rawMonitor struct {
 	Lookback    bool     `toml:"lookback"`
 	MaxShare    float64  `toml:"max_share"`
 	Setup       bool     `toml:"setup"`
+	Cgroup      string   `toml:"cgroup"`
+	MaxFlows    int      `toml:"max_flows"`
 }
 
 // rawApp is one [[app]].
@@ -80,6 +82,11 @@ func (c *configReader) set(field reflect.Value, v any, at place) {
 	case reflect.Bool:
 		if b, ok := v.(bool); ok {
 			field.SetBool(b)
+			return
+		}
+	case reflect.Int:
+		if n, ok := v.(int64); ok {
+			field.SetInt(n)
 			return
 		}
 	case reflect.Float64:
@@ -167,6 +174,8 @@ func wanted(t reflect.Type) string {
 		return "a string"
 	case reflect.Bool:
 		return "true or false"
+	case reflect.Int:
+		return "a whole number"
 	case reflect.Float64:
 		return "a number"
 	case reflect.Slice:

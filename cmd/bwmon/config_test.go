@@ -83,12 +83,13 @@ func everyKeyIsThere(t *testing.T, typ reflect.Type, tables []map[string]any, wh
 func TestParseConfig(t *testing.T) {
 	re := regexp.MustCompile
 	full := defaultConfig()
-	full.Path, full.Interval, full.AutoGroup = "x.toml", 250*time.Millisecond, false
+	full.Path, full.Interval, full.AutoGroup, full.Auto = "x.toml", 250*time.Millisecond, false, false
 	full.Monitors = []monitorConfig{
-		{Kind: "machine", MaxShare: 0.10, Setup: true},
+		{Kind: "machine", MaxShare: 0.10, Setup: true, MaxFlows: 1_000_000},
+		{Kind: "socket", MaxShare: 0.10, Setup: true, Cgroup: "/sys/fs/cgroup/a", MaxFlows: 5},
 		{
 			Kind: "conntrack", Include: []*regexp.Regexp{re("a b")}, Exclude: []*regexp.Regexp{re("c")},
-			IgnoreLocal: true, Lookback: true, MaxShare: 1, Setup: false,
+			IgnoreLocal: true, Lookback: true, MaxShare: 1, Setup: false, MaxFlows: 1_000_000,
 		},
 	}
 	full.Apps = []appConfig{
@@ -107,7 +108,7 @@ func TestParseConfig(t *testing.T) {
 		{"everything", `
 interval = "250ms"
 auto_group = false
-monitor = [{type = "machine"}, {type = "conntrack", include = ["a b"], exclude = ['c'],
+monitor = [{type = "machine"}, {type = "socket", cgroup = "/sys/fs/cgroup/a", max_flows = 5}, {type = "conntrack", include = ["a b"], exclude = ['c'],
   ignore_local = true, lookback = true, max_share = 1, setup = false}]
 [[app]]
 name = "Backup"
@@ -168,7 +169,10 @@ func TestParseConfigProblems(t *testing.T) {
 		{"no unit", `interval = "5"`, []string{`x:1: interval: want a time like "1s", "500ms" or "1m", got "5"`}},
 		{"too short", `interval = "1ms"`, []string{`x:1: interval: want a time from 100ms to 1h, got "1ms"`}},
 		{"negative", `interval = "-1s"`, []string{`x:1: interval: want a time from 100ms to 1h, got "-1s"`}},
-		{"later monitor", "[[monitor]]\ntype = \"socket\"\n", []string{`x:2: [[monitor]] 1 ("socket"): type: monitor "socket" is not available in this version (it has: conntrack, machine)`}},
+		{"later monitor", "[[monitor]]\ntype = \"forward\"\n", []string{`x:2: [[monitor]] 1 ("forward"): type: monitor "forward" is not available in this version (it has: socket, conntrack, machine)`}},
+		{"flows", "[[monitor]]\ntype=\"socket\"\nmax_flows=0\n", []string{`x:3: [[monitor]] 1 ("socket"): max_flows: want a number from 1 to 16000000, got 0`}},
+		{"flows as a word", "[[monitor]]\ntype=\"socket\"\nmax_flows=\"many\"\n", []string{`x:3: [[monitor]] 1 ("socket"): max_flows: want a whole number, got the string "many"`}},
+		{"keys of another", "[[monitor]]\ntype=\"socket\"\nsetup=true\n", []string{`x:3: [[monitor]] 1 ("socket"): setup does nothing here: it belongs to the conntrack monitor`}},
 		{"monitor twice", "[[monitor]]\ntype=\"machine\"\n[[monitor]]\ntype=\"machine\"\n", []string{`x:4: [[monitor]] 2 ("machine"): is listed already, as [[monitor]] 1: leave one of them out`}},
 		{"share", "[[monitor]]\ntype=\"conntrack\"\nmax_share=nan\n", []string{`x:3: [[monitor]] 1 ("conntrack"): max_share: want a share of one core above 0 and up to 1, such as 0.10, got NaN`}},
 		{"keys that do nothing", "[[monitor]]\ntype=\"machine\"\nlookback=true\n", []string{`x:3: [[monitor]] 1 ("machine"): lookback does nothing here: it belongs to the conntrack monitor`}},

@@ -21,7 +21,7 @@ const (
 
 func defaultRawMonitor() rawMonitor {
 	d := defaultMonitor("")
-	return rawMonitor{MaxShare: d.MaxShare, Setup: d.Setup}
+	return rawMonitor{MaxShare: d.MaxShare, Setup: d.Setup, MaxFlows: d.MaxFlows}
 }
 
 // config validates what was written.
@@ -34,7 +34,7 @@ func (c *configReader) config(raw rawConfig) config {
 	}
 	out.Interval = interval
 	if len(raw.Monitor) > 0 {
-		out.Monitors = c.monitors(raw.Monitor)
+		out.Monitors, out.Auto = c.monitors(raw.Monitor), false
 	}
 	out.Apps = c.apps(raw.App)
 	return out
@@ -86,6 +86,7 @@ func (c *configReader) monitors(raw []rawMonitor) []monitorConfig {
 		first[r.Type] = i + 1
 		m := monitorConfig{
 			Kind: r.Type, IgnoreLocal: r.IgnoreLocal, Lookback: r.Lookback, MaxShare: r.MaxShare, Setup: r.Setup,
+			Cgroup: r.Cgroup, MaxFlows: r.MaxFlows,
 			Include: c.regexes(r.Include, at.key("include")),
 			Exclude: c.regexes(r.Exclude, at.key("exclude")),
 		}
@@ -93,19 +94,36 @@ func (c *configReader) monitors(raw []rawMonitor) []monitorConfig {
 			c.problem(at.key("max_share"), at.key("max_share"),
 				"want a share of one core above 0 and up to 1, such as 0.10, got %g", r.MaxShare)
 		}
-		if r.Type == kindMachine {
-			c.onlyType(at)
+		if r.MaxFlows < 1 || r.MaxFlows > maxMaxFlows {
+			c.problem(at.key("max_flows"), at.key("max_flows"), "want a number from 1 to %d, got %d", maxMaxFlows, r.MaxFlows)
 		}
+		c.useless(at, r.Type)
 		out = append(out, m)
 	}
 	return out
 }
 
-// onlyType complains of keys that a monitor without flows has no use for.
-func (c *configReader) onlyType(at place) {
-	for _, key := range []string{"include", "exclude", "ignore_local", "lookback", "max_share", "setup"} {
-		if c.written(at, key) {
-			c.problem(at.key(key), at, "%s does nothing here: it belongs to the conntrack monitor", key)
+// maxMaxFlows is what the kernel's hash tables take without getting large
+// before there is anything in them.
+const maxMaxFlows = 16_000_000
+
+// useless complains of keys that a monitor of that kind has no use for.
+func (c *configReader) useless(at place, kind string) {
+	flows := []string{kindSocket, kindConntrack}
+	for _, k := range []struct {
+		key   string
+		kinds []string
+	}{
+		{"include", flows}, {"exclude", flows}, {"ignore_local", flows}, {"max_share", flows},
+		{"lookback", []string{kindConntrack}}, {"setup", []string{kindConntrack}},
+		{"cgroup", []string{kindSocket}}, {"max_flows", []string{kindSocket}},
+	} {
+		if c.written(at, k.key) && !slices.Contains(k.kinds, kind) {
+			whose := "the " + k.kinds[0] + " monitor"
+			if len(k.kinds) > 1 {
+				whose = "the monitors " + strings.Join(k.kinds, " and ")
+			}
+			c.problem(at.key(k.key), at, "%s does nothing here: it belongs to %s", k.key, whose)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -17,12 +18,16 @@ import (
 )
 
 // pair is two hosts with a cable between them; bwmon runs on the first.
-func pair(t *testing.T) (here, there *lab.Host) {
+func pair(t *testing.T) (here, there *lab.Host) { return cable(t, false) }
+
+// cable is the pair; plain: without offloads, which show several segments as
+// one packet to interfaces that are not made of metal.
+func cable(t *testing.T, plain bool) (here, there *lab.Host) {
 	t.Helper()
 	l := lab.New(t)
 	here, there = l.Host("here"), l.Host("there")
-	l.Link(lab.End{Host: here, Name: "eth0", Addrs: []string{"198.18.1.1/24", "fd00:1::1/64"}},
-		lab.End{Host: there, Name: "eth0", Addrs: []string{"198.18.1.2/24", "fd00:1::2/64"}})
+	l.Link(lab.End{Host: here, Name: "eth0", Addrs: []string{"198.18.1.1/24", "fd00:1::1/64"}, Plain: plain},
+		lab.End{Host: there, Name: "eth0", Addrs: []string{"198.18.1.2/24", "fd00:1::2/64"}, Plain: plain})
 	return here, there
 }
 
@@ -39,13 +44,37 @@ func snapshotDuring(t *testing.T, host *lab.Host, happens func(), args ...string
 	if err := host.Do(cmd.Start); err != nil {
 		t.Fatal(err)
 	}
-	awaitSetup(t, host)
+	awaitStart(t, host, cmd.Process.Pid)
 	happens()
 	cmd.Process.Signal(os.Interrupt)
 	if err := cmd.Wait(); err != nil || errs.Len() > 0 {
 		t.Fatalf("%v, stderr: %s", err, errs.String())
 	}
 	return out.String()
+}
+
+// awaitStart waits until bwmon measures: its conntrack monitor has switched
+// accounting on, or its socket monitor has attached its programs.
+func awaitStart(t *testing.T, host *lab.Host, pid int) {
+	t.Helper()
+	poll(t, "bwmon measures", func() bool { return accounting(host) == "1" || attached(pid) })
+}
+
+// attached reports whether the process counts at sockets: it has attached all
+// programs, to maps of the default size (the trial before has smaller ones).
+func attached(pid int) bool {
+	links, large := 0, false
+	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	for _, file := range files {
+		switch to, _ := os.Readlink(file); to {
+		case "anon_inode:bpf_link":
+			links++
+		case "anon_inode:bpf-map":
+			info, _ := os.ReadFile(strings.Replace(file, "/fd/", "/fdinfo/", 1))
+			large = large || strings.Contains(string(info), "max_entries:\t1000000")
+		}
+	}
+	return links >= 14 && large
 }
 
 // awaitSetup waits until the conntrack monitor of a fresh host has switched
@@ -157,7 +186,7 @@ func TestNoSetup(t *testing.T) {
 	here, _ := pair(t)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	cmd := command(t, ctx, "snapshot", "--for", "100ms", "--no-setup", "--format", "json")
+	cmd := command(t, ctx, "snapshot", "--for", "100ms", "--monitor", "conntrack", "--monitor", "machine", "--no-setup", "--format", "json")
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := here.Do(cmd.Start); err != nil {

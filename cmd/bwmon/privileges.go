@@ -7,7 +7,7 @@ import (
 )
 
 // fileCapabilities is the command that gives bwmon what it needs without root.
-const fileCapabilities = `sudo setcap cap_net_admin,cap_sys_ptrace,cap_dac_read_search+ep "$(command -v bwmon)"`
+const fileCapabilities = `sudo setcap cap_net_admin,cap_bpf,cap_perfmon,cap_sys_ptrace,cap_dac_read_search+ep "$(command -v bwmon)"`
 
 // capabilities is the set of effective capabilities of this process, one bit
 // each (linux/capability.h). Being user 0 says nothing: containers drop
@@ -39,9 +39,11 @@ func (c capabilities) seesAllProcesses() bool {
 // needPrivileges refuses to measure what may not be read; command is what the
 // user called.
 func needPrivileges(c config, caps capabilities, command string) error {
-	if _, ok := findMonitor(c.Monitors, kindConntrack); !ok || caps.readsFlows() {
+	_, conntrack := findMonitor(c.Monitors, kindConntrack)
+	_, sockets := findMonitor(c.Monitors, kindSocket)
+	if !conntrack && !sockets || caps.readsFlows() {
 		return nil
 	}
-	return fmt.Errorf(`needs CAP_NET_ADMIN to read conntrack: run "sudo %s", `+
+	return fmt.Errorf(`needs CAP_NET_ADMIN to count traffic: run "sudo %s", `+
 		`or give the binary the capabilities (see "bwmon doctor")`, command)
 }

@@ -1,8 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"time"
+
+	"bwmon/socket"
 
 	"github.com/spf13/cobra"
 )
@@ -46,6 +50,7 @@ Exit status: 0 ok, 1 failed while running, 2 wrong usage or configuration.`,
 // measureFlags are those of the commands that measure.
 type measureFlags struct {
 	monitors []string
+	cgroup   string
 	noSetup  bool
 	lookback bool
 	interval string
@@ -54,7 +59,8 @@ type measureFlags struct {
 
 func (f *measureFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringArrayVar(&f.monitors, "monitor", nil, "run this `KIND` of monitor in place of what the configuration lists: conntrack, machine (repeatable)")
+	flags.StringArrayVar(&f.monitors, "monitor", nil, "run this `KIND` of monitor in place of what the configuration lists: socket, conntrack, machine (repeatable)")
+	flags.StringVar(&f.cgroup, "cgroup", "", "the socket monitor counts the sockets below this cgroup `DIRECTORY` (default the root of cgroup v2)")
 	flags.BoolVar(&f.noSetup, "no-setup", false, "change nothing in the kernel: fail where accounting or tracking is off")
 	flags.BoolVar(&f.lookback, "lookback", false, "count also what open connections carried before the start")
 	flags.StringVar(&f.interval, "interval", "", "`TIME` between updates, such as 500ms (default from the configuration: 1s)")
@@ -65,7 +71,7 @@ func (f *measureFlags) register(cmd *cobra.Command) {
 func (f *measureFlags) apply(c config) (config, error) {
 	if len(f.monitors) > 0 {
 		listed := c.Monitors
-		c.Monitors = nil
+		c.Monitors, c.Auto = nil, false
 		for _, kind := range f.monitors {
 			if err := checkKind(kind); err != nil {
 				return c, usageError{fmt.Errorf("--monitor: %w", err)}
@@ -91,9 +97,15 @@ func (f *measureFlags) apply(c config) (config, error) {
 	for i, m := range c.Monitors {
 		m.Setup = m.Setup && !f.noSetup
 		m.Lookback = m.Lookback || f.lookback
+		if m.Kind == kindSocket && f.cgroup != "" {
+			m.Cgroup = f.cgroup
+		}
 		monitors[i] = m
 	}
 	c.Monitors = monitors
+	if f.lookback && c.Auto { // only conntrack knows what was before
+		c.without(errors.New("--lookback"))
+	}
 	return c, nil
 }
 
@@ -112,7 +124,29 @@ func (p *program) settings(f measureFlags) (config, error) {
 	if err != nil {
 		return c, err
 	}
-	return f.apply(c)
+	c, err = f.apply(c)
+	if err == nil {
+		c.choose()
+	}
+	return c, err
+}
+
+// choose leaves the socket monitor out where it was not asked for and the
+// kernel does not let it count.
+func (c *config) choose() {
+	m, ok := findMonitor(c.Monitors, kindSocket)
+	if !ok || !c.Auto {
+		return
+	}
+	if err := socket.Try(socket.Options{Cgroup: m.Cgroup}); err != nil {
+		c.without(err)
+	}
+}
+
+// without leaves the socket monitor out.
+func (c *config) without(why error) {
+	c.Without, c.Auto = why, false
+	c.Monitors = slices.DeleteFunc(slices.Clone(c.Monitors), func(m monitorConfig) bool { return m.Kind == kindSocket })
 }
 
 // now is the clock of everything published: RFC 3339 in UTC.

@@ -26,6 +26,7 @@ func (p *program) fullScreen(cmd *cobra.Command, measure measureFlags) error {
 	s := newSession(c)
 	ui := term.New(term.Options{
 		Snapshots: s.engine.Subscribe(),
+		Interval:  c.Interval,
 		WantFlows: s.engine.WantFlows,
 		Version:   versionText(),
 		Bits:      measure.bits,

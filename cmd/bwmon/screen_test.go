@@ -145,8 +145,8 @@ func TestScreen(t *testing.T) {
 	here, there := pair(t)
 	server := there.Serve(lab.Server{Proto: "tcp", Listen: netip.MustParseAddrPort("198.18.1.2:7000")})
 	x := newTerminal(t, here)
-	x.start("--interval 200ms")
-	x.shows("bwmon", "Apps", "conntrack", "quit")
+	x.start("--interval 200ms --cgroup " + here.Cgroup())
+	x.shows("bwmon", "Apps", "machine running", "quit")
 
 	client := here.Start(lab.Client{
 		Args: hostileArgs("/usr/bin/restic", "backup"), Proto: "tcp", Target: server.Addr,
@@ -176,7 +176,7 @@ func TestScreenEndsAtSignal(t *testing.T) {
 		t.Run(sig.String(), func(t *testing.T) {
 			here, _ := pair(t)
 			x := newTerminal(t, here)
-			pid := x.start("")
+			pid := x.start("--monitor conntrack --monitor machine")
 			x.shows("bwmon", "quit")
 			awaitSetup(t, here)
 			syscall.Kill(pid, sig)
@@ -194,7 +194,7 @@ func TestScreenEndsAtSignal(t *testing.T) {
 func TestScreenOfAFailedMonitor(t *testing.T) {
 	here, _ := pair(t)
 	x := newTerminal(t, here)
-	x.start("--no-setup")
+	x.start("--monitor conntrack --monitor machine --no-setup")
 	x.shows("conntrack failed", "machine running")
 	x.press("q")
 	x.shows("exit=0")

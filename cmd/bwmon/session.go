@@ -9,6 +9,7 @@ import (
 	"bwmon/conntrack"
 	"bwmon/machine"
 	"bwmon/process"
+	"bwmon/socket"
 	"bwmon/traffic"
 
 	"golang.org/x/sync/errgroup"
@@ -18,7 +19,7 @@ import (
 // and the engine that books what they sample. It runs once.
 type session struct {
 	engine   *aggregate.Engine
-	owners   *process.Resolver
+	owners   *process.Resolver // nil where no monitor asks for any
 	monitors []traffic.Monitor
 }
 
@@ -26,20 +27,47 @@ type session struct {
 func newSession(c config) *session {
 	s := &session{
 		engine: aggregate.NewEngine(engineOptions(c)),
-		owners: process.New(process.Options{Interval: c.Interval}),
 	}
+	sockets := newSocketMonitor(c)
 	for _, m := range c.Monitors {
 		switch m.Kind {
+		case kindSocket:
+			s.monitors = append(s.monitors, sockets)
 		case kindConntrack:
-			s.monitors = append(s.monitors, conntrack.New(conntrack.Options{
+			o := conntrack.Options{
 				Interval: c.Interval, MaxShare: m.MaxShare, Lookback: m.Lookback, NoSetup: !m.Setup,
-				Owners: s.owners,
-			}))
+			}
+			if sockets != nil { // it counts what is forwarded, and nobody's sockets
+				o.Inside = sockets
+			} else {
+				s.owners = process.New(process.Options{Interval: c.Interval})
+				o.Owners = s.owners
+			}
+			if c.Without != nil {
+				o.Note = "without the socket monitor: " + c.Without.Error()
+			}
+			s.monitors = append(s.monitors, conntrack.New(o))
 		case kindMachine:
 			s.monitors = append(s.monitors, machine.New(machine.Options{Interval: c.Interval}))
 		}
 	}
 	return s
+}
+
+// newSocketMonitor returns nil where none is wanted.
+func newSocketMonitor(c config) *socket.Monitor {
+	m, ok := findMonitor(c.Monitors, kindSocket)
+	if !ok {
+		return nil
+	}
+	root, err := socket.Root("/proc")
+	if err != nil {
+		root = "" // Run says so; containers and units go without names
+	}
+	return socket.New(socket.Options{
+		Interval: c.Interval, MaxShare: m.MaxShare, Cgroup: m.Cgroup, MaxFlows: m.MaxFlows,
+		Processes: process.NewDescriber(process.Options{}, root),
+	})
 }
 
 func engineOptions(c config) aggregate.Options {
@@ -70,6 +98,9 @@ func (s *session) run(ctx context.Context) error {
 	defer stop()
 	var g errgroup.Group
 	g.Go(func() error {
+		if s.owners == nil {
+			return nil
+		}
 		if err := s.owners.Run(lookups); err != nil {
 			return fmt.Errorf("look up processes: %w", err)
 		}

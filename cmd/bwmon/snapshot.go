@@ -87,7 +87,9 @@ func (p *program) mayMeasure(c config, command string) error {
 	if err := needPrivileges(c, caps, command); err != nil {
 		return err
 	}
-	if _, ok := findMonitor(c.Monitors, kindConntrack); ok && !caps.seesAllProcesses() {
+	_, conntrack := findMonitor(c.Monitors, kindConntrack)
+	_, sockets := findMonitor(c.Monitors, kindSocket)
+	if conntrack && !sockets && !caps.seesAllProcesses() {
 		p.warn("the processes of other users cannot be seen: their traffic is (unattributed); see \"bwmon doctor\"")
 	}
 	return nil
