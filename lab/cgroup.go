@@ -42,6 +42,17 @@ func (h *Host) Cgroup() string {
 	return dir
 }
 
+// ShareCgroup has the host's children live in another host's cgroup, as those
+// of a container do in one below its host's.
+func (h *Host) ShareCgroup(with *Host) {
+	h.lab.t.Helper()
+	dir := with.Cgroup()
+	var err error
+	if h.group, err = os.Open(dir); err != nil {
+		h.lab.t.Fatalf("open the cgroup of %s: %v", with.Name, err)
+	}
+}
+
 // groupRoot finds where cgroup v2 is mounted.
 func groupRoot() (string, error) {
 	for _, dir := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {

@@ -2,6 +2,7 @@ package socket
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -56,5 +57,184 @@ func TestShortLives(t *testing.T) {
 		if n != 1 || got.TxBytes < 10_000 || got.RxBytes < 90_000 {
 			t.Errorf("process %d: %d flows, %+v", i, n, got)
 		}
+	}
+}
+
+// byCommand matches the samples of one command line.
+func byCommand(command string) func(traffic.Sample) bool {
+	return func(s traffic.Sample) bool { return s.Owner != nil && s.Owner.Command == command }
+}
+
+// TestOlderSockets: who uses a socket that was there before the monitor is
+// known from its next use on.
+func TestOlderSockets(t *testing.T) {
+	ours, peer, cgroup := pair(t)
+	server := peer.Serve(lab.Server{Proto: "tcp", Listen: ap("198.18.0.2:0")})
+	client := ours.Start(lab.Client{
+		Args: []string{"old", "client"}, Proto: "tcp", Target: server.Addr,
+		Send: 300_000, Chunk: 1000, Spread: true, Life: 1500 * time.Millisecond,
+	})
+	time.Sleep(300 * time.Millisecond)
+	b := watch(t, Options{Cgroup: cgroup})
+	before := ours.Counters("eth0")
+	client.Wait()
+	time.Sleep(100 * time.Millisecond)
+	b.stop()
+	carried := ours.Counters("eth0").Sub(before).Layer3(14)
+	all, _ := b.sum(scoped(traffic.ScopeLocal))
+	got, n := b.sum(byCommand("old client"))
+	if got != all || n != 1 || got.TxBytes < 150_000 || got.TxBytes > carried.TxBytes+2000 || got.TxBytes+2000 < carried.TxBytes {
+		t.Errorf("%d flows of the client with %+v, of %+v; the interface carried %+v", n, got, all, carried)
+	}
+}
+
+// TestPrefork: a connection belongs to the worker that serves it, not to the
+// process that opened the listener.
+func TestPrefork(t *testing.T) {
+	ours, peer, cgroup := pair(t)
+	b := watch(t, Options{Cgroup: cgroup})
+	server := startChild(t, ours, cgroup, "prefork", "198.18.0.1:0")
+	addr := server.line()
+	client := peer.Start(lab.Client{
+		Args: []string{"client"}, Proto: "tcp", Target: ap(addr), Connections: 10, Send: 20_000, Receive: 20_000,
+	})
+	client.Wait()
+	time.Sleep(100 * time.Millisecond)
+	b.stop()
+	got, n := b.sum(byCommand("worker --of 198.18.0.1:0"))
+	if n != 10 || got.RxBytes < 200_000 || got.TxBytes < 200_000 {
+		t.Errorf("the worker has %d flows with %+v", n, got)
+	}
+	// The handshakes, which the listener answers.
+	if rest, n := b.sum(byCommand("prefork 198.18.0.1:0")); n != 1 || rest.Bytes() > 10*3*100 {
+		t.Errorf("the listener has %d flows with %+v", n, rest)
+	}
+}
+
+func TestRawSocket(t *testing.T) {
+	ours, _, cgroup := pair(t)
+	b := watch(t, Options{Cgroup: cgroup})
+	startChild(t, ours, cgroup, "ping", "198.18.0.2", "5", "108").wait()
+	time.Sleep(100 * time.Millisecond)
+	b.stop()
+	got, n := b.sum(byCommand("ping 198.18.0.2 5 108"))
+	if want := (traffic.Counts{RxBytes: 5 * 128, TxBytes: 5 * 128, RxPackets: 5, TxPackets: 5}); got != want || n != 1 {
+		t.Errorf("%d flows with %+v, want one with %+v", n, got, want)
+	}
+}
+
+func TestSendfile(t *testing.T) {
+	ours, peer, cgroup := pair(t)
+	server := peer.Serve(lab.Server{Proto: "tcp", Listen: ap("198.18.0.2:0")})
+	b := watch(t, Options{Cgroup: cgroup})
+	const size = 1_000_000
+	c := startChild(t, ours, cgroup, "sendfile", server.Addr.String(), fmt.Sprint(size))
+	c.wait()
+	b.stop()
+	got, n := b.sum(byCommand(fmt.Sprintf("sendfile %s %d", server.Addr, size)))
+	if n != 1 || got.TxBytes < size || got.TxBytes > size*11/10 {
+		t.Errorf("%d flows with %+v", n, got)
+	}
+}
+
+// TestMappedAddresses: IPv4 on a socket of IPv6 is IPv4.
+func TestMappedAddresses(t *testing.T) {
+	ours, peer, cgroup := pair(t)
+	b := watch(t, Options{Cgroup: cgroup})
+	server := ours.Serve(lab.Server{Args: []string{"dual"}, Proto: "tcp", Listen: ap("[::]:0")})
+	target := ap(fmt.Sprintf("198.18.0.1:%d", server.Addr.Port()))
+	report := peer.Start(lab.Client{Args: []string{"client"}, Proto: "tcp", Target: target, Send: 10_000, Receive: 20_000}).Wait()
+	time.Sleep(100 * time.Millisecond)
+	b.stop()
+	got, n := b.sum(func(s traffic.Sample) bool {
+		return s.Owner != nil && s.Owner.Command == "dual" && s.Flow.Local == target && s.Flow.Remote == report.Conns[0].Local
+	})
+	if n != 1 || got.RxBytes < 10_000 || got.TxBytes < 20_000 {
+		t.Errorf("%d flows with %+v", n, got)
+	}
+}
+
+// TestUnconnected: one UDP socket that talks to many has a flow for each.
+func TestUnconnected(t *testing.T) {
+	ours, peer, cgroup := pair(t)
+	b := watch(t, Options{Cgroup: cgroup})
+	server := ours.Serve(lab.Server{Args: []string{"dns"}, Proto: "udp", Listen: ap("198.18.0.1:0")})
+	peer.Start(lab.Client{
+		Args: []string{"client"}, Proto: "udp", Target: server.Addr, Connections: 30, Parallel: 3, Send: 800, Receive: 1600,
+	}).Wait()
+	time.Sleep(100 * time.Millisecond)
+	b.stop()
+	got, n := b.sum(byCommand("dns"))
+	// Each sent two datagrams, and was answered with two.
+	want := traffic.Counts{RxBytes: 30 * (800 + 2*28), TxBytes: 30 * (1600 + 2*28), RxPackets: 60, TxPackets: 60}
+	if n != 30 || got != want {
+		t.Errorf("%d flows with %+v, want 30 with %+v", n, got, want)
+	}
+}
+
+// TestFullMap: flows that find no room are counted all together.
+func TestFullMap(t *testing.T) {
+	ours, peer, cgroup := pair(t)
+	server := peer.Serve(lab.Server{Proto: "tcp", Listen: ap("198.18.0.2:0")})
+	b := watch(t, Options{Cgroup: cgroup, MaxFlows: 10})
+	before := ours.Counters("eth0")
+	ours.Start(lab.Client{
+		Args: []string{"client"}, Proto: "tcp", Target: server.Addr, Connections: 50, Parallel: 50, Send: 10_000, Receive: 10_000,
+		Life: 300 * time.Millisecond,
+	}).Wait()
+	time.Sleep(100 * time.Millisecond)
+	b.stop()
+	carried := ours.Counters("eth0").Sub(before).Layer3(14)
+	got, _ := b.sum(scoped(traffic.ScopeLocal))
+	unknown, n := b.sum(func(s traffic.Sample) bool { return s.Owner == nil })
+	if n != 1 || unknown.Bytes() == 0 {
+		t.Errorf("%d flows of nobody with %+v, want one", n, unknown)
+	}
+	if off := carried.RxBytes + carried.TxBytes - got.Bytes(); off > 1000 {
+		t.Errorf("booked %+v; the interface carried %+v", got, carried)
+	}
+}
+
+// TestLoopback: both ends are booked, apart from what interfaces carry.
+func TestLoopback(t *testing.T) {
+	ours, _, cgroup := pair(t)
+	b := watch(t, Options{Cgroup: cgroup})
+	server := ours.Serve(lab.Server{Args: []string{"server"}, Proto: "tcp", Listen: ap("127.0.0.1:0")})
+	ours.Start(lab.Client{Args: []string{"client"}, Proto: "tcp", Target: server.Addr, Send: 30_000, Receive: 90_000}).Wait()
+	ours.Start(lab.Client{Args: []string{"own"}, Proto: "tcp", Target: server.Addr, Local: ap("198.18.0.1:0"), Send: 1000}).Wait()
+	time.Sleep(100 * time.Millisecond)
+	b.stop()
+	if _, n := b.sum(scoped(traffic.ScopeLocal)); n > 0 {
+		t.Errorf("%d flows are not loopback", n)
+	}
+	client, _ := b.sum(byCommand("client"))
+	if client.TxBytes < 30_000 || client.RxBytes < 90_000 {
+		t.Errorf("the client has %+v", client)
+	}
+	serving, _ := b.sum(byCommand("server"))
+	own, _ := b.sum(byCommand("own"))
+	if all := client.Add(own); all.TxBytes != serving.RxBytes || all.RxBytes != serving.TxBytes {
+		t.Errorf("the clients have %+v, the server %+v", all, serving)
+	}
+}
+
+// TestStorm: sockets that come and go by the thousand lose nothing and leave
+// nothing behind.
+func TestStorm(t *testing.T) {
+	ours, peer, cgroup := pair(t)
+	server := peer.Serve(lab.Server{Proto: "udp", Listen: ap("198.18.0.2:0")})
+	b := watch(t, Options{Cgroup: cgroup, Interval: 100 * time.Millisecond})
+	const sockets = 50_000
+	c := startChild(t, ours, cgroup, "storm", server.Addr.String(), fmt.Sprint(sockets))
+	c.wait()
+	time.Sleep(200 * time.Millisecond)
+	b.until("an empty book", func() bool { return strings.HasPrefix(b.last.Detail, "0 flows of 0 sockets") })
+	b.stop()
+	got, n := b.sum(byCommand(fmt.Sprintf("storm %s %d", server.Addr, sockets)))
+	if want := uint64(sockets * 38); n != sockets || got.TxBytes != want || got.TxPackets != sockets {
+		t.Errorf("%d flows with %+v, want %d with %d bytes", n, got, sockets, want)
+	}
+	if lost := b.last.Lost; lost > 0 {
+		t.Errorf("%d lost: %s", lost, b.last.Detail)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"bwmon/lab"
 	"bwmon/traffic"
@@ -65,5 +66,43 @@ func TestAutoTakesTheSocketMonitor(t *testing.T) {
 	b := s.Balance
 	if off := b.ResidualRx + b.ResidualTx; b.UnattributedRx+b.UnattributedTx > 0 || off < 0 || off > 1000 {
 		t.Errorf("the books do not balance: %+v", b)
+	}
+}
+
+// TestContainerIsCountedOnce: what a container on a bridge behind NAT sends is
+// its process's, and no LAN host's; what a host on the same bridge sends is.
+func TestContainerIsCountedOnce(t *testing.T) {
+	l := lab.New(t)
+	gw, wan, container, lan := l.Host("gw"), l.Host("wan"), l.Host("container"), l.Host("lan")
+	group := gw.Cgroup()
+	container.ShareCgroup(gw)
+	l.Link(lab.End{Host: wan, Name: "eth0", Addrs: []string{"198.19.0.2/24"}}, lab.End{Host: gw, Name: "wan0", Addrs: []string{"198.19.0.1/24"}})
+	gw.Bridge("br0", "198.18.1.1/24")
+	for i, h := range []*lab.Host{container, lan} {
+		l.Link(lab.End{Host: gw, Name: fmt.Sprintf("port%d", i), Master: "br0"},
+			lab.End{Host: h, Name: "eth0", Addrs: []string{fmt.Sprintf("198.18.1.%d/24", 10+i)}})
+		h.DefaultRoute("198.18.1.1")
+	}
+	gw.Forward()
+	gw.DefaultRoute("198.19.0.2")
+	gw.Masquerade("wan0")
+	server := wan.Serve(lab.Server{Proto: "tcp", Listen: netip.MustParseAddrPort("198.19.0.2:7000")})
+	client := lab.Client{Proto: "tcp", Target: server.Addr, Connections: 5, Parallel: 5, Send: 20_000, Receive: 40_000, Life: 700 * time.Millisecond}
+	s := snapshotOf(t, gw, func() {
+		awaitSetup(t, gw)
+		time.Sleep(300 * time.Millisecond) // the baseline of a table that is still empty
+		for command, h := range map[string]*lab.Host{"boxed": container, "lan": lan} {
+			client.Args = []string{command}
+			h.Start(client).Wait()
+		}
+	}, "--cgroup", group)
+	if rx, tx := rowOf(s, "boxed"); rx < 200_000 || tx < 100_000 || rx > 220_000 || tx > 120_000 {
+		t.Errorf("the container's process has rx %d, tx %d", rx, tx)
+	}
+	if rx, _ := rowOf(s, "lan"); rx > 0 {
+		t.Errorf("the LAN host's process has a row with %d bytes", rx)
+	}
+	if len(s.LANHosts) != 1 || s.LANHosts[0].Host.String() != "198.18.1.11" || s.LANHosts[0].TxBytes < 100_000 || s.LANHosts[0].RxBytes < 200_000 {
+		t.Errorf("LAN hosts are %+v", s.LANHosts)
 	}
 }
