@@ -78,8 +78,8 @@ func (c *cache) recordFlow(k key, o *traffic.Owner, at int64) {
 
 // find is the owner of k's socket among those seen at or after since.
 func (c *cache) find(k key, since int64) *traffic.Owner {
-	if e, ok := c.tuples.get(k); ok && e.at >= since {
-		return e.owner
+	if o := c.findOwn(k, since); o != nil {
+		return o
 	}
 	if k.lport != 0 {
 		if o := c.findBound(k, since); o != nil {
@@ -87,6 +87,15 @@ func (c *cache) find(k key, since int64) *traffic.Owner {
 		}
 	}
 	return c.findRaw(k, since)
+}
+
+// findOwn is the owner of the very socket k, or the one k was booked to as a
+// flow.
+func (c *cache) findOwn(k key, since int64) *traffic.Owner {
+	if e, ok := c.tuples.get(k); ok && e.at >= since {
+		return e.owner
+	}
+	return nil
 }
 
 // findBound is the owner of the unconnected socket, or of the listener, that

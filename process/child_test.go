@@ -111,12 +111,7 @@ func childDo(role string, words []string) (string, error) {
 	case "forker":
 		return forkerDo(words)
 	case "forked":
-		// Still looks like its parent, for as long as it is told.
-		d, err := time.ParseDuration(words[0])
-		if err != nil {
-			return "", err
-		}
-		time.Sleep(d)
+		// It looks like its parent until it is told.
 		os.Setenv("PROCESS_TEST_CHILD", "heir")
 		return "", syscall.Exec("/proc/self/exe", []string{"worker", "--of", "connection"}, os.Environ())
 	case "heir":
@@ -159,17 +154,28 @@ func clientDo(words []string) (string, error) {
 }
 
 // forkerDo is a server that forks for each connection. "LISTEN": say where.
-// "ACCEPT": accept one, leave it to a child that looks like this process for
-// that long and then executes another program, say its pid.
+// "ACCEPT": accept one, leave it to a child that looks like this process, say
+// its pid. "EXEC": let the latest child execute another program.
 func forkerDo(words []string) (string, error) {
-	if words[0] == "LISTEN" {
+	switch words[0] {
+	case "LISTEN":
 		ln, err := net.Listen("tcp", words[1])
 		if err != nil {
 			return "", err
 		}
 		listener = ln.(*net.TCPListener)
 		return ln.Addr().String(), nil
+	case "ACCEPT":
+		return accept()
+	case "EXEC":
+		_, err := fmt.Fprintln(workers[len(workers)-1].in)
+		return "told", err
 	}
+	return "", fmt.Errorf("no such order: %s", words[0])
+}
+
+// accept leaves one connection to a child.
+func accept() (string, error) {
 	conn, err := listener.AcceptTCP()
 	if err != nil {
 		return "", err
@@ -192,14 +198,13 @@ func forkerDo(words []string) (string, error) {
 		return "", err
 	}
 	workers = append(workers, worked{cmd, in})
-	_, err = fmt.Fprintln(in, words[1])
-	return strconv.Itoa(cmd.Process.Pid), err
+	return strconv.Itoa(cmd.Process.Pid), nil
 }
 
 // worked is a child of a child, which ends with its input.
 type worked struct {
 	cmd *exec.Cmd
-	in  io.Closer
+	in  io.WriteCloser
 }
 
 // What a child has.

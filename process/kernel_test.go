@@ -240,32 +240,24 @@ func TestOwnerOutlivesProcess(t *testing.T) {
 }
 
 func TestSocketPassedOn(t *testing.T) {
-	client, server, _ := pair(t, "tcp4", "127.0.0.1:0", "127.0.0.1")
+	_, server, _ := pair(t, "tcp4", "127.0.0.1:0", "127.0.0.1")
 	since := time.Now()
 	r := start(t, Options{})
 	f := flowOf(server, traffic.TCP)
 	if o := await(t, r, f, since); o.PID != os.Getpid() {
 		t.Fatalf("owner is %v, want the test itself", o)
 	}
-	file, err := server.(*net.TCPConn).File()
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := newChild(t, "heir", []*os.File{file}, "handler")
-	c.tell("ready?")
-	server.Close()
-	file.Close()
+	heir := passOn(t, server)
 	r.Want(f)
 	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(2 * time.Millisecond) {
 		o := r.Owner(f, since)
-		if o != nil && o.PID == c.cmd.Process.Pid && o.Command == "handler" {
+		if o != nil && o.PID == heir && o.Command == "handler" {
 			break
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("owner is still %+v, want pid %d", o, c.cmd.Process.Pid)
+			t.Fatalf("owner is still %+v, want pid %d", o, heir)
 		}
 	}
-	client.Close()
 }
 
 // TestShortConnections: connections of 2 ms by a process that lives on are

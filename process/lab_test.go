@@ -7,7 +7,6 @@ import (
 	"os"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,7 +22,6 @@ import (
 // wanted at once.
 type watched struct {
 	resolver *Resolver
-	deaf     atomic.Bool // new flows are not wanted
 
 	mu   sync.Mutex // protects the fields below
 	born map[key]time.Time
@@ -88,9 +86,7 @@ func (w *watched) begin(tuple ti.Tuple) {
 		f.Local, f.Remote = f.Remote, f.Local // it comes in
 	}
 	now := time.Now()
-	if !w.deaf.Load() {
-		w.resolver.Want(f)
-	}
+	w.resolver.Want(f)
 	w.mu.Lock()
 	w.born[keyOf(f)] = now
 	w.mu.Unlock()

@@ -101,7 +101,7 @@ func (w *worker) absorb(sockets []socket, at int64) {
 	w.inLook += len(sockets)
 	for i := range sockets {
 		if h, ok := w.scan.holders.get(sockets[i].inode); ok {
-			if w.doubtful(h, i, at) {
+			if w.doubtful(h, sockets[i].key, i, at) {
 				w.verify(sockets[i].inode)
 			} else {
 				w.scan.holders.put(sockets[i].inode, h) // it outlives the turn
@@ -123,11 +123,15 @@ func (w *worker) absorb(sockets []socket, at int64) {
 	}
 }
 
-// doubtful reports whether to verify that h still holds the i-th socket of a
-// piece: its process has ended, or is somebody else by now, or was not looked
-// at for long, or the socket is in the sample that each look takes.
-func (w *worker) doubtful(h holder, i int, at int64) bool {
+// doubtful reports whether to verify that h still holds the socket k, the i-th
+// of a piece: its process has ended, or is somebody else by now, or was not
+// looked at for long, or the socket is asked for, or in the sample that each
+// look takes.
+func (w *worker) doubtful(h holder, k key, i int, at int64) bool {
 	every := w.sockets/checkSockets + 1
+	if _, asked := w.doubted[k]; asked {
+		return true
+	}
 	return h.p.gone || h.owner != h.p.owner || at-h.p.checked > checkProcess || (i+int(w.looks%1024))%every == 0
 }
 
@@ -139,17 +143,12 @@ func (w *worker) dig() {
 	}
 	e := &w.slow
 	w.scan.now = w.r.opts.Now().UnixNano()
-	for _, l := range w.deferred {
+	for i := range w.deferred {
 		// Most are closed by now, and a pass over all processes would be in
 		// vain.
-		k := l.asked
-		if l.socket.state == stateListen {
-			k = k.bound()
+		if w.isOpen(&w.deferred[i]) {
+			e.leads = append(e.leads, w.deferred[i])
 		}
-		if s, ok, err := w.find(k); err != nil || !ok || s.inode != l.socket.inode {
-			continue
-		}
-		e.leads = append(e.leads, l)
 	}
 	w.deferred = w.deferred[:0]
 	e.want.reset()
@@ -182,4 +181,14 @@ func (w *worker) dig() {
 		e.leads = nil // the first look at a large host needs much, the next do not
 	}
 	e.leads = e.leads[:0]
+}
+
+// isOpen reports whether the socket that l led to is still there.
+func (w *worker) isOpen(l *lead) bool {
+	k := l.asked
+	if l.socket.state == stateListen {
+		k = k.bound()
+	}
+	s, ok, err := w.find(k)
+	return err == nil && ok && s.inode == l.socket.inode
 }

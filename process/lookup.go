@@ -29,7 +29,7 @@ func (w *worker) lookUp(keys []key, fresh bool) {
 		return
 	}
 	if len(keys) >= manyWants && time.Duration(len(keys))*exactTime > w.lookTime && !w.looking {
-		keys = w.lookInstead(keys)
+		keys = w.lookInstead(keys, fresh)
 	}
 	w.scan.now = w.r.opts.Now().UnixNano()
 	e := &w.fast
@@ -61,19 +61,33 @@ func (w *worker) lookUp(keys []key, fresh bool) {
 	w.deferred = append(w.deferred, e.leads[:min(len(e.leads), maxWants-min(len(w.deferred), maxWants))]...)
 }
 
-// lookInstead looks at all sockets and returns those of keys that this did not
-// answer.
-func (w *worker) lookInstead(keys []key) []key {
+// lookInstead looks at all sockets, verifying the holders of those that keys
+// name, and returns the keys that this did not answer.
+func (w *worker) lookInstead(keys []key, fresh bool) []key {
 	at := w.r.opts.Now().UnixNano()
+	for _, k := range keys {
+		w.doubted[k] = struct{}{}
+	}
 	w.look()
+	clear(w.doubted)
+	now := w.r.opts.Now().UnixNano()
 	w.r.mu.Lock()
 	defer w.r.mu.Unlock()
 	left := keys[:0]
 	for _, k := range keys {
-		if o := w.r.cache.find(k, at); o != nil {
-			w.r.cache.recordFlow(k, o, at)
-		} else {
+		o := w.r.cache.findOwn(k, at)
+		if o == nil && k.proto != traffic.TCP {
+			// Of TCP that would be the listener, which answers for what is
+			// not accepted yet only until it is.
+			o = w.r.cache.find(k, at)
+		}
+		if o == nil {
 			left = append(left, k)
+			continue
+		}
+		w.r.cache.recordFlow(k, o, at)
+		if _, serves := w.r.cache.soles.get(portKey(k)); fresh && serves && k.proto == traffic.TCP {
+			w.retries.add(k, now)
 		}
 	}
 	return left
@@ -131,7 +145,9 @@ func (w *worker) verify(inode uint32) {
 	if !ok {
 		return
 	}
-	if h.p.gone || !w.scan.holds(h, inode) || !w.scan.identify(h.p) {
+	// In this order, so that an exec in between that closes the descriptor does
+	// not make the new program the holder.
+	if h.p.gone || !w.scan.identify(h.p) || !w.scan.holds(h, inode) {
 		w.scan.holders.drop(inode)
 		return
 	}

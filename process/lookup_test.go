@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"bwmon/lab"
 	"bwmon/traffic"
 )
 
@@ -79,89 +80,126 @@ func TestOnlyWhatWasNeverSeenCountsAsGone(t *testing.T) {
 	}
 }
 
-// settled waits until the owner of f, as it is at every retry, is so.
-func settled(t *testing.T, r *Resolver, f traffic.Flow, since time.Time, so func(*traffic.Owner) bool) {
-	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(2 * time.Millisecond) {
-		o := r.Owner(f, since)
-		if o != nil && so(o) {
-			t.Logf("after %v; %s", time.Since(since).Round(time.Millisecond), r.Detail())
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("owner is %+v; %s", o, r.Detail())
-		}
-	}
+// forking is one way in which a connection comes to the child of a server that
+// forks for each.
+type forking struct {
+	name    string
+	known   bool // the first look has seen the listener
+	late    bool // wanted when it is accepted and not at its first packet
+	retries int  // how many there are before the exec
 }
 
 // A server that forks for each connection: its child executes a program of
-// another name, which owns the connection. The interval keeps all looks but the
-// first away, so that it is the one Want at the connection's start that finds
-// the owner.
+// another name, which owns the connection. One want at the connection's start
+// finds each of them at the next retry, without another look.
 func TestLabForkingServer(t *testing.T) {
-	for _, c := range []struct {
-		name  string
-		known bool // the first look has seen the listener
-		late  bool // wanted when it is accepted and not at its first packet
-		exec  time.Duration
-	}{
+	for _, c := range []forking{
 		{name: "at once", known: true},
-		{name: "forked for a while", known: true, exec: 30 * time.Millisecond},
-		{name: "new listener", exec: 30 * time.Millisecond},
-		{name: "told of late", known: true, late: true, exec: 30 * time.Millisecond},
-		{name: "new listener, told of late", late: true, exec: 30 * time.Millisecond},
+		{name: "forked for a while", known: true, retries: 1},
+		{name: "forked for long", known: true, retries: 2},
+		{name: "new listener", retries: 1},
+		{name: "told of late", known: true, late: true, retries: 1},
+		{name: "new listener, told of late", late: true, retries: 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			ours, peer := twoHosts(t)
-			var server *child
-			serve := func() netip.AddrPort {
-				if err := ours.Do(func() error {
-					server = newChild(t, "forker", nil, "forker", "--listen")
-					return nil
-				}); err != nil {
-					t.Fatal(err)
-				}
-				return netip.MustParseAddrPort(server.tell("LISTEN 198.18.0.1:0"))
-			}
-			var addr netip.AddrPort
-			if c.known {
-				addr = serve()
-			}
-			w := watch(t, ours, Options{Interval: time.Hour})
-			awaitLook(t, w.resolver)
-			if !c.known {
-				addr = serve()
-			}
-			since := time.Now()
-			w.deaf.Store(c.late)
-			f := traffic.Flow{Proto: traffic.TCP, Local: addr}
-			if err := peer.Do(func() error {
-				conn, err := net.Dial("tcp", addr.String())
-				if err == nil {
-					t.Cleanup(func() { conn.Close() })
-					f.Remote = addrPort(conn.LocalAddr())
-				}
-				return err
-			}); err != nil {
+			if err := lab.New(t).Host("alone").Do(func() error { return c.test(t) }); err != nil {
 				t.Fatal(err)
 			}
-			pid := server.tell("ACCEPT %v", c.exec)
-			if c.late {
-				w.resolver.Want(f)
-			}
-			settled(t, w.resolver, f, since, func(o *traffic.Owner) bool {
-				return fmt.Sprint(o.PID) == pid && o.Command == "worker --of connection"
-			})
 		})
 	}
 }
 
-// awaitLook waits for r's first look at all sockets.
-func awaitLook(t *testing.T, r *Resolver) {
+func (c forking) test(t *testing.T) error {
+	const parent, heir = "forker --listen", "worker --of connection"
+	server := newChild(t, "forker", nil, strings.Fields(parent)...)
+	var w *worker
+	var now *time.Time
+	if !c.known {
+		w, now = stepped(t, "/proc")
+	}
+	f := traffic.Flow{Proto: traffic.TCP, Local: netip.MustParseAddrPort(server.tell("LISTEN 127.0.0.1:0"))}
+	if c.known {
+		w, now = stepped(t, "/proc")
+	}
+	conn, err := net.Dial("tcp", f.Local.String())
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	f.Remote = addrPort(conn.LocalAddr())
+	owned := func(pid, command string) {
+		t.Helper()
+		if o := w.r.Owner(f, now.Add(slack)); o == nil || fmt.Sprint(o.PID) != pid || o.Command != command {
+			t.Errorf("owner is %+v, want %s of pid %s", o, command, pid)
+		}
+	}
+	if !c.late {
+		w.lookUp([]key{keyOf(f)}, true)
+		owned(fmt.Sprint(server.cmd.Process.Pid), parent)
+	}
+	pid, command := server.tell("ACCEPT"), parent
+	awaitCommand(t, pid, command)
+	if c.late {
+		w.lookUp([]key{keyOf(f)}, true)
+		owned(pid, command)
+	}
+	wanted := *now
+	for i, after := range retryAfter {
+		if i == c.retries {
+			server.tell("EXEC")
+			command = heir
+			awaitCommand(t, pid, command)
+		}
+		*now = wanted.Add(after)
+		w.chores()
+		owned(pid, command)
+	}
+	if wait, any := w.idle(); any || w.looks != 1 {
+		t.Errorf("%d looks, something more is planned in %v: %v", w.looks, wait, any)
+	}
+	return nil
+}
+
+// awaitCommand waits until a process is of that command.
+func awaitCommand(t *testing.T, pid, command string) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); r.Stats().Looks == 0; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		b, err := os.ReadFile(filepath.Join("/proc", pid, "cmdline"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, line := parseCmdline(b); line == command {
+			return
+		}
 		if time.Now().After(deadline) {
-			t.Fatal("there was no first look")
+			t.Fatalf("pid %s is %q, want %s", pid, b, command)
+		}
+	}
+}
+
+// What the budget put off until later is looked for if it is still open, and
+// not in all descriptors of all processes if it is not.
+func TestPutOffUntilItIsClosed(t *testing.T) {
+	for _, open := range []bool{true, false} {
+		w, now := stepped(t, "/proc")
+		client, server, _ := pair(t, "tcp4", "127.0.0.1:0", "127.0.0.1")
+		k := keyOf(flowOf(client, traffic.TCP))
+		s, ok, err := w.find(k)
+		if err != nil || !ok {
+			t.Fatalf("socket %v, %v", ok, err)
+		}
+		w.deferred = append(w.deferred, lead{socket: s, asked: k, at: now.UnixNano()})
+		// The test's own are found without a pass over all.
+		for _, p := range w.scan.procs.all {
+			w.scan.procs.cool(p)
+		}
+		if !open {
+			reset(t, client, server)
+		}
+		before := w.scan.passes
+		w.dig()
+		if _, found := w.r.cache.tuples.get(k); found != open || (w.scan.passes > before) != open {
+			t.Errorf("open %v: found %v in %d passes", open, found, w.scan.passes-before)
 		}
 	}
 }

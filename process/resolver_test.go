@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
 	"bwmon/lab"
@@ -152,35 +153,100 @@ func TestLabWithoutSockDiag(t *testing.T) {
 	}
 }
 
-// A burst of wants is answered by one dump when that is cheaper.
+// A burst of wants is answered by one dump when that is cheaper. What was not
+// accepted yet was left to its listener for good then, and a burst of retries
+// did not notice what had been passed on to a child.
 func TestLabBurstOfWants(t *testing.T) {
-	err := lab.New(t).Host("alone").Do(func() error {
-		client, server, _ := pair(t, "tcp4", "127.0.0.1:0", "127.0.0.1")
-		r := New(Options{})
-		since := time.Now()
-		w, err := newWorker(r)
-		if err != nil {
-			return err
-		}
-		defer w.close()
-		w.look()
+	if err := lab.New(t).Host("alone").Do(func() error { return burstOfWants(t) }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func burstOfWants(t *testing.T) error {
+	clientConn, serverConn, _ := pair(t, "tcp4", "127.0.0.1:0", "127.0.0.1")
+	client, server := flowOf(clientConn, traffic.TCP), flowOf(serverConn, traffic.TCP)
+	ln, waiting := unaccepted(t)
+	_, port := datagram(t, unix.IPPROTO_UDP, netip.MustParseAddrPort("127.0.0.1:0"), netip.AddrPort{}, false)
+	udp := traffic.Flow{Proto: traffic.UDP, Local: netip.AddrPortFrom(client.Local.Addr(), port), Remote: client.Remote}
+	w, now := stepped(t, "/proc")
+	var keys []key
+	for range manyWants {
+		keys = append(keys, keyOf(client), keyOf(server), keyOf(waiting), keyOf(udp))
+	}
+	// What do does takes one look; it shows that pid owns flows now.
+	expect := func(do func(), pid int, flows ...traffic.Flow) {
+		t.Helper()
 		w.lookTime = time.Microsecond
-		var keys []key
-		for range manyWants {
-			keys = append(keys, keyOf(flowOf(client, traffic.TCP)), keyOf(flowOf(server, traffic.TCP)))
+		w.sockets = 1 << 20 // of so many a look verifies few
+		before := w.looks
+		if do(); w.looks != before+1 {
+			t.Errorf("%d looks, want 1", w.looks-before)
 		}
-		w.lookUp(keys, true)
-		if w.exacts != 0 || w.looks != 2 {
-			t.Errorf("%d exact look-ups and %d looks, want 0 and 2", w.exacts, w.looks)
+		for _, f := range flows {
+			if o := w.r.Owner(f, now.Add(slack)); o == nil || o.PID != pid {
+				t.Errorf("owner of %v is %+v, want pid %d", f, o, pid)
+			}
 		}
-		if o := r.Owner(flowOf(client, traffic.TCP), since); o == nil || o.PID != os.Getpid() {
-			t.Errorf("owner is %+v, want the test", o)
+		if want := uint64(2 * manyWants); w.exacts != want {
+			t.Errorf("%d exact look-ups, want %d for what is not accepted and its listener", w.exacts, want)
 		}
-		return nil
-	})
+	}
+	*now = now.Add(time.Millisecond)
+	expect(func() { w.lookUp(keys, true) }, os.Getpid(), client, server, waiting, udp)
+	planned := map[key]int{}
+	for _, r := range w.retries.stages[0] {
+		planned[r.k]++
+	}
+	if diff := cmp.Diff(map[key]int{keyOf(server): manyWants, keyOf(waiting): manyWants}, planned, compareKeys); diff != "" {
+		t.Errorf("retries (-want +got):\n%s", diff)
+	}
+	acceptedConn, err := ln.Accept()
+	if err != nil {
+		return err
+	}
+	heir := passOn(t, serverConn, acceptedConn)
+	*now = now.Add(retryAfter[0])
+	expect(w.chores, heir, server, waiting)
+	if left := w.retries.stages[0]; len(left) > 0 {
+		t.Errorf("retries planned %d more", len(left))
+	}
+	return nil
+}
+
+// unaccepted is a connection that waits at its listener.
+func unaccepted(t *testing.T) (net.Listener, traffic.Flow) {
+	t.Helper()
+	ln, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { ln.Close() })
+	c, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return ln, traffic.Flow{Proto: traffic.TCP, Local: addrPort(ln.Addr()), Remote: addrPort(c.LocalAddr())}
+}
+
+// passOn leaves connections to a child alone.
+func passOn(t *testing.T, conns ...net.Conn) (pid int) {
+	t.Helper()
+	var files []*os.File
+	for _, c := range conns {
+		f, err := c.(*net.TCPConn).File()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		files = append(files, f)
+	}
+	c := newChild(t, "heir", files, "handler")
+	c.tell("ready?")
+	for _, c := range conns {
+		c.Close()
+	}
+	return c.cmd.Process.Pid
 }
 
 // A resolver that is told to stop gives back its descriptors and its thread's

@@ -24,6 +24,8 @@ func Look(proc string) Survey {
 	defer runtime.UnlockOSThread()
 	var v Survey
 	net := filepath.Join(proc, "thread-self", "net")
+	// Without procfs no file is there, which says nothing of the kernel.
+	_, gone := os.Stat(net)
 	diag, err := openDiag()
 	if err == nil {
 		defer diag.close()
@@ -32,7 +34,7 @@ func Look(proc string) Survey {
 		switch {
 		case err == nil && s.family != 0 && s.listed(diag):
 			v.Asked = append(v.Asked, s.name())
-		case s.file != "" && readable(filepath.Join(net, s.file)):
+		case s.file != "" && gone == nil && readable(filepath.Join(net, s.file)):
 			v.Read = append(v.Read, s.name())
 		default:
 			v.Blind = append(v.Blind, s.name())
@@ -57,8 +59,8 @@ func (s *source) name() string {
 	return s.proto.String()
 }
 
-// readable reports whether the table's file can be read. A family that the
-// kernel lacks has none, and no sockets either.
+// readable reports whether the table's file can be read where procfs is there.
+// A family that the kernel lacks has none, and no sockets either.
 func readable(path string) bool {
 	_, err := os.ReadFile(path)
 	return err == nil || errors.Is(err, os.ErrNotExist)

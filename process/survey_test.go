@@ -1,6 +1,8 @@
 package process
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 )
@@ -25,7 +27,40 @@ func TestLook(t *testing.T) {
 	if !slices.Contains(v.Read, "raw") {
 		t.Errorf("raw is not read in %+v", v)
 	}
-	if blind := Look(t.TempDir()); len(blind.Blind) > 0 && slices.Contains(v.Asked, "tcp") {
-		t.Errorf("without procfs %+v", blind)
+}
+
+// Without procfs, files that were not there were taken for read.
+func TestLookWithoutProcfs(t *testing.T) {
+	asked := Look("/proc").Asked
+	for _, c := range []struct {
+		name        string
+		make        string // a directory below proc
+		read, blind []string
+	}{
+		{name: "no procfs", blind: []string{"raw", "raw6", "icmp", "icmpv6"}},
+		{name: "no tables", make: "thread-self/net", read: []string{"raw", "raw6", "icmp", "icmpv6"}},
+		{name: "one unreadable", make: "thread-self/net/raw", read: []string{"raw6", "icmp", "icmpv6"}, blind: []string{"raw"}},
+	} {
+		proc := t.TempDir()
+		if err := os.MkdirAll(filepath.Join(proc, c.make), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		v := Look(proc)
+		for _, name := range []string{"tcp", "tcp6", "udp", "udp6"} {
+			known := v.Asked
+			if !slices.Contains(asked, name) {
+				known = slices.Concat(v.Read, v.Blind)
+			}
+			if !slices.Contains(known, name) {
+				t.Errorf("%s: %s is missing in %+v", c.name, name, v)
+			}
+		}
+		for _, list := range []struct{ want, got []string }{{c.read, v.Read}, {c.blind, v.Blind}} {
+			for _, name := range list.want {
+				if !slices.Contains(list.got, name) {
+					t.Errorf("%s: %s is not where it should be in %+v", c.name, name, v)
+				}
+			}
+		}
 	}
 }

@@ -48,6 +48,7 @@ type worker struct {
 	deferred   []lead // what the fast errand did not find
 	retries    retryQueue
 	unheld     aging[uint32, unheld]
+	doubted    map[key]struct{} // whose holders the present look verifies
 
 	batch    []key
 	hasBegun bool          // there was a first look
@@ -75,7 +76,7 @@ func newWorker(r *Resolver) (*worker, error) {
 		scan:   newScanner(r.opts.Proc, r.opts.Passwd),
 		budget: openBudget(r.opts.Share, r.opts.Now()),
 		fast:   errand{search: newSearch(func() {})},
-		unheld: newAging[uint32, unheld](maxHolders),
+		unheld: newAging[uint32, unheld](maxHolders), doubted: make(map[key]struct{}),
 	}
 	w.slow = errand{search: newSearch(w.poll)}
 	if _, err := os.Stat(filepath.Join(r.opts.Proc, "self", "stat")); err != nil {
