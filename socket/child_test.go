@@ -29,13 +29,15 @@ var trades = map[string]func(args []string) error{
 // child runs this binary once more, in a host's namespace and cgroup, as
 // "TRADE ARGS". The cleanup ends it.
 type child struct {
-	t     *testing.T
+	t     testing.TB
 	cmd   *exec.Cmd
 	stdin io.WriteCloser
 	lines chan string
+
+	patience time.Duration // of line; default 10 s
 }
 
-func startChild(t *testing.T, h *lab.Host, group, trade string, args ...string) *child {
+func startChild(t testing.TB, h *lab.Host, group, trade string, args ...string) *child {
 	t.Helper()
 	dir, err := os.Open(group)
 	if err != nil {
@@ -46,7 +48,7 @@ func startChild(t *testing.T, h *lab.Host, group, trade string, args ...string) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &child{t: t, cmd: exec.Command(self, args...), lines: make(chan string, 10)}
+	c := &child{t: t, cmd: exec.Command(self, args...), lines: make(chan string, 10), patience: 10 * time.Second}
 	c.cmd.Args[0] = trade
 	c.cmd.Env = append(os.Environ(), childEnv+"="+trade, "GORACE=atexit_sleep_ms=0")
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(dir.Fd()), Pdeathsig: syscall.SIGKILL}
@@ -87,7 +89,7 @@ func (c *child) line() string {
 	select {
 	case l := <-c.lines:
 		return l
-	case <-time.After(10 * time.Second):
+	case <-time.After(c.patience):
 		c.t.Fatalf("%s says nothing", c.cmd.Args)
 		return ""
 	}

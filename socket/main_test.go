@@ -38,17 +38,19 @@ func (plain) Describe(pid int, start uint64, uid uint32, comm string, cmdline []
 
 // books is a monitor at work on a cgroup, and all it has said so far.
 type books struct {
-	t      *testing.T
+	t      testing.TB
 	cancel context.CancelFunc
 	done   chan error
 
 	mu    sync.Mutex // protects the fields below
 	flows map[traffic.Flow]traffic.Sample
 	last  traffic.Batch
+
+	patience time.Duration // of until; default 15 s
 }
 
 // watch starts a monitor and returns once it has read for the first time.
-func watch(t *testing.T, o Options) *books {
+func watch(t testing.TB, o Options) *books {
 	t.Helper()
 	if o.Interval == 0 {
 		o.Interval = 50 * time.Millisecond
@@ -96,7 +98,11 @@ func (b *books) stop() {
 // until waits for what cond, called with the books locked, wants to see.
 func (b *books) until(what string, cond func() bool) {
 	b.t.Helper()
-	for end := time.Now().Add(15 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	patience := b.patience
+	if patience == 0 {
+		patience = 15 * time.Second
+	}
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		select {
 		case err := <-b.done:
 			b.t.Fatalf("Run ended: %v", err)
@@ -111,7 +117,7 @@ func (b *books) until(what string, cond func() bool) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.t.Fatalf("no sign of %s; last: %+v, flows: %+v", what, b.last, b.flows)
+	b.t.Fatalf("no sign of %s; last: %+v, %d flows", what, b.last, len(b.flows))
 }
 
 // sum adds up the samples that match.
@@ -133,7 +139,7 @@ func scoped(scope traffic.Scope) func(traffic.Sample) bool {
 
 // pair is two hosts on one link without offloads: ours, whose cgroup is
 // watched, and a peer.
-func pair(t *testing.T) (ours, peer *lab.Host, cgroup string) {
+func pair(t testing.TB) (ours, peer *lab.Host, cgroup string) {
 	t.Helper()
 	l := lab.New(t)
 	ours, peer = l.Host("ours"), l.Host("peer")

@@ -1,0 +1,262 @@
+package socket
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"bwmon/lab"
+	"bwmon/traffic"
+)
+
+func init() {
+	trades["give"], trades["fetch"], trades["many"] = give, fetch, many
+}
+
+// give answers every connection, and every datagram, with so many bytes.
+func give(args []string) error {
+	n, _ := strconv.Atoi(args[1])
+	if args[0] == "tcp" {
+		ln, err := net.Listen("tcp", args[2])
+		if err != nil {
+			return err
+		}
+		fmt.Println(ln.Addr())
+		buf := make([]byte, n)
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return err
+			}
+			go func() {
+				conn.Write(buf)
+				conn.Close()
+			}()
+		}
+	}
+	conn, err := net.ListenPacket("udp", args[2])
+	if err != nil {
+		return err
+	}
+	conn.(*net.UDPConn).SetWriteBuffer(4 << 20)
+	fmt.Println(conn.LocalAddr())
+	buf, ask := make([]byte, datagram), make([]byte, 16)
+	for {
+		_, from, err := conn.ReadFrom(ask)
+		if err != nil {
+			return err
+		}
+		for left := n; left > 0; left -= datagram {
+			conn.WriteTo(buf[:min(left, datagram)], from)
+		}
+	}
+}
+
+// datagram is the size of one, in bytes.
+const datagram = 1000
+
+// fetch gets so many bytes from a giver and ends.
+func fetch(args []string) error {
+	n, _ := strconv.Atoi(args[2])
+	conn, err := net.Dial(args[0], args[1])
+	if err != nil {
+		return err
+	}
+	if udp, ok := conn.(*net.UDPConn); ok {
+		udp.SetReadBuffer(1 << 20)
+	}
+	if args[0] == "udp" {
+		conn.Write([]byte("give"))
+	}
+	conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+	buf := make([]byte, 64<<10)
+	for n > 0 {
+		k, err := conn.Read(buf)
+		n -= k
+		if err != nil {
+			return errors.Join(err, conn.Close())
+		}
+	}
+	return conn.Close()
+}
+
+// many opens so many sockets to an address, sends from each, and then from the
+// first so many every 100 ms.
+func many(args []string) error {
+	sockets, _ := strconv.Atoi(args[1])
+	active, _ := strconv.Atoi(args[2])
+	limit := unix.Rlimit{Cur: uint64(sockets + 100), Max: uint64(sockets + 100)}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return err
+	}
+	to := ap(args[0])
+	fds := make([]int, sockets)
+	for i := range fds {
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+		if err == nil {
+			// A port may serve many destinations: connect to many ports.
+			err = unix.Connect(fd, &unix.SockaddrInet4{Port: int(to.Port()) + i/20_000, Addr: to.Addr().As4()})
+		}
+		if err == nil {
+			_, err = unix.Write(fd, []byte("x"))
+		}
+		if err != nil && !errors.Is(err, unix.ECONNREFUSED) {
+			return fmt.Errorf("socket %d: %w", i, err)
+		}
+		fds[i] = fd
+	}
+	fmt.Println("open")
+	ended := make(chan bool)
+	go func() {
+		io.Copy(io.Discard, os.Stdin)
+		close(ended)
+	}()
+	for {
+		for _, fd := range fds[:active] {
+			unix.Write(fd, []byte("x"))
+		}
+		select {
+		case <-ended:
+			return nil
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// BenchmarkShortProcesses: 2,000 processes that live a few milliseconds, four
+// at a time, each of which gets 100 kB; TCP and UDP over IPv4 and IPv6.
+func BenchmarkShortProcesses(b *testing.B) {
+	const processes, size = 2000, 100_000
+	for b.Loop() {
+		ours, peer, cgroup := pair(b)
+		group := peer.Cgroup()
+		var givers []string
+		for _, proto := range []string{"tcp", "udp"} {
+			for _, at := range []string{"198.18.0.2:0", "[fd00::2]:0"} {
+				givers = append(givers, proto+" "+startChild(b, peer, group, "give", proto, fmt.Sprint(size), at).line())
+			}
+		}
+		books := watch(b, Options{Cgroup: cgroup, Interval: time.Second})
+		before := ours.Counters("eth0")
+		began := time.Now()
+		var lives time.Duration
+		var mu sync.Mutex
+		var wg sync.WaitGroup
+		next := make(chan int)
+		for range 4 {
+			wg.Go(func() {
+				for i := range next {
+					start := time.Now()
+					args := append(strings.Fields(givers[i%4]), fmt.Sprint(size), fmt.Sprint(i))
+					startChild(b, ours, cgroup, "fetch", args...).wait()
+					mu.Lock()
+					lives += time.Since(start)
+					mu.Unlock()
+				}
+			})
+		}
+		for i := range processes {
+			next <- i
+		}
+		close(next)
+		wg.Wait()
+		took := time.Since(began)
+		time.Sleep(200 * time.Millisecond)
+		books.stop()
+		carried := ours.Counters("eth0").Sub(before).Layer3(14)
+		all, _ := books.sum(scoped(traffic.ScopeLocal))
+		var right uint64
+		named := 0
+		for i := range processes {
+			got, n := books.sum(byCommand("fetch " + givers[i%4] + " " + fmt.Sprint(size) + " " + fmt.Sprint(i)))
+			right += got.Bytes()
+			named += min(n, 1)
+		}
+		whole := carried.RxBytes + carried.TxBytes
+		b.ReportMetric(float64(named), "processes-named")
+		b.ReportMetric(100*float64(right)/float64(all.Bytes()), "%-right")
+		b.ReportMetric(100*float64(whole-all.Bytes())/float64(whole), "%-not-booked")
+		b.ReportMetric(float64(whole-all.Bytes()), "bytes-not-booked")
+		b.ReportMetric(float64(lives.Milliseconds())/processes, "ms-life")
+		b.ReportMetric(processes/took.Seconds(), "processes/s")
+	}
+}
+
+// BenchmarkReading: the processor time of one reading with so many sockets
+// open, of which 1,000 sent something since the last.
+func BenchmarkReading(b *testing.B) {
+	for _, sockets := range []int{1_000, 100_000, 1_000_000} {
+		b.Run(fmt.Sprint(sockets), func(b *testing.B) {
+			for b.Loop() {
+				ours, peer, cgroup := pair(b)
+				sink := peer.Serve(lab.Server{Proto: "udp", Listen: ap("198.18.0.2:20000"), Deadline: 3 * time.Minute})
+				books := watch(b, Options{Cgroup: cgroup, Interval: time.Second})
+				c := startChild(b, ours, cgroup, "many", sink.Addr.String(), fmt.Sprint(sockets), "1000")
+				c.patience = 2 * time.Minute
+				c.line()
+				want := fmt.Sprintf("%d flows", sockets)
+				books.patience = 2 * time.Minute
+				books.until(want, func() bool { return strings.HasPrefix(books.last.Detail, want) })
+				var costs []float64
+				for range 7 {
+					time.Sleep(time.Second)
+					books.mu.Lock()
+					costs = append(costs, costIn(b, books.last.Detail))
+					books.mu.Unlock()
+				}
+				b.ReportMetric(median(costs[2:]), "ms/reading")
+				b.ReportMetric(resident(b), "MiB-resident")
+				c.stdin.Close()
+				c.wait()
+				books.until("the end of all", func() bool { return strings.HasPrefix(books.last.Detail, "0 flows of 0 sockets") })
+				books.stop()
+			}
+		})
+	}
+}
+
+// costIn reads the cost of a reading, in ms, in a monitor's detail.
+func costIn(b *testing.B, detail string) float64 {
+	_, after, _ := strings.Cut(detail, "read in ")
+	text, _, _ := strings.Cut(after, " ")
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		b.Fatalf("%q: %v", detail, err)
+	}
+	return d.Seconds() * 1000
+}
+
+func median(list []float64) float64 {
+	for i := range list {
+		for j := i; j > 0 && list[j] < list[j-1]; j-- {
+			list[j], list[j-1] = list[j-1], list[j]
+		}
+	}
+	return list[len(list)/2]
+}
+
+// resident is this process's memory, in MiB.
+func resident(b *testing.B) float64 {
+	f, err := os.Open("/proc/self/status")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	for s := bufio.NewScanner(f); s.Scan(); {
+		var kb float64
+		if _, err := fmt.Sscanf(s.Text(), "VmRSS: %f kB", &kb); err == nil {
+			return kb / 1024
+		}
+	}
+	return 0
+}
