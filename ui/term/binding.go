@@ -100,7 +100,7 @@ func tableBindings() []binding {
 			help: "draw the screen anew",
 			do:   func(u *UI) { u.sync = true }},
 		{keys: keys(tcell.KeyCtrlZ), label: "Ctrl-Z",
-			help: "back to the shell until \"fg\"; counting rests too",
+			help: "back to the shell until \"fg\"; what ends meanwhile may be lost",
 			do:   (*UI).rest},
 		{keys: append(runes("?h"), keys(tcell.KeyF1)...), label: "?", hint: "help",
 			help: "this page",

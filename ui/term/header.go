@@ -148,12 +148,15 @@ func (u *UI) monitorPieces(s *traffic.Snapshot) [][]piece {
 		return [][]piece{{{"no monitors", u.colors.alarm}}}
 	}
 	var full, wrong []piece
-	running := 0
+	var names []string
+	running, lost := 0, uint64(0)
 	for i, m := range s.Monitors {
 		if i > 0 {
 			full = append(full, piece{" · ", u.colors.dim})
 		}
 		p := piece{clean(m.Name) + " " + clean(m.State), u.colors.plain}
+		names = append(names, clean(m.Name))
+		lost += m.Lost
 		if m.Lost > 0 {
 			p.text += ", lost " + count(m.Lost)
 			p.style = u.colors.alarm
@@ -169,14 +172,20 @@ func (u *UI) monitorPieces(s *traffic.Snapshot) [][]piece {
 			wrong = append(wrong, piece{" · ", u.colors.dim}, p)
 		}
 	}
-	short := []piece{{strconv.Itoa(running) + " of " + strconv.Itoa(len(s.Monitors)) + " monitors run", u.colors.plain}}
-	if running == len(s.Monitors) && running > 1 {
-		short[0].text = strconv.Itoa(running) + " monitors run"
+	share := strconv.Itoa(running)
+	if running < len(s.Monitors) || running == 1 {
+		share += " of " + strconv.Itoa(len(s.Monitors))
 	}
+	short := []piece{{share + " monitors run", u.colors.plain}}
 	if len(wrong) == 0 {
-		return [][]piece{full, short}
+		named := []piece{{strings.Join(names, ", ") + " " + traffic.StateRunning, u.colors.plain}}
+		return [][]piece{full, named, short}
 	}
-	return [][]piece{full, append(slices.Clone(short), wrong...), wrong[1:], short}
+	out := [][]piece{full, append(slices.Clone(short), wrong...), wrong[1:]}
+	if running < len(s.Monitors) {
+		return append(out, short, []piece{{share + " run", u.colors.plain}})
+	}
+	return append(out, []piece{{strconv.Itoa(running) + " run, lost " + count(lost), u.colors.alarm}})
 }
 
 // balanceShort is the unattributed and the unexplained share of the bytes the

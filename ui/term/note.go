@@ -1,27 +1,32 @@
 package term
 
 // noteLines is the text of the selected row that its column had to cut, in
-// lines for below the table; nil where it was not cut. It takes at most half
+// lines for below the table; nil as long as none was cut. It takes at most half
 // of the rows, and keeps its height while its text changes from tick to tick,
-// so that the rows above it stay where they are.
+// fits its column for once or is empty, so that the rows above it stay where
+// they are.
 func (u *UI) noteLines(p page, w, rows int) []string {
 	l := p.base()
+	if len(l.order) == 0 { // nothing is selected
+		return nil
+	}
+	if same := (noteOf{p, l.selected, w, rows}); same != u.noted {
+		u.noted, u.noteHeight = same, 0
+	}
 	text, col := p.whole(l.sel)
+	cut := text != ""
 	for _, s := range l.slots {
 		if s.col == col && fits(text, s.w) {
-			text = ""
+			cut = false
 		}
 	}
-	if text == "" {
+	if !cut && u.noteHeight == 0 {
 		return nil
 	}
 	lines := wrap(text, w)
 	if most := max(rows/2-1, 1); len(lines) > most {
 		lines = lines[:most]
 		lines[most-1] = cutEnd(lines[most-1], w-2) + " " + ellipsis
-	}
-	if same := (noteOf{p, l.selected, w, rows}); same != u.noted {
-		u.noted, u.noteHeight = same, 0
 	}
 	u.noteHeight = max(u.noteHeight, len(lines))
 	for len(lines) < u.noteHeight {
@@ -41,7 +46,7 @@ type noteOf struct {
 func (u *UI) drawNote(c canvas, y, w int, lines []string) {
 	c.fill(0, y, w, u.colors.title)
 	for i, line := range lines {
-		if i == 0 {
+		if i == 0 && line != "" {
 			c.text(0, y+1, 1, cursor, u.colors.bold)
 		}
 		c.text(1, y+1+i, w-2, line, u.colors.plain)

@@ -53,3 +53,36 @@ func TestNoteKeepsItsHeight(t *testing.T) {
 		t.Errorf("%d rows with nothing to be written out, want 8", got)
 	}
 }
+
+// TestNoteStaysWhenItsTextFits: a text that fits its column for one tick, or
+// is gone for one, does not move the rows above either; another row's does.
+func TestNoteStaysWhenItsTextFits(t *testing.T) {
+	s := newStage(t, 60, 15)
+	take := func(detail string) string {
+		snap := failing()
+		snap.Monitors[0].Detail = detail
+		return s.take(snap).frame()
+	}
+	s.press("4")
+	take("fits")
+	without := s.ui.body.h
+	long := strings.Repeat("word ", 30)
+	take(long)
+	with := s.ui.body.h
+	if with >= without {
+		t.Fatalf("the table has %d rows beside a note and %d without", with, without)
+	}
+	if frame := take("fits"); s.ui.body.h != with || !strings.Contains(frame, "\n"+cursor+"fits\n") {
+		t.Errorf("the table has %d rows, want the %d of the tick before, and the text below:\n%s", s.ui.body.h, with, frame)
+	}
+	if frame := take(""); s.ui.body.h != with || strings.Contains(frame, "\n"+cursor+"\n") {
+		t.Errorf("the table has %d rows, want the %d of the tick before, and no mark below:\n%s", s.ui.body.h, with, frame)
+	}
+	if take(long); s.ui.body.h != with {
+		t.Errorf("the table has %d rows, want %d again", s.ui.body.h, with)
+	}
+	s.press("<Down>").frame()
+	if s.ui.body.h != without {
+		t.Errorf("the table has %d rows with another one selected, want %d", s.ui.body.h, without)
+	}
+}

@@ -63,22 +63,52 @@ func TestSilentEngine(t *testing.T) {
 	}
 }
 
-// TestSlowIntervalIsNotSilence: an engine asked to measure every ten seconds
-// is silent for ten seconds.
+// TestSlowIntervalIsNotSilence: an engine asked to measure every ten seconds,
+// or every hour, is silent for as long.
 func TestSlowIntervalIsNotSilence(t *testing.T) {
+	for _, interval := range []time.Duration{10 * time.Second, 90 * time.Second, time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			ch := make(chan *traffic.Snapshot, 1)
+			p := play(t, Options{Snapshots: ch, Interval: interval})
+			elapsed := time.Duration(0)
+			for _, wait := range []time.Duration{time.Second, interval - time.Second, interval, interval} { // the first comes as soon as the monitors are heard
+				time.Sleep(wait - time.Millisecond)
+				p.check("between two", "NO NEWS", false)
+				time.Sleep(time.Millisecond)
+				elapsed += wait
+				ch <- typical(int(elapsed / time.Second))
+			}
+			time.Sleep(3*interval - time.Second)
+			p.check("almost three intervals", "NO NEWS", false)
+			time.Sleep(2 * time.Second)
+			p.check("more than three intervals", "NO NEWS FOR "+span(3*interval+time.Second), true)
+			p.cancel()
+			if err := p.end(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestLateTickIsNotTheInterval: after a delay the overdue tick comes at once
+// and the next one in phase; the short time between the two is not taken for
+// the engine's interval.
+func TestLateTickIsNotTheInterval(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ch := make(chan *traffic.Snapshot, 1)
-		p := play(t, Options{Snapshots: ch})
-		tick := 0
-		for _, wait := range []int{1, 9, 10, 10, 10} { // the first comes as soon as the monitors are heard
-			time.Sleep(time.Duration(wait)*time.Second - time.Millisecond)
+		p := play(t, Options{Snapshots: ch, Interval: 10 * time.Second})
+		began := time.Now()
+		for _, at := range []float64{10, 28.5, 30, 40, 50, 60} {
+			due := time.Duration(at * float64(time.Second))
+			time.Sleep(due - time.Since(began) - time.Millisecond)
 			p.check("between two", "NO NEWS", false)
 			time.Sleep(time.Millisecond)
-			tick += wait
-			ch <- typical(tick)
+			s := typical(int(at))
+			s.Elapsed = at
+			ch <- s
 		}
-		time.Sleep(28 * time.Second)
-		p.check("28s", "NO NEWS FOR 28s", true)
+		time.Sleep(31 * time.Second)
+		p.check("31s", "NO NEWS FOR 31s", true)
 		p.cancel()
 		if err := p.end(); err != nil {
 			t.Error(err)
@@ -86,18 +116,23 @@ func TestSlowIntervalIsNotSilence(t *testing.T) {
 	})
 }
 
+// TestNoFirstMeasurement: the first snapshot is given as long as the others.
 func TestNoFirstMeasurement(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := play(t, Options{Snapshots: make(chan *traffic.Snapshot)})
-		time.Sleep(4 * time.Second)
-		p.check("4s", "waiting for the first measurement…", true)
-		time.Sleep(4 * time.Second)
-		p.check("8s", "waiting for the first measurement, for 8s now", true)
-		p.cancel()
-		if err := p.end(); err != nil {
-			t.Error(err)
-		}
-	})
+	for _, tt := range []struct{ interval, limit time.Duration }{
+		{0, 5 * time.Second}, {time.Second, 5 * time.Second}, {20 * time.Second, time.Minute},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			p := play(t, Options{Snapshots: make(chan *traffic.Snapshot), Interval: tt.interval})
+			time.Sleep(tt.limit - time.Second)
+			p.check("within the limit", "waiting for the first measurement…", true)
+			time.Sleep(4 * time.Second)
+			p.check("beyond it", "waiting for the first measurement, for "+span(tt.limit+3*time.Second)+" now", true)
+			p.cancel()
+			if err := p.end(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
 }
 
 // TestSuspend: what Ctrl-Z does to the surface, whatever it was doing; the

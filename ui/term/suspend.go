@@ -13,8 +13,11 @@ import (
 
 // suspend hands the terminal back to the shell and stops, as Ctrl-Z does to
 // any program; it returns with the terminal taken again when the shell
-// continues it. What measures in this process rests as well: the kernel's
-// counters go on, so only the time between is less well resolved.
+// continues it. What measures in this process rests as well. The kernel's
+// counters go on, so connections that outlast the stop lose no bytes; but a
+// socket that opens and closes meanwhile may be left without an owner, and
+// ends that the kernel's event buffer does not hold are lost, and counted as
+// such.
 func (u *UI) suspend(ctx context.Context, screen tcell.Screen) error {
 	if err := screen.Suspend(); err != nil {
 		return fmt.Errorf("give the terminal to the shell: %w", err)

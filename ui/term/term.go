@@ -31,6 +31,9 @@ type Options struct {
 	// waiting; the surface never writes to a snapshot. When it is closed the
 	// engine is gone: the last figures stay, marked as such.
 	Snapshots <-chan *traffic.Snapshot
+	// Interval is the time between two snapshots; 0: 1 s. Three of them without
+	// a snapshot, and at least 5 s, count as an engine that is stuck.
+	Interval time.Duration
 	// WantFlows is told whether rows of single connections are on screen. It
 	// is called from the event loop, only on a change, and must not block.
 	WantFlows func(bool)
@@ -144,7 +147,7 @@ func (u *UI) Run(ctx context.Context) (err error) {
 // the next frame, so a held key or a burst of snapshots costs one frame.
 func (u *UI) loop(ctx context.Context, screen tcell.Screen, events <-chan tcell.Event) error {
 	snapshots := u.opts.Snapshots
-	watch := newWatch()
+	watch := newWatch(u.opts.Interval)
 	defer watch.stop()
 	dirty := true
 	for {
@@ -159,7 +162,7 @@ func (u *UI) loop(ctx context.Context, screen tcell.Screen, events <-chan tcell.
 			u.late = 0
 			snapshots = u.receive(snapshots, s, ok)
 			if s != nil {
-				watch.arrived(s)
+				watch.rearm()
 			}
 		case <-watch.timer.C:
 			// One that waits came in time: it is this process that was held up.
