@@ -224,12 +224,15 @@ func BenchmarkReading(b *testing.B) {
 				books.patience = 2 * time.Minute
 				books.until(want, func() bool { return strings.HasPrefix(books.last.Detail, want) })
 				var costs []float64
-				for range 7 {
-					time.Sleep(time.Second)
-					books.mu.Lock()
+				var seen time.Time
+				books.until("five steady readings", func() bool {
+					if books.last.At.Equal(seen) {
+						return false
+					}
+					seen = books.last.At
 					costs = append(costs, costIn(b, books.last.Detail))
-					books.mu.Unlock()
-				}
+					return len(costs) == 7
+				})
 				b.ReportMetric(median(costs[2:]), "ms/reading")
 				b.ReportMetric(resident(b), "MiB-resident")
 				for _, c := range children {

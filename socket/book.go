@@ -60,6 +60,10 @@ func (b *book) moved(k *bpfFlowKey, v *bpfFlow, now time.Time) *flow {
 	return f
 }
 
+// loopback is the bit of a flow key that says that it stays in the host
+// (LOOPBACK in bpf/maps.h).
+const loopback = 1
+
 func (b *book) touch(f *flow) {
 	if !f.moved {
 		f.moved = true
@@ -72,11 +76,11 @@ func (b *book) open(k *bpfFlowKey, v *bpfFlow) *flow {
 	f := &flow{
 		key: *k, who: v.Who,
 		name: traffic.Flow{
-			Proto: traffic.Proto(k.Proto), Local: addrPort(v.Local, v.Port), Remote: addrPort(k.Remote, k.Port), ID: b.lives,
+			Proto: traffic.Proto(v.Proto), Local: addrPort(v.Local, v.Lport), Remote: addrPort(v.Remote, v.Rport), ID: b.lives,
 		},
 		scope: traffic.ScopeLocal,
 	}
-	if k.Loopback != 0 {
+	if k.Which&loopback != 0 {
 		f.scope = traffic.ScopeLoopback
 	}
 	s := b.socket(k.Cookie)

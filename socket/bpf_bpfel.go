@@ -18,29 +18,31 @@ type bpfEvent struct {
 	Kind uint32
 	Pad  uint32
 	Flow bpfFlowKey
+	_    [8]byte
 }
 
 type bpfFlow struct {
 	_         structs.HostLayout
-	RxBytes   uint64
-	TxBytes   uint64
-	RxPackets uint64
-	TxPackets uint64
 	Who       bpfWho
 	Local     [16]uint8
-	Port      uint16
+	Remote    [16]uint8
+	Lport     uint16
+	Rport     uint16
+	Proto     uint16
 	Pad       uint16
 	Tick      uint32
+	Pad2      uint32
+	RxBytes   uint64
+	RxPackets uint64
+	Apart     [6]uint64
+	TxBytes   uint64
+	TxPackets uint64
 }
 
 type bpfFlowKey struct {
-	_        structs.HostLayout
-	Cookie   uint64
-	Remote   [16]uint8
-	Port     uint16
-	Proto    uint8
-	Loopback uint8
-	Pad      uint32
+	_      structs.HostLayout
+	Cookie uint64
+	Which  uint64
 }
 
 type bpfKind uint32
@@ -76,6 +78,14 @@ const (
 	bpfTotalTOTALS              bpfTotal = 14
 )
 
+type bpfUsed struct {
+	_      structs.HostLayout
+	Cookie uint64
+	Mm     uint64
+	Pid    uint32
+	Pad    uint32
+}
+
 type bpfUser struct {
 	_     structs.HostLayout
 	Who   bpfWho
@@ -100,7 +110,9 @@ const (
 	bpfMapScratch           = "scratch"
 	bpfMapTags              = "tags"
 	bpfMapTotals            = "totals"
+	bpfMapUsed              = "used"
 	bpfMapUsers             = "users"
+	bpfMapWatched           = "watched"
 	bpfProgConnect4         = "connect4"
 	bpfProgConnect6         = "connect6"
 	bpfProgEgress           = "egress"
@@ -190,7 +202,9 @@ type bpfMapSpecs struct {
 	Scratch *ebpf.MapSpec `ebpf:"scratch"`
 	Tags    *ebpf.MapSpec `ebpf:"tags"`
 	Totals  *ebpf.MapSpec `ebpf:"totals"`
+	Used    *ebpf.MapSpec `ebpf:"used"`
 	Users   *ebpf.MapSpec `ebpf:"users"`
+	Watched *ebpf.MapSpec `ebpf:"watched"`
 }
 
 // bpfVariableSpecs contains global variables before they are loaded into the kernel.
@@ -230,7 +244,9 @@ type bpfMaps struct {
 	Scratch *ebpf.Map `ebpf:"scratch"`
 	Tags    *ebpf.Map `ebpf:"tags"`
 	Totals  *ebpf.Map `ebpf:"totals"`
+	Used    *ebpf.Map `ebpf:"used"`
 	Users   *ebpf.Map `ebpf:"users"`
+	Watched *ebpf.Map `ebpf:"watched"`
 }
 
 func (m *bpfMaps) Close() error {
@@ -242,7 +258,9 @@ func (m *bpfMaps) Close() error {
 		m.Scratch,
 		m.Tags,
 		m.Totals,
+		m.Used,
 		m.Users,
+		m.Watched,
 	)
 }
 

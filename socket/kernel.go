@@ -49,7 +49,10 @@ func open(cgroup string, n sizes) (*kernel, error) {
 	if err := spec.LoadAndAssign(&k.objs, nil); err != nil {
 		return nil, fmt.Errorf("load the BPF programs: %w", refused(err))
 	}
-	if err = k.attach(cgroup); err == nil {
+	if err = k.watch(cgroup); err == nil {
+		err = k.attach(cgroup)
+	}
+	if err == nil {
 		k.events, err = ringbuf.NewReader(k.objs.Events)
 	}
 	if err != nil {
@@ -64,6 +67,19 @@ func refused(err error) error {
 		return fmt.Errorf("CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN are needed (run as root): %w", err)
 	}
 	return err
+}
+
+// watch tells the programs which cgroup it is.
+func (k *kernel) watch(cgroup string) error {
+	dir, err := os.Open(cgroup)
+	if err != nil {
+		return fmt.Errorf("open the cgroup: %w", err)
+	}
+	defer dir.Close()
+	if err := k.objs.Watched.Put(uint32(0), uint32(dir.Fd())); err != nil {
+		return fmt.Errorf("watch %s, which has to be a directory of cgroup v2: %w", cgroup, err)
+	}
+	return nil
 }
 
 // attach puts the programs in place; those that name whose a socket is before

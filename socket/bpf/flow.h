@@ -6,7 +6,6 @@
 struct ends {
 	u8 local[16], remote[16];
 	u16 lport, rport; // network byte order
-	u32 header;       // bytes before the transport's payload; 0: not known
 };
 
 static __always_inline void map4(u8 to[16], u32 from)
@@ -55,64 +54,96 @@ static __always_inline void parse(struct __sk_buff *skb, bool rx, struct ends *e
 		return;
 	e->rport = ports[rx ? 0 : 1];
 	e->lport = ports[rx ? 1 : 0];
-	if (proto == IPPROTO_TCP) {
-		u8 offset;
-		if (!bpf_skb_load_bytes(skb, l4 + 12, &offset, 1))
-			e->header = l4 + (offset >> 4) * 4;
-	} else if (proto == IPPROTO_UDP) {
-		e->header = l4 + 8;
-	}
 }
 
-// peer is the other end of a connected socket. It reports whether there is one.
-static __always_inline bool peer(struct bpf_sock *sk, struct flow_key *k, struct flow *f)
+// header is the length of a packet's headers, up to the transport's payload; 0
+// where it is not known. Packets of several segments have no options of IP.
+static __always_inline u32 header(struct __sk_buff *skb, u8 proto)
 {
-	u16 port = sk->dst_port;
+	u8 *head = (u8 *)(long)skb->data, *end = (u8 *)(long)skb->data_end, offset;
+	u32 l3 = skb->protocol == bpf_htons(ETH_P_IPV6) ? 40 : 20;
 
-	if (sk->family == AF_INET) {
-		if (!sk->dst_ip4)
-			return false;
-		map4(k->remote, sk->dst_ip4);
-		map4(f->local, sk->src_ip4);
-	} else if (sk->family == AF_INET6) {
-		u32 remote[4] = { sk->dst_ip6[0], sk->dst_ip6[1], sk->dst_ip6[2], sk->dst_ip6[3] };
-		u32 local[4] = { sk->src_ip6[0], sk->src_ip6[1], sk->src_ip6[2], sk->src_ip6[3] };
-		if (!(remote[0] | remote[1] | remote[2] | remote[3]))
-			return false;
-		__builtin_memcpy(k->remote, remote, 16);
-		__builtin_memcpy(f->local, local, 16);
-	} else {
-		return false;
-	}
-	k->port = port;
-	f->port = bpf_htons(sk->src_port);
-	return true;
+	if (proto == IPPROTO_UDP)
+		return l3 + 8;
+	if (proto != IPPROTO_TCP)
+		return 0;
+	if (l3 == 20 && head + 20 + 13 <= end)
+		offset = head[20 + 12];
+	else if (l3 == 40 && head + 40 + 13 <= end)
+		offset = head[40 + 12];
+	else if (bpf_skb_load_bytes(skb, l3 + 12, &offset, 1))
+		return 0;
+	return l3 + (offset >> 4) * 4;
 }
 
-// alone fills in which flow a packet belongs to whose socket is connected to
-// nobody.
-static __always_inline void alone(struct bpf_sock *sk, struct ends *e, struct flow_key *k, struct flow *f)
+static __always_inline bool is_zero(const u32 a[4]) { return !(a[0] | a[1] | a[2] | a[3]); }
+
+// connected reports whether the socket has one other end.
+static __always_inline bool connected(struct bpf_sock *sk)
+{
+	if (sk->family == AF_INET)
+		return sk->dst_ip4;
+	return sk->family == AF_INET6 && (sk->dst_ip6[0] | sk->dst_ip6[1] | sk->dst_ip6[2] | sk->dst_ip6[3]);
+}
+
+static __always_inline bool listens(struct bpf_sock *sk)
+{
+	return sk->state == BPF_TCP_LISTEN && sk->protocol == IPPROTO_TCP;
+}
+
+// hash tells the ends that one socket talks to from each other.
+static __always_inline u64 hash(struct ends *e)
+{
+	u64 a, b;
+
+	__builtin_memcpy(&a, e->remote, 8);
+	__builtin_memcpy(&b, e->remote + 8, 8);
+	a = (a ^ e->rport) * 0x9e3779b97f4a7c15 ^ b;
+	a = (a ^ a >> 32) * 0x9e3779b97f4a7c15;
+	return (a ^ a >> 29) << 1 | 1ULL << 63;
+}
+
+// ends_of fills in the two ends as the socket has them, and else as the packet.
+static __always_inline void ends_of(struct bpf_sock *sk, struct ends *e, struct flow *f)
 {
 	__builtin_memcpy(f->local, e->local, 16);
-	f->port = has_ports(k->proto) ? bpf_htons(sk->src_port) : 0;
-	if (k->proto == IPPROTO_TCP)
-		return; // a listener: of nobody
-	__builtin_memcpy(k->remote, e->remote, 16);
-	k->port = e->rport;
+	__builtin_memcpy(f->remote, e->remote, 16);
+	f->rport = e->rport;
+	if (has_ports(f->proto))
+		f->lport = bpf_htons(sk->src_port);
+	if (listens(sk)) {
+		__builtin_memset(f->remote, 0, 16);
+		f->rport = 0;
+	} else if (connected(sk)) {
+		f->rport = sk->dst_port;
+	}
+	if (sk->family == AF_INET) {
+		if (sk->src_ip4)
+			map4(f->local, sk->src_ip4);
+		if (sk->dst_ip4)
+			map4(f->remote, sk->dst_ip4);
+	} else if (sk->family == AF_INET6) {
+		u32 from[4] = { sk->src_ip6[0], sk->src_ip6[1], sk->src_ip6[2], sk->src_ip6[3] };
+		u32 to[4] = { sk->dst_ip6[0], sk->dst_ip6[1], sk->dst_ip6[2], sk->dst_ip6[3] };
+		if (!is_zero(from))
+			__builtin_memcpy(f->local, from, 16);
+		if (!is_zero(to))
+			__builtin_memcpy(f->remote, to, 16);
+	}
 }
 
-// found returns the flow of that key, a new one where there is none.
-static __always_inline struct flow *found(struct bpf_sock *sk, struct flow_key *k, struct flow *fresh)
+// begin makes the flow of that key, which is not there yet.
+static __always_inline struct flow *begin(struct __sk_buff *skb, struct bpf_sock *sk, struct flow_key *k, bool rx)
 {
-	struct flow *f = bpf_map_lookup_elem(&flows, k);
-
-	if (f)
-		return f;
+	struct flow fresh = { .proto = sk->protocol, .tick = tick - 1 };
+	struct ends e = {};
 	struct who *t = bpf_sk_storage_get(&tags, sk, 0, 0);
+
 	if (t)
-		fresh->who = *t;
-	fresh->tick = tick - 1;
-	bpf_map_update_elem(&flows, k, fresh, BPF_NOEXIST);
+		fresh.who = *t;
+	parse(skb, rx, &e);
+	ends_of(sk, &e, &fresh);
+	bpf_map_update_elem(&flows, k, &fresh, BPF_NOEXIST);
 	return bpf_map_lookup_elem(&flows, k);
 }
 
@@ -128,25 +159,23 @@ static __always_inline void count(struct __sk_buff *skb, bool rx)
 
 	struct flow_key k = {
 		.cookie = bpf_get_socket_cookie(skb),
-		.proto = sk->protocol,
-		.loopback = skb->ifindex == LOOPBACK_IFINDEX,
+		.which = skb->ifindex == LOOPBACK_IFINDEX ? LOOPBACK : 0,
 	};
-	struct flow fresh = {};
 	u64 bytes = skb->len, packets = 1;
 	u32 segments = skb->gso_segs;
-	bool connected = sk->state != BPF_TCP_LISTEN && peer(sk, &k, &fresh);
 
-	if (!connected || segments > 1) {
+	if (segments > 1) { // on the wire each has a header of its own
+		packets = segments;
+		bytes += (u64)(segments - 1) * header(skb, sk->protocol);
+	}
+	if (!connected(sk) && !listens(sk)) {
 		struct ends e = {};
 		parse(skb, rx, &e);
-		if (!connected)
-			alone(sk, &e, &k, &fresh);
-		if (segments > 1) { // on the wire each has a header of its own
-			packets = segments;
-			bytes += (u64)(segments - 1) * e.header;
-		}
+		k.which |= hash(&e);
 	}
-	struct flow *f = found(sk, &k, &fresh);
+	struct flow *f = bpf_map_lookup_elem(&flows, &k);
+	if (!f)
+		f = begin(skb, sk, &k, rx);
 	if (!f) {
 		add(rx ? OVERFLOW_RX : OVERFLOW_TX, bytes);
 		add(rx ? OVERFLOW_PACKETS_RX : OVERFLOW_PACKETS_TX, packets);

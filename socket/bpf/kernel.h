@@ -19,7 +19,7 @@ enum {
 	IPPROTO_UDPLITE = 136,
 };
 
-enum { AF_INET = 2, AF_INET6 = 10 };
+enum { AF_INET = 2, AF_INET6 = 10, ETH_P_IPV6 = 0x86dd };
 
 enum { LOOPBACK_IFINDEX = 1 };
 

@@ -32,25 +32,30 @@ struct owner {
 	u8 args[ARGS];
 };
 
-// flow_key is one conversation of one socket. A listener has one for all, of
-// nobody: what its connections were before they were accepted.
+// flow_key is one conversation of one socket. That of a connection is the
+// socket's only one; a listener has one for all, of nobody: what connections
+// were before they were accepted.
 struct flow_key {
 	u64 cookie;
-	u8 remote[16];
-	u16 port; // network byte order
-	u8 proto;
-	u8 loopback;
-	u32 pad;
+	u64 which; // LOOPBACK or not, and a hash of the remote end without a connection
 };
 
+enum { LOOPBACK = 1 };
+
+// What comes in and what goes out is often counted on two processors at once:
+// each has a cache line of its own, and what is only read has another. (Before
+// the value there are 64 bytes, the key among them.)
 struct flow {
-	u64 rx_bytes, tx_bytes;
-	u64 rx_packets, tx_packets;
 	struct who who; // who had the socket when the flow began
-	u8 local[16];
-	u16 port; // network byte order
+	u8 local[16], remote[16];
+	u16 lport, rport; // network byte order
+	u16 proto;
 	u16 pad;
 	u32 tick; // in which it was last told of
+	u32 pad2;
+	u64 rx_bytes, rx_packets;
+	u64 apart[6];
+	u64 tx_bytes, tx_packets;
 };
 
 // total is what could not be booked to a flow, and what could not be told.
@@ -133,6 +138,32 @@ struct {
 	__type(key, u32);
 	__type(value, struct owner);
 } scratch SEC(".maps");
+
+// used is who used a socket last on this processor, for most of what is sent
+// and received: only that somebody else does is worth more than a look here.
+struct used {
+	u64 cookie;
+	u64 mm;
+	u32 pid;
+	u32 pad;
+};
+
+enum { USED = 256 };
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, USED);
+	__type(key, u32);
+	__type(value, struct used);
+} used SEC(".maps");
+
+// watched is the cgroup whose sockets count: tracepoints know of none.
+struct {
+	__uint(type, BPF_MAP_TYPE_CGROUP_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, u32);
+} watched SEC(".maps");
 
 // tick is counted by user space, each time before it takes the events.
 volatile u32 tick;

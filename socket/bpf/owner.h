@@ -90,13 +90,25 @@ static __always_inline void tag(struct bpf_sock *sk, u64 cookie)
 }
 
 // uses is tag for whoever has only the kernel's own socket, which may be older
-// than these programs, or have come from a listener.
+// than these programs, or have come from a listener. It runs with everything
+// that is sent and received.
 static __always_inline void uses(struct sock *sk)
 {
 	u64 cookie = cookie_of(sk);
+	struct task_struct *task = bpf_get_current_task_btf();
+	u32 slot = cookie % USED, pid = bpf_get_current_pid_tgid() >> 32;
+	struct used *last = bpf_map_lookup_elem(&used, &slot);
 
-	if (!cookie)
+	if (!cookie || !last)
 		return; // it has neither sent nor received anything
+	u64 mm = (u64)task->mm;
+	if (last->cookie == cookie && last->pid == pid && last->mm == mm)
+		return;
+	last->cookie = cookie;
+	last->pid = pid;
+	last->mm = mm;
+	if (!bpf_current_task_under_cgroup(&watched, 0))
+		return;
 	struct user u = current_user();
 	hand(cookie, &u);
 }
