@@ -21,8 +21,10 @@ type finding struct {
 	Found string `json:"found"`           // what is the case
 	Means string `json:"means,omitempty"` // what follows from it for the figures
 	Cure  string `json:"cure,omitempty"`  // the command that mends it
-	// Essential: while it is missing no traffic is booked to anybody.
+	// Essential: while it is missing no traffic is booked to anybody, unless
+	// something else that is ok suffices.
 	Essential bool `json:"essential,omitempty"`
+	Suffices  bool `json:"suffices,omitempty"`
 }
 
 // diagnosis is doctor's JSON document.
@@ -62,16 +64,11 @@ Exit status: 0, or 1 when no traffic could be booked to anybody.`,
 }
 
 func (p *program) doctor(c config, format string) error {
-	d := diagnosis{Schema: 1, Accounts: true}
+	d := diagnosis{Schema: 1}
 	for _, check := range checks(c) {
-		found := check()
-		d.Findings = append(d.Findings, found...)
-		for _, f := range found {
-			if f.Essential && f.State == findingMissing {
-				d.Accounts = false
-			}
-		}
+		d.Findings = append(d.Findings, check()...)
 	}
+	d.Accounts = accounts(d.Findings)
 	if format == "json" {
 		if err := p.printJSON(d); err != nil {
 			return err
@@ -85,20 +82,36 @@ func (p *program) doctor(c config, format string) error {
 	return nil
 }
 
+// accounts reports whether traffic can be booked to somebody.
+func accounts(findings []finding) bool {
+	able := true
+	for _, f := range findings {
+		if f.Suffices && f.State == findingOK {
+			return true
+		}
+		able = able && !(f.Essential && f.State == findingMissing)
+	}
+	return able
+}
+
 // checks are all things doctor looks at, in the order it tells them.
 func checks(c config) []func() []finding {
 	monitor, ok := findMonitor(c.Monitors, kindConntrack)
 	if !ok {
 		monitor = defaultMonitor(kindConntrack)
 	}
+	sockets, ok := findMonitor(c.Monitors, kindSocket)
+	if !ok {
+		sockets = defaultMonitor(kindSocket)
+	}
 	return []func() []finding{
 		checkPrivileges,
+		func() []finding { return checkSocketMonitor(sockets) },
 		func() []finding { return checkConntrack(monitor) },
 		checkReceiveBuffer,
 		checkSockets,
 		func() []finding { return checkInterfaces("/proc") },
 		func() []finding { return checkCgroup("/proc") },
-		checkBPF,
 	}
 }
 

@@ -2,15 +2,14 @@ package main
 
 import (
 	"errors"
-	"fmt"
-	"runtime"
 	"slices"
 	"strings"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
 	"bwmon/process"
+	"bwmon/socket"
+	"bwmon/traffic"
 )
 
 func checkSockets() []finding { return judgeSockets(process.Look("/proc")) }
@@ -50,39 +49,23 @@ func judgeSockets(v process.Survey) []finding {
 	return []finding{f}
 }
 
-// checkBPF loads the smallest program there is of the kind that counts per
-// socket, and lets go of it.
-func checkBPF() []finding {
-	f := finding{Check: "BPF", State: findingOK, Found: "programs on cgroups can be loaded; this version does not use them"}
-	if err := loadNothing(); err != nil {
-		f.State, f.Found = findingWarn, fmt.Sprintf("programs on cgroups cannot be loaded: %v", err)
-		f.Means = "nothing for this version, which does not use them"
-		if errors.Is(err, unix.EPERM) {
-			f.Cure = "run bwmon with sudo"
+// checkSocketMonitor attaches the socket monitor's programs, and takes them
+// away again.
+func checkSocketMonitor(m monitorConfig) []finding {
+	return judgeSocketMonitor(m, socket.Try(socket.Options{Cgroup: m.Cgroup}))
+}
+
+func judgeSocketMonitor(m monitorConfig, err error) []finding {
+	f := finding{Check: "socket monitor", State: findingOK, Found: "every socket of this host and its containers can be counted", Suffices: true}
+	if m.Cgroup != "" {
+		f.Found = "every socket below " + traffic.CleanText(m.Cgroup, traffic.MaxWord) + " can be counted"
+	}
+	if err != nil {
+		f.State, f.Found = findingWarn, traffic.CleanText(err.Error(), 300)
+		f.Means = "connection tracking counts in its place, and misses whose the shortest connections are"
+		if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
+			f.Cure = "run bwmon with sudo, or " + fileCapabilities
 		}
 	}
 	return []finding{f}
-}
-
-// loadNothing loads "return 1" as BPF_PROG_TYPE_CGROUP_SKB (bpf(2)).
-func loadNothing() error {
-	const progTypeCgroupSKB = 8
-	code := [16]byte{0: 0xb7, 4: 1, 8: 0x95} // r0 = 1; exit
-	license := [4]byte{'B', 'S', 'D'}
-	attr := struct {
-		progType, count uint32
-		code, license   uint64
-		rest            [96]byte
-	}{progType: progTypeCgroupSKB, count: 2}
-	var pin runtime.Pinner
-	defer pin.Unpin()
-	pin.Pin(&code)
-	pin.Pin(&license)
-	attr.code = uint64(uintptr(unsafe.Pointer(&code)))
-	attr.license = uint64(uintptr(unsafe.Pointer(&license)))
-	fd, _, errno := unix.Syscall(unix.SYS_BPF, unix.BPF_PROG_LOAD, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr))
-	if errno != 0 {
-		return errno
-	}
-	return unix.Close(int(fd))
 }

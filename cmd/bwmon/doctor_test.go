@@ -1,10 +1,14 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"io/fs"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"bwmon/process"
 )
@@ -114,6 +118,29 @@ func TestJudgeSockets(t *testing.T) {
 		tt.want.Check = "sockets"
 		if diff := cmp.Diff([]finding{tt.want}, judgeSockets(tt.survey)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
+	}
+}
+
+func TestJudgeSocketMonitor(t *testing.T) {
+	m := defaultMonitor(kindSocket)
+	missing := finding{Check: "conntrack", State: findingMissing, Essential: true}
+	for _, tt := range []struct {
+		err      error
+		state    string
+		cure     bool
+		accounts bool
+	}{
+		{nil, "ok", false, true},
+		{fmt.Errorf("attach: %w", unix.EPERM), "warn", true, false},
+		{errors.New("cgroup v2 is not mounted\x1b[2J"), "warn", false, false},
+	} {
+		f := judgeSocketMonitor(m, tt.err)[0]
+		if f.State != tt.state || (f.Cure != "") != tt.cure || strings.Contains(f.Found, "\x1b") {
+			t.Errorf("%v: %+v", tt.err, f)
+		}
+		if got := accounts([]finding{missing, f}); got != tt.accounts {
+			t.Errorf("%v, without connection tracking: accounts is %v", tt.err, got)
 		}
 	}
 }
