@@ -38,9 +38,10 @@ func (plain) Describe(pid int, start uint64, uid uint32, comm string, cmdline []
 
 // books is a monitor at work on a cgroup, and all it has said so far.
 type books struct {
-	t      testing.TB
-	cancel context.CancelFunc
-	done   chan error
+	t       testing.TB
+	monitor *Monitor
+	cancel  context.CancelFunc
+	done    chan error
 
 	mu    sync.Mutex // protects the fields below
 	flows map[traffic.Flow]traffic.Sample
@@ -58,13 +59,20 @@ func watch(t testing.TB, o Options) *books {
 	if o.Processes == nil {
 		o.Processes = plain{}
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	b := &books{t: t, cancel: cancel, done: make(chan error, 1), flows: map[traffic.Flow]traffic.Sample{}}
-	m := New(o)
-	go func() { b.done <- m.Run(ctx, b.take) }()
-	t.Cleanup(b.cancel)
-	b.until("the first reading", func() bool { return b.last.Complete })
+	b := &books{t: t, monitor: New(o), flows: map[traffic.Flow]traffic.Sample{}}
+	b.start()
 	return b
+}
+
+// start lets the monitor run, once more if need be, and returns once it has
+// read for the first time.
+func (b *books) start() {
+	b.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	b.cancel, b.done, b.last = cancel, make(chan error, 1), traffic.Batch{}
+	go func() { b.done <- b.monitor.Run(ctx, b.take) }()
+	b.t.Cleanup(cancel)
+	b.until("the first reading", func() bool { return b.last.Complete })
 }
 
 func (b *books) take(batch traffic.Batch) {

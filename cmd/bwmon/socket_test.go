@@ -4,9 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
 
 	"bwmon/lab"
 	"bwmon/traffic"
@@ -105,4 +109,37 @@ func TestContainerIsCountedOnce(t *testing.T) {
 	if len(s.LANHosts) != 1 || s.LANHosts[0].Host.String() != "198.18.1.11" || s.LANHosts[0].TxBytes < 100_000 || s.LANHosts[0].RxBytes < 200_000 {
 		t.Errorf("LAN hosts are %+v", s.LANHosts)
 	}
+}
+
+// TestNothingStaysAttached: the kernel takes the programs away, however bwmon
+// ends.
+func TestNothingStaysAttached(t *testing.T) {
+	here, _ := pair(t)
+	group := here.Cgroup()
+	cmd := command(t, t.Context(), "snapshot", "--for", "1h", "--monitor", "socket", "--cgroup", group)
+	if err := here.Do(cmd.Start); err != nil {
+		t.Fatal(err)
+	}
+	poll(t, "the programs are attached", func() bool { return attached(cmd.Process.Pid) })
+	if n := programsOf(t, group); n != 1 {
+		t.Errorf("%d programs on the cgroup while bwmon runs", n)
+	}
+	cmd.Process.Kill()
+	cmd.Wait()
+	poll(t, "nothing is attached", func() bool { return programsOf(t, group) == 0 })
+}
+
+// programsOf counts the programs of a cgroup that see what goes out.
+func programsOf(t *testing.T, cgroup string) int {
+	t.Helper()
+	dir, err := os.Open(cgroup)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
+	result, err := link.QueryPrograms(link.QueryOptions{Target: int(dir.Fd()), Attach: ebpf.AttachCGroupInetEgress})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(result.Programs)
 }
