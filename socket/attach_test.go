@@ -89,7 +89,7 @@ func TestRunAgain(t *testing.T) {
 func TestBadCgroup(t *testing.T) {
 	lab.New(t) // root
 	for dir, want := range map[string]string{t.TempDir(): "a directory of cgroup v2", "/nonexistent": "no such file"} {
-		err := Try(Options{Cgroup: dir})
+		err := New(Options{Cgroup: dir}).Open()
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), dir) {
 			t.Errorf("%s: error %v", dir, err)
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -46,6 +47,7 @@ func open(cgroup string, n sizes) (*kernel, error) {
 		spec.Maps[name].MaxEntries = entries
 	}
 	k := &kernel{}
+	defer debug.FreeOSMemory() // the kernel's types take megabytes, this once
 	if err := spec.LoadAndAssign(&k.objs, nil); err != nil {
 		return nil, fmt.Errorf("load the BPF programs: %w", refused(err))
 	}

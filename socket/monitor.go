@@ -30,7 +30,7 @@ const (
 	maxOwners       = 1 << 16
 
 	// drainEvery is how often events are taken, so that they find room.
-	drainEvery = 100 * time.Millisecond
+	drainEvery = 250 * time.Millisecond
 	// batchSamples bounds one batch.
 	batchSamples = 8192
 )
@@ -39,6 +39,7 @@ const (
 type Monitor struct {
 	opts Options
 
+	kernel *kernel // nil while it is not open
 	// What follows belongs to Run's goroutine.
 	book   *book
 	owners *owners
@@ -87,19 +88,40 @@ func (m *Monitor) Name() string { return "socket" }
 // it. Any goroutine may call it at any time.
 func (m *Monitor) Has(ip netip.Addr) bool { return m.book.locals.Has(ip) }
 
-// Run implements traffic.Monitor.
-func (m *Monitor) Run(ctx context.Context, emit func(traffic.Batch)) (err error) {
-	runtime.LockOSThread() // its processor time is measured
-	defer runtime.UnlockOSThread()
+// Open loads and attaches the programs, which Run does otherwise. Its error says
+// what keeps the monitor from running here. It does nothing while they are
+// attached, and must not be called while Run runs.
+func (m *Monitor) Open() error {
+	if m.kernel != nil {
+		return nil
+	}
 	cgroup, err := m.opts.cgroup()
 	if err != nil {
 		return err
 	}
-	k, err := open(cgroup, sizes{flows: uint32(m.opts.MaxFlows), owners: maxOwners})
-	if err != nil {
+	m.kernel, err = open(cgroup, sizes{flows: uint32(m.opts.MaxFlows), owners: maxOwners})
+	return err
+}
+
+// Close takes the programs away again, where Run does not come to it.
+func (m *Monitor) Close() error {
+	if m.kernel == nil {
+		return nil
+	}
+	k := m.kernel
+	m.kernel = nil
+	return k.close()
+}
+
+// Run implements traffic.Monitor.
+func (m *Monitor) Run(ctx context.Context, emit func(traffic.Batch)) (err error) {
+	runtime.LockOSThread() // its processor time is measured
+	defer runtime.UnlockOSThread()
+	if err := m.Open(); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, k.close()) }()
+	k := m.kernel
+	defer func() { err = errors.Join(err, m.Close()) }()
 	m.begin(k)
 	defer func() { m.owners.table = nil }()
 	return m.work(ctx, k, emit)
@@ -207,21 +229,6 @@ func (m *Monitor) detail(k *kernel) string {
 		}
 	}
 	return strings.Join(append(parts, k.lean...), ", ")
-}
-
-// Try loads the programs, attaches them and takes them away again. Its error
-// says what keeps a Monitor from running here.
-func Try(o Options) error {
-	o = New(o).opts
-	cgroup, err := o.cgroup()
-	if err != nil {
-		return err
-	}
-	k, err := open(cgroup, sizes{flows: 1, owners: 1})
-	if err != nil {
-		return err
-	}
-	return k.close()
 }
 
 func (o Options) cgroup() (string, error) {

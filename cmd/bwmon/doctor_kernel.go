@@ -52,7 +52,9 @@ func judgeSockets(v process.Survey) []finding {
 // checkSocketMonitor attaches the socket monitor's programs, and takes them
 // away again.
 func checkSocketMonitor(m monitorConfig) []finding {
-	return judgeSocketMonitor(m, socket.Try(socket.Options{Cgroup: m.Cgroup}))
+	sockets := socket.New(socket.Options{Cgroup: m.Cgroup, MaxFlows: 1})
+	err := sockets.Open()
+	return judgeSocketMonitor(m, errors.Join(err, sockets.Close()))
 }
 
 func judgeSocketMonitor(m monitorConfig, err error) []finding {

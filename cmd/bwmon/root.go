@@ -6,8 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"bwmon/socket"
-
 	"github.com/spf13/cobra"
 )
 
@@ -124,23 +122,7 @@ func (p *program) settings(f measureFlags) (config, error) {
 	if err != nil {
 		return c, err
 	}
-	c, err = f.apply(c)
-	if err == nil {
-		c.choose()
-	}
-	return c, err
-}
-
-// choose leaves the socket monitor out where it was not asked for and the
-// kernel does not let it count.
-func (c *config) choose() {
-	m, ok := findMonitor(c.Monitors, kindSocket)
-	if !ok || !c.Auto {
-		return
-	}
-	if err := socket.Try(socket.Options{Cgroup: m.Cgroup}); err != nil {
-		c.without(err)
-	}
+	return f.apply(c)
 }
 
 // without leaves the socket monitor out.

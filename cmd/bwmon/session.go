@@ -23,12 +23,19 @@ type session struct {
 	monitors []traffic.Monitor
 }
 
-// newSession starts nothing.
+// newSession starts nothing. Where the choice of monitors is the program's, it
+// tries whether the socket monitor may run here.
 func newSession(c config) *session {
+	sockets := newSocketMonitor(c)
+	if sockets != nil && c.Auto {
+		if err := sockets.Open(); err != nil {
+			c.without(err)
+			sockets = nil
+		}
+	}
 	s := &session{
 		engine: aggregate.NewEngine(engineOptions(c)),
 	}
-	sockets := newSocketMonitor(c)
 	for _, m := range c.Monitors {
 		switch m.Kind {
 		case kindSocket:
