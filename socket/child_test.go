@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"bwmon/lab"
 )
 
@@ -23,7 +25,7 @@ const childEnv = "BWMON_SOCKET_TEST_CHILD"
 // trades is what children can do. What one prints on a line is for the test;
 // it ends with its standard input, or when it is done.
 var trades = map[string]func(args []string) error{
-	"ping": ping, "prefork": prefork, "worker": worker, "sendfile": sendfile, "storm": storm,
+	"ping": ping, "prefork": prefork, "worker": worker, "sendfile": sendfile, "storm": storm, "chat": chat,
 }
 
 // child runs this binary once more, in a host's namespace and cgroup, as
@@ -224,6 +226,32 @@ func sendfile(args []string) error {
 	}
 	conn.(*net.TCPConn).CloseWrite()
 	_, err = io.Copy(io.Discard, conn)
+	return err
+}
+
+// chat talks to itself over Unix sockets that have a cookie, until its standard
+// input ends.
+func chat([]string) error {
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	for _, fd := range fds {
+		if _, err := unix.GetsockoptUint64(fd, unix.SOL_SOCKET, unix.SO_COOKIE); err != nil {
+			return err
+		}
+	}
+	buf := make([]byte, 10)
+	for range 10 {
+		if _, err := syscall.Write(fds[0], buf); err != nil {
+			return err
+		}
+		if _, err := syscall.Read(fds[1], buf); err != nil {
+			return err
+		}
+	}
+	fmt.Println("said")
+	_, err = io.Copy(io.Discard, os.Stdin)
 	return err
 }
 

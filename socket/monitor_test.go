@@ -240,3 +240,17 @@ func TestStorm(t *testing.T) {
 		t.Errorf("%d lost: %s", lost, b.last.Detail)
 	}
 }
+
+// TestOtherFamilies: sockets that are not of the Internet leave no trace, even
+// where somebody has listed them, which gives them a cookie.
+func TestOtherFamilies(t *testing.T) {
+	ours, _, cgroup := pair(t)
+	b := watch(t, Options{Cgroup: cgroup})
+	c := startChild(t, ours, cgroup, "chat")
+	c.line()
+	time.Sleep(100 * time.Millisecond)
+	b.until("an empty book", func() bool { return strings.HasPrefix(b.last.Detail, "0 flows of 0 sockets") })
+	c.stdin.Close()
+	c.wait()
+	b.stop()
+}

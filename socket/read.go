@@ -211,6 +211,10 @@ func (m *Monitor) closeIdle(k *kernel, now time.Time) error {
 			if err := m.take(k, f, now); err != nil {
 				return err
 			}
+			// The end of a socket of the kernel's own is not told.
+			if s := m.book.sockets[f.key.Cookie]; s.first == nil && s.user == (bpfWho{}) {
+				m.book.forget(f.key.Cookie)
+			}
 		}
 	}
 	return nil

@@ -41,6 +41,7 @@ struct atomic64 {
 };
 
 struct sock_common {
+	u16 skc_family;
 	struct {
 		long long counter;
 	} skc_cookie;

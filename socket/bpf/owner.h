@@ -107,6 +107,10 @@ static __always_inline void uses(struct sock *sk)
 	last->cookie = cookie;
 	last->pid = pid;
 	last->mm = mm;
+	// Sockets of other families are counted nowhere, and end unheard.
+	u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	if (family != AF_INET && family != AF_INET6)
+		return;
 	if (!bpf_current_task_under_cgroup(&watched, 0))
 		return;
 	struct user u = current_user();
