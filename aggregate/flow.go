@@ -55,9 +55,14 @@ func (f *flow) advance(total traffic.Counts) (delta traffic.Counts, restarted bo
 	return delta, restarted
 }
 
+// isOfNobody reports whether the flow only passes through.
+func (f *flow) isOfNobody() bool {
+	return f.scope == traffic.ScopeForwarded || f.scope == traffic.ScopePassing
+}
+
 // process returns whose flow it is, if a process is known.
 func (f *flow) process() (process, bool) {
-	if f.owner == nil || f.owner.IsKernel() || f.scope == traffic.ScopeForwarded {
+	if f.owner == nil || f.owner.IsKernel() || f.isOfNobody() {
 		return process{}, false
 	}
 	return process{f.owner.PID, f.owner.Start}, true

@@ -9,8 +9,12 @@ import (
 )
 
 // accountOf returns the account that a flow is booked to: a LAN host's if it
-// is forwarded, else a command's.
+// is forwarded, else a command's; what passes for a container has a place that
+// no row shows.
 func (l *Ledger) accountOf(src *source, scope traffic.Scope, local netip.Addr, o *traffic.Owner) *account {
+	if scope == traffic.ScopePassing {
+		return l.accountOn(&l.passing, nil, accountKey{})
+	}
 	if scope == traffic.ScopeForwarded {
 		return l.accountOn(&l.hosts, nil, accountKey{host: local})
 	}

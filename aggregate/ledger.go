@@ -23,6 +23,7 @@ type Ledger struct {
 	idle     queue[*app]
 	rows     int // commands of all apps, without the folded ones
 	hosts    shelf
+	passing  shelf        // one account, which no row shows
 	closed   queue[*flow] // those not open, the one that ended first first
 
 	// The balance, without loopback and opening balances.
@@ -37,6 +38,7 @@ func NewLedger(o Options, start time.Time) *Ledger {
 		sources: make(map[string]*source),
 		apps:    make(map[string]*app),
 		hosts:   shelf{max: o.MaxHosts},
+		passing: shelf{max: 1},
 	}
 }
 
@@ -135,9 +137,9 @@ func (l *Ledger) bookOctets(f *flow, o octets, opening bool) {
 // balanceOf returns which side of the balance f is on; nil: none.
 func (l *Ledger) balanceOf(f *flow) *octets {
 	switch {
-	case f.scope == traffic.ScopeForwarded:
+	case f.scope == traffic.ScopeForwarded, f.scope == traffic.ScopePassing:
 		return &l.forwarded
-	case f.scope == traffic.ScopeLoopback:
+	case f.scope == traffic.ScopeLoopback, f.scope == traffic.ScopeInner:
 		return nil
 	case f.owner == nil:
 		return &l.unattributed
@@ -157,7 +159,7 @@ func (l *Ledger) openFlow(src *source, s *traffic.Sample) *flow {
 // comes from now on.
 func (l *Ledger) setOwner(f *flow, o *traffic.Owner) {
 	late := f.owner == nil
-	if f.scope == traffic.ScopeForwarded || !late && f.state == flowEnded {
+	if f.isOfNobody() || !late && f.state == flowEnded {
 		return
 	}
 	if !late && sameOwner(f.owner, o) {

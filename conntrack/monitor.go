@@ -24,7 +24,7 @@ type Options struct {
 	Owners   Owners        // nil: every local flow is unattributed
 	Proc     string        // where procfs is mounted; default /proc
 	// Inside, where it is set, counts the sockets of this kernel: only what is
-	// forwarded between others is counted here.
+	// forwarded is counted here, and for its sockets it only passes.
 	Inside Inside
 	Note   string // stands at the end of the detail; "" none
 }
@@ -32,7 +32,7 @@ type Options struct {
 // Inside tells whose traffic is counted elsewhere. Its method may be called by
 // any goroutine and must not block.
 type Inside interface {
-	// Has reports whether a socket of this kernel, in whatever network
+	// Has reports whether a socket of this kernel, in another network
 	// namespace, has lately had the address.
 	Has(netip.Addr) bool
 }

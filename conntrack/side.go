@@ -138,7 +138,7 @@ func (sd *side) each(f func(*side)) {
 }
 
 func (sd *side) needsOwner() bool {
-	return sd.owner == nil && sd.scope != traffic.ScopeForwarded
+	return sd.owner == nil && !isForwarded(sd.scope)
 }
 
 // findOwner reports whether sd has all that can be known of it. Unless
@@ -154,19 +154,24 @@ func (s *sides) findOwner(sd *side, now time.Time, overdue bool) bool {
 	return !sd.needsOwner()
 }
 
-// elsewhere reports whether what sd carries is counted at a socket.
-func (s *sides) elsewhere(sd *side) bool {
-	return s.inside != nil && !sd.emitted &&
-		(sd.scope != traffic.ScopeForwarded || s.inside.Has(sd.flow.Local.Addr()) || s.inside.Has(sd.flow.Remote.Addr()))
-}
-
-// say tells of sd and its twin, unless they are counted elsewhere.
+// say tells of sd and its twin. Where sockets are counted elsewhere it tells of
+// what is forwarded, and of what passes for such a socket as that.
 func (s *sides) say(sd *side, total counters, final bool, emit func(traffic.Sample)) {
 	sd.each(func(sd *side) {
-		if !s.elsewhere(sd) {
-			emit(sd.sample(total, final))
+		if s.inside != nil {
+			if !isForwarded(sd.scope) {
+				return
+			}
+			if !sd.emitted && (s.inside.Has(sd.flow.Local.Addr()) || s.inside.Has(sd.flow.Remote.Addr())) {
+				sd.scope = traffic.ScopePassing
+			}
 		}
+		emit(sd.sample(total, final))
 	})
+}
+
+func isForwarded(s traffic.Scope) bool {
+	return s == traffic.ScopeForwarded || s == traffic.ScopePassing
 }
 
 func (sd *side) sample(total counters, final bool) traffic.Sample {

@@ -46,7 +46,7 @@ func TestBesideOthers(t *testing.T) {
 	}
 	defer other.Close()
 	server := peer.Serve(lab.Server{Proto: "tcp", Listen: ap("198.18.0.2:0")})
-	b := watch(t, Options{Cgroup: cgroup})
+	b := watch(t, ours, Options{Cgroup: cgroup})
 	if n := attached(t, cgroup); n != 2 {
 		t.Errorf("%d programs while we run, want 2", n)
 	}
@@ -65,7 +65,7 @@ func TestRunAgain(t *testing.T) {
 	ours, peer, cgroup := pair(t)
 	server := peer.Serve(lab.Server{Proto: "tcp", Listen: ap("198.18.0.2:0")})
 	client := lab.Client{Args: []string{"client"}, Proto: "tcp", Target: server.Addr, Send: 10_000, KeepOpen: true}
-	b := watch(t, Options{Cgroup: cgroup})
+	b := watch(t, ours, Options{Cgroup: cgroup})
 	first := ours.Start(client)
 	first.Wait()
 	b.stop()

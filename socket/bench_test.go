@@ -148,7 +148,7 @@ func BenchmarkShortProcesses(b *testing.B) {
 				givers = append(givers, proto+" "+startChild(b, peer, group, "give", proto, fmt.Sprint(size), at).line())
 			}
 		}
-		books := watch(b, Options{Cgroup: cgroup, Interval: time.Second})
+		books := watch(b, ours, Options{Cgroup: cgroup, Interval: time.Second})
 		before := ours.Counters("eth0")
 		began := time.Now()
 		var lives time.Duration
@@ -202,7 +202,7 @@ func BenchmarkReading(b *testing.B) {
 			for b.Loop() {
 				ours, peer, cgroup := pair(b)
 				sink := peer.Serve(lab.Server{Proto: "udp", Listen: ap("198.18.0.2:20000"), Deadline: 3 * time.Minute})
-				books := watch(b, Options{Cgroup: cgroup, Interval: time.Second})
+				books := watch(b, ours, Options{Cgroup: cgroup, Interval: time.Second})
 				ours.Sysctl("net/ipv4/ip_local_port_range", "1024 65535")
 				var children []*child
 				for i, left := 0, sockets; left > 0; i++ {

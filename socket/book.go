@@ -13,7 +13,8 @@ import (
 // goroutine.
 type book struct {
 	owners  *owners
-	locals  *addresses
+	netns   uint32     // number of the network namespace that is ours
+	inner   *addresses // of sockets in others
 	flows   map[bpfFlowKey]*flow
 	sockets map[uint64]*socket // by cookie
 	lives   uint64             // gives each flow its Flow.ID
@@ -25,6 +26,7 @@ type book struct {
 // socket is one socket's flows and who uses it.
 type socket struct {
 	user  bpfWho // who was seen to send or receive; zero: nobody yet
+	netns uint32 // 0: not known
 	first *flow
 }
 
@@ -40,10 +42,11 @@ type flow struct {
 	at     time.Time
 	moved  bool // is in changed
 	told   bool
+	netns  uint32 // of the socket, once that is gone
 }
 
 func newBook(o *owners) *book {
-	return &book{owners: o, locals: newAddresses(), flows: make(map[bpfFlowKey]*flow), sockets: make(map[uint64]*socket)}
+	return &book{owners: o, inner: newAddresses(), flows: make(map[bpfFlowKey]*flow), sockets: make(map[uint64]*socket)}
 }
 
 // moved takes a flow's counters as just read.
@@ -87,10 +90,12 @@ func (b *book) open(k *bpfFlowKey, v *bpfFlow) *flow {
 	if s.user != (bpfWho{}) {
 		f.who = s.user
 	}
+	if s.netns == 0 {
+		s.netns = v.Netns
+	}
 	f.owner = b.owners.of(f.who)
 	f.next, s.first = s.first, f
 	b.flows[*k] = f
-	b.locals.opened(f.name.Local.Addr())
 	return f
 }
 
@@ -104,9 +109,9 @@ func (b *book) socket(cookie uint64) *socket {
 }
 
 // handed notes who uses a socket from now on: all it carried is theirs.
-func (b *book) handed(cookie uint64, who bpfWho) {
+func (b *book) handed(cookie uint64, who bpfWho, netns uint32) {
 	s := b.socket(cookie)
-	s.user = who
+	s.user, s.netns = who, netns
 	for f := s.first; f != nil; f = f.next {
 		if f.who != who {
 			f.who = who
@@ -134,9 +139,12 @@ func (b *book) name(f *flow) {
 // close takes a flow out, which has its last counters.
 func (b *book) close(f *flow, now time.Time) {
 	delete(b.flows, f.key)
-	b.locals.closed(f.name.Local.Addr(), now)
-	b.ending = append(b.ending, f)
+	if f.scope == traffic.ScopeInner {
+		b.inner.closed(f.name.Local.Addr(), now)
+	}
 	s := b.sockets[f.key.Cookie]
+	f.netns = s.netns
+	b.ending = append(b.ending, f)
 	for at := &s.first; *at != nil; at = &(*at).next {
 		if *at == f {
 			*at = f.next
@@ -159,15 +167,10 @@ func (b *book) closeAll(now time.Time) {
 // samples says what changed since the last call.
 func (b *book) samples(emit func(traffic.Sample)) {
 	say := func(f *flow, final bool) {
+		b.place(f)
 		if f.owner == nil {
 			f.owner = b.owners.of(f.who)
 		}
-		// Between two sockets of this kernel, in namespaces of their own: no
-		// interface to the outside carries it.
-		if !f.told && b.locals.Has(f.name.Remote.Addr()) {
-			f.scope = traffic.ScopeLoopback
-		}
-		f.told = true
 		emit(traffic.Sample{Flow: f.name, Scope: f.scope, Counts: f.counts, Owner: f.owner, Final: final})
 	}
 	for _, f := range b.changed {
@@ -182,6 +185,25 @@ func (b *book) samples(emit func(traffic.Sample)) {
 	clear(b.changed)
 	clear(b.ending)
 	b.changed, b.ending = b.changed[:0], b.ending[:0]
+}
+
+// place finds out, once, whether a flow's socket is in our namespace.
+func (b *book) place(f *flow) {
+	if f.told {
+		return
+	}
+	f.told = true
+	netns := f.netns
+	if s := b.sockets[f.key.Cookie]; s != nil {
+		netns = s.netns
+	}
+	if f.scope == traffic.ScopeLocal && netns != 0 && netns != b.netns {
+		f.scope = traffic.ScopeInner
+		b.inner.opened(f.name.Local.Addr())
+		if b.flows[f.key] != f { // it has ended already
+			b.inner.closed(f.name.Local.Addr(), f.at)
+		}
+	}
 }
 
 // addrPort makes one of an address and a port in network byte order.

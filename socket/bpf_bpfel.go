@@ -18,7 +18,7 @@ type bpfEvent struct {
 	Kind uint32
 	Pad  uint32
 	Flow bpfFlowKey
-	_    [8]byte
+	_    [16]byte
 }
 
 type bpfFlow struct {
@@ -31,7 +31,7 @@ type bpfFlow struct {
 	Proto     uint16
 	Pad       uint16
 	Tick      uint32
-	Pad2      uint32
+	Netns     uint32
 	RxBytes   uint64
 	RxPackets uint64
 	Apart     [6]uint64
@@ -90,6 +90,8 @@ type bpfUser struct {
 	_     structs.HostLayout
 	Who   bpfWho
 	Image uint64
+	Netns uint32
+	Pad   uint32
 }
 
 type bpfWho struct {

@@ -14,6 +14,7 @@ func eventOf(b []byte) (*bpfEvent, bool) {
 type handed struct {
 	cookie uint64
 	who    bpfWho
+	netns  uint32
 }
 
 // handed reads the event as one of those.

@@ -39,6 +39,7 @@ func (plain) Describe(pid int, start uint64, uid uint32, comm string, cmdline []
 // books is a monitor at work on a cgroup, and all it has said so far.
 type books struct {
 	t       testing.TB
+	host    *lab.Host // in whose network namespace the monitor runs
 	monitor *Monitor
 	cancel  context.CancelFunc
 	done    chan error
@@ -50,8 +51,8 @@ type books struct {
 	patience time.Duration // of until; default 15 s
 }
 
-// watch starts a monitor and returns once it has read for the first time.
-func watch(t testing.TB, o Options) *books {
+// watch starts a monitor in a host's namespace and returns once it has read for the first time.
+func watch(t testing.TB, h *lab.Host, o Options) *books {
 	t.Helper()
 	if o.Interval == 0 {
 		o.Interval = 50 * time.Millisecond
@@ -59,7 +60,7 @@ func watch(t testing.TB, o Options) *books {
 	if o.Processes == nil {
 		o.Processes = plain{}
 	}
-	b := &books{t: t, monitor: New(o), flows: map[traffic.Flow]traffic.Sample{}}
+	b := &books{t: t, host: h, monitor: New(o), flows: map[traffic.Flow]traffic.Sample{}}
 	b.start()
 	return b
 }
@@ -70,7 +71,8 @@ func (b *books) start() {
 	b.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	b.cancel, b.done, b.last = cancel, make(chan error, 1), traffic.Batch{}
-	go func() { b.done <- b.monitor.Run(ctx, b.take) }()
+	wait := b.host.Go(func() error { return b.monitor.Run(ctx, b.take) })
+	go func() { b.done <- wait() }()
 	b.t.Cleanup(cancel)
 	b.until("the first reading", func() bool { return b.last.Complete })
 }

@@ -5,9 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"bwmon/thread"
 	"bwmon/traffic"
@@ -39,7 +43,8 @@ const (
 type Monitor struct {
 	opts Options
 
-	kernel *kernel // nil while it is not open
+	kernel *kernel     // nil while it is not open
+	asked  atomic.Bool // somebody calls Has: new flows are placed at once
 	// What follows belongs to Run's goroutine.
 	book   *book
 	owners *owners
@@ -84,9 +89,13 @@ func (nobody) Describe(int, uint64, uint32, string, []byte, bool, uint64) *traff
 // Name implements traffic.Monitor.
 func (m *Monitor) Name() string { return "socket" }
 
-// Has reports whether a socket that is watched has the address, or lately had
-// it. Any goroutine may call it at any time.
-func (m *Monitor) Has(ip netip.Addr) bool { return m.book.locals.Has(ip) }
+// Has reports whether a socket that is watched, in a network namespace other than
+// Run's, has the address, or lately had it. Any goroutine may call it at any
+// time.
+func (m *Monitor) Has(ip netip.Addr) bool {
+	m.asked.Store(true)
+	return m.book.inner.Has(ip)
+}
 
 // Open loads and attaches the programs, which Run does otherwise. Its error says
 // what keeps the monitor from running here. It does nothing while they are
@@ -113,7 +122,17 @@ func (m *Monitor) Close() error {
 	return k.close()
 }
 
-// Run implements traffic.Monitor.
+// ownNetns is the number of the calling thread's network namespace.
+func ownNetns(proc string) (uint32, error) {
+	var st unix.Stat_t
+	if err := unix.Stat(filepath.Join(proc, "thread-self/ns/net"), &st); err != nil {
+		return 0, fmt.Errorf("find our network namespace: %w", err)
+	}
+	return uint32(st.Ino), nil
+}
+
+// Run implements traffic.Monitor. What is sent and received in the network
+// namespace of the thread that calls it is local.
 func (m *Monitor) Run(ctx context.Context, emit func(traffic.Batch)) (err error) {
 	runtime.LockOSThread() // its processor time is measured
 	defer runtime.UnlockOSThread()
@@ -122,6 +141,9 @@ func (m *Monitor) Run(ctx context.Context, emit func(traffic.Batch)) (err error)
 	}
 	k := m.kernel
 	defer func() { err = errors.Join(err, m.Close()) }()
+	if m.book.netns, err = ownNetns(m.opts.Proc); err != nil {
+		return err
+	}
 	m.begin(k)
 	defer func() { m.owners.table = nil }()
 	return m.work(ctx, k, emit)
@@ -152,7 +174,7 @@ func (m *Monitor) work(ctx context.Context, k *kernel, emit func(traffic.Batch))
 			}
 			// A ticker's tick may come a little early.
 			next = now.Add(m.every() - drainEvery/10)
-		} else if err := k.drain(m.note); err != nil {
+		} else if err := m.drain(k); err != nil {
 			return err
 		}
 		select {

@@ -16,7 +16,7 @@ func TestEveryByte(t *testing.T) {
 			t.Run(proto+" "+target, func(t *testing.T) {
 				ours, peer, cgroup := pair(t)
 				server := peer.Serve(lab.Server{Proto: proto, Listen: ap(target)})
-				b := watch(t, Options{Cgroup: cgroup})
+				b := watch(t, ours, Options{Cgroup: cgroup})
 				before := ours.Counters("eth0")
 				ours.Start(lab.Client{
 					Args: []string{"client", "--now"}, Proto: proto, Target: server.Addr,
@@ -44,7 +44,7 @@ func TestEveryByte(t *testing.T) {
 func TestShortLives(t *testing.T) {
 	ours, peer, cgroup := pair(t)
 	server := peer.Serve(lab.Server{Proto: "tcp", Listen: ap("198.18.0.2:0")})
-	b := watch(t, Options{Cgroup: cgroup})
+	b := watch(t, ours, Options{Cgroup: cgroup})
 	for i := range 50 {
 		ours.Start(lab.Client{
 			Args: []string{"short", fmt.Sprint(i)}, Proto: "tcp", Target: server.Addr, Send: 10_000, Receive: 90_000,
@@ -76,7 +76,7 @@ func TestOlderSockets(t *testing.T) {
 	})
 	time.Sleep(300 * time.Millisecond)
 	before := ours.Counters("eth0")
-	b := watch(t, Options{Cgroup: cgroup})
+	b := watch(t, ours, Options{Cgroup: cgroup})
 	since := ours.Counters("eth0")
 	client.Wait()
 	time.Sleep(100 * time.Millisecond)
@@ -85,7 +85,7 @@ func TestOlderSockets(t *testing.T) {
 	most, least := after.Sub(before).Layer3(14), after.Sub(since).Layer3(14)
 	all, _ := b.sum(scoped(traffic.ScopeLocal))
 	got, n := b.sum(byCommand("old client"))
-	if got != all || n != 1 || got.TxBytes < 150_000 || got.TxBytes > most.TxBytes || got.TxBytes < least.TxBytes {
+	if got != all || n != 1 || got.TxBytes < 150_000 || got.TxBytes > most.TxBytes || got.TxBytes+1000 < least.TxBytes {
 		t.Errorf("%d flows of the client with %+v, of %+v; the interface carried %+v to %+v", n, got, all, least, most)
 	}
 }
@@ -94,7 +94,7 @@ func TestOlderSockets(t *testing.T) {
 // process that opened the listener.
 func TestPrefork(t *testing.T) {
 	ours, peer, cgroup := pair(t)
-	b := watch(t, Options{Cgroup: cgroup})
+	b := watch(t, ours, Options{Cgroup: cgroup})
 	server := startChild(t, ours, cgroup, "prefork", "198.18.0.1:0")
 	addr := server.line()
 	client := peer.Start(lab.Client{
@@ -115,7 +115,7 @@ func TestPrefork(t *testing.T) {
 
 func TestRawSocket(t *testing.T) {
 	ours, _, cgroup := pair(t)
-	b := watch(t, Options{Cgroup: cgroup})
+	b := watch(t, ours, Options{Cgroup: cgroup})
 	startChild(t, ours, cgroup, "ping", "198.18.0.2", "5", "108").wait()
 	time.Sleep(100 * time.Millisecond)
 	b.stop()
@@ -128,13 +128,13 @@ func TestRawSocket(t *testing.T) {
 func TestSendfile(t *testing.T) {
 	ours, peer, cgroup := pair(t)
 	server := peer.Serve(lab.Server{Proto: "tcp", Listen: ap("198.18.0.2:0")})
-	b := watch(t, Options{Cgroup: cgroup})
+	b := watch(t, ours, Options{Cgroup: cgroup})
 	const size = 1_000_000
 	c := startChild(t, ours, cgroup, "sendfile", server.Addr.String(), fmt.Sprint(size))
 	c.wait()
 	b.stop()
 	got, n := b.sum(byCommand(fmt.Sprintf("sendfile %s %d", server.Addr, size)))
-	if n != 1 || got.TxBytes < size || got.TxBytes > size*11/10 {
+	if n != 1 || got.TxBytes < size || got.TxBytes > 2*size { // some may be sent again
 		t.Errorf("%d flows with %+v", n, got)
 	}
 }
@@ -142,7 +142,7 @@ func TestSendfile(t *testing.T) {
 // TestMappedAddresses: IPv4 on a socket of IPv6 is IPv4.
 func TestMappedAddresses(t *testing.T) {
 	ours, peer, cgroup := pair(t)
-	b := watch(t, Options{Cgroup: cgroup})
+	b := watch(t, ours, Options{Cgroup: cgroup})
 	server := ours.Serve(lab.Server{Args: []string{"dual"}, Proto: "tcp", Listen: ap("[::]:0")})
 	target := ap(fmt.Sprintf("198.18.0.1:%d", server.Addr.Port()))
 	report := peer.Start(lab.Client{Args: []string{"client"}, Proto: "tcp", Target: target, Send: 10_000, Receive: 20_000}).Wait()
@@ -159,7 +159,7 @@ func TestMappedAddresses(t *testing.T) {
 // TestUnconnected: one UDP socket that talks to many has a flow for each.
 func TestUnconnected(t *testing.T) {
 	ours, peer, cgroup := pair(t)
-	b := watch(t, Options{Cgroup: cgroup})
+	b := watch(t, ours, Options{Cgroup: cgroup})
 	server := ours.Serve(lab.Server{Args: []string{"dns"}, Proto: "udp", Listen: ap("198.18.0.1:0")})
 	peer.Start(lab.Client{
 		Args: []string{"client"}, Proto: "udp", Target: server.Addr, Connections: 30, Parallel: 3, Send: 800, Receive: 1600,
@@ -178,7 +178,7 @@ func TestUnconnected(t *testing.T) {
 func TestFullMap(t *testing.T) {
 	ours, peer, cgroup := pair(t)
 	server := peer.Serve(lab.Server{Proto: "tcp", Listen: ap("198.18.0.2:0")})
-	b := watch(t, Options{Cgroup: cgroup, MaxFlows: 10})
+	b := watch(t, ours, Options{Cgroup: cgroup, MaxFlows: 10})
 	before := ours.Counters("eth0")
 	ours.Start(lab.Client{
 		Args: []string{"client"}, Proto: "tcp", Target: server.Addr, Connections: 50, Parallel: 50, Send: 10_000, Receive: 10_000,
@@ -200,7 +200,7 @@ func TestFullMap(t *testing.T) {
 // TestLoopback: both ends are booked, apart from what interfaces carry.
 func TestLoopback(t *testing.T) {
 	ours, _, cgroup := pair(t)
-	b := watch(t, Options{Cgroup: cgroup})
+	b := watch(t, ours, Options{Cgroup: cgroup})
 	server := ours.Serve(lab.Server{Args: []string{"server"}, Proto: "tcp", Listen: ap("127.0.0.1:0")})
 	ours.Start(lab.Client{Args: []string{"client"}, Proto: "tcp", Target: server.Addr, Send: 30_000, Receive: 90_000}).Wait()
 	ours.Start(lab.Client{Args: []string{"own"}, Proto: "tcp", Target: server.Addr, Local: ap("198.18.0.1:0"), Send: 1000}).Wait()
@@ -225,7 +225,7 @@ func TestLoopback(t *testing.T) {
 func TestStorm(t *testing.T) {
 	ours, peer, cgroup := pair(t)
 	server := peer.Serve(lab.Server{Proto: "udp", Listen: ap("198.18.0.2:0")})
-	b := watch(t, Options{Cgroup: cgroup, Interval: 100 * time.Millisecond})
+	b := watch(t, ours, Options{Cgroup: cgroup, Interval: 100 * time.Millisecond})
 	const sockets = 50_000
 	c := startChild(t, ours, cgroup, "storm", server.Addr.String(), fmt.Sprint(sockets))
 	c.wait()
@@ -245,7 +245,7 @@ func TestStorm(t *testing.T) {
 // where somebody has listed them, which gives them a cookie.
 func TestOtherFamilies(t *testing.T) {
 	ours, _, cgroup := pair(t)
-	b := watch(t, Options{Cgroup: cgroup})
+	b := watch(t, ours, Options{Cgroup: cgroup})
 	c := startChild(t, ours, cgroup, "chat")
 	c.line()
 	time.Sleep(100 * time.Millisecond)

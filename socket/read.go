@@ -34,13 +34,31 @@ func (m *Monitor) note(e *bpfEvent) {
 	case bpfKindENDED:
 		m.round.ended = append(m.round.ended, e.handed().cookie)
 	case bpfKindHANDED:
-		m.book.handed(e.handed().cookie, e.handed().who)
+		m.book.handed(e.handed().cookie, e.handed().who, e.handed().netns)
 	case bpfKindRENAMED:
 		m.owners.renamed(e.handed().who)
 		m.book.renamed(e.handed().who)
 	case bpfKindGONE:
 		m.owners.ended(e.handed().who)
 	}
+}
+
+// drain takes the events between two readings. Where somebody wants to know, new
+// flows are placed now.
+func (m *Monitor) drain(k *kernel) error {
+	if err := k.drain(m.note); err != nil || !m.asked.Load() {
+		return err
+	}
+	var v bpfFlow
+	for key := range m.round.moved {
+		if m.book.flows[key] != nil || k.objs.Flows.Lookup(&key, &v) != nil {
+			continue // known, or gone: the next reading sees to it
+		}
+		if f := m.book.open(&key, &v); v.Netns != 0 {
+			m.book.place(f)
+		}
+	}
+	return nil
 }
 
 // read brings the book up to date.
@@ -157,7 +175,7 @@ func (m *Monitor) collectUsers(k *kernel) error {
 	for {
 		n, err := k.objs.Users.BatchLookup(&cursor, cookies, users, nil)
 		for i := range n {
-			m.book.handed(cookies[i], users[i].Who)
+			m.book.handed(cookies[i], users[i].Who, users[i].Netns)
 		}
 		if errors.Is(err, ebpf.ErrKeyNotExist) {
 			return nil
@@ -205,7 +223,7 @@ func (m *Monitor) closeIdle(k *kernel, now time.Time) error {
 		return nil
 	}
 	m.idled = now
-	m.book.locals.sweep(now)
+	m.book.inner.sweep(now)
 	for _, f := range m.book.flows {
 		if f.connectionless() && now.Sub(f.at) > idleLife {
 			if err := m.take(k, f, now); err != nil {

@@ -51,6 +51,13 @@ const (
 	ScopeLoopback
 	// ScopeForwarded: neither end is this host; it only passes through.
 	ScopeForwarded
+	// ScopeInner: one end is a socket of this kernel in another network
+	// namespace, as a container has one. It is booked to its owner, and in the
+	// balance of that namespace, not of this one.
+	ScopeInner
+	// ScopePassing: forwarded for such a socket. It is in the balance, and
+	// nobody's row here.
+	ScopePassing
 )
 
 // String is the word used in JSON.
@@ -60,6 +67,10 @@ func (s Scope) String() string {
 		return "loopback"
 	case ScopeForwarded:
 		return "forwarded"
+	case ScopeInner:
+		return "inner"
+	case ScopePassing:
+		return "passing"
 	}
 	return "local"
 }

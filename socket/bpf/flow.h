@@ -137,10 +137,12 @@ static __always_inline struct flow *begin(struct __sk_buff *skb, struct bpf_sock
 {
 	struct flow fresh = { .proto = sk->protocol, .tick = tick - 1 };
 	struct ends e = {};
-	struct who *t = bpf_sk_storage_get(&tags, sk, 0, 0);
+	struct user *t = bpf_sk_storage_get(&tags, sk, 0, 0);
 
-	if (t)
-		fresh.who = *t;
+	if (t) {
+		fresh.who = t->who;
+		fresh.netns = t->netns;
+	}
 	parse(skb, rx, &e);
 	ends_of(sk, &e, &fresh);
 	bpf_map_update_elem(&flows, k, &fresh, BPF_NOEXIST);

@@ -30,7 +30,20 @@ struct mm_struct {
 	unsigned long arg_end;
 } CORE;
 
+struct ns_common {
+	u32 inum;
+} CORE;
+
+struct net {
+	struct ns_common ns;
+} CORE;
+
+struct nsproxy {
+	struct net *net_ns;
+} CORE;
+
 struct task_struct {
+	struct nsproxy *nsproxy;
 	struct task_struct *group_leader;
 	u64 start_boottime;
 	struct mm_struct *mm;
@@ -42,6 +55,9 @@ struct atomic64 {
 
 struct sock_common {
 	u16 skc_family;
+	struct {
+		struct net *net;
+	} skc_net;
 	struct {
 		long long counter;
 	} skc_cookie;

@@ -14,10 +14,13 @@ struct who {
 	u32 pad;
 };
 
-// user is a process with the program that it runs.
+// user is a process with the program that it runs, and the network namespace of
+// the socket that it uses.
 struct user {
 	struct who who;
 	u64 image; // where its arguments lie: another program's lie elsewhere
+	u32 netns; // number of its inode
+	u32 pad;
 };
 
 enum { ARGS = 512 };
@@ -51,8 +54,8 @@ struct flow {
 	u16 lport, rport; // network byte order
 	u16 proto;
 	u16 pad;
-	u32 tick; // in which it was last told of
-	u32 pad2;
+	u32 tick;  // in which it was last told of
+	u32 netns; // of the socket; 0: not known
 	u64 rx_bytes, rx_packets;
 	u64 apart[6];
 	u64 tx_bytes, tx_packets;
@@ -87,6 +90,8 @@ struct event {
 		struct {              // the others, as far as it concerns them
 			u64 cookie;
 			struct who who;
+			u32 netns;
+			u32 pad2;
 		};
 	};
 };
@@ -128,7 +133,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
 	__type(key, int);
-	__type(value, struct who);
+	__type(value, struct user);
 } tags SEC(".maps");
 
 // Too large for the stack.

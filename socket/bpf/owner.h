@@ -9,6 +9,7 @@ static __always_inline struct user current_user(void)
 	struct user u = {
 		.who.start = BPF_CORE_READ(task, group_leader, start_boottime),
 		.who.pid = bpf_get_current_pid_tgid() >> 32,
+		.netns = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum),
 	};
 
 	if (mm)
@@ -64,7 +65,7 @@ static __always_inline u64 cookie_of(struct sock *sk)
 static __always_inline void hand(u64 cookie, struct user *u)
 {
 	struct user *before = bpf_map_lookup_elem(&users, &cookie);
-	struct event e = { .kind = HANDED, .cookie = cookie, .who = u->who };
+	struct event e = { .kind = HANDED, .cookie = cookie, .who = u->who, .netns = u->netns };
 
 	if (before && before->image == u->image && same(&before->who, &u->who))
 		return;
@@ -79,14 +80,16 @@ static __always_inline void hand(u64 cookie, struct user *u)
 static __always_inline void tag(struct bpf_sock *sk, u64 cookie)
 {
 	struct user u = current_user();
-	struct who *t = bpf_sk_storage_get(&tags, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	struct user *t = bpf_sk_storage_get(&tags, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 
 	know(&u);
 	if (!t)
 		return;
-	if (t->start && !same(t, &u.who))
+	if (t->netns) // a socket stays in the namespace that it was made in
+		u.netns = t->netns;
+	if (t->who.start && !same(&t->who, &u.who))
 		hand(cookie, &u);
-	*t = u.who;
+	*t = u;
 }
 
 // uses is tag for whoever has only the kernel's own socket, which may be older
@@ -114,5 +117,6 @@ static __always_inline void uses(struct sock *sk)
 	if (!bpf_current_task_under_cgroup(&watched, 0))
 		return;
 	struct user u = current_user();
+	u.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
 	hand(cookie, &u);
 }
