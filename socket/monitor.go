@@ -144,13 +144,17 @@ func (m *Monitor) Run(ctx context.Context, emit func(traffic.Batch)) (err error)
 	if m.book.netns, err = ownNetns(m.opts.Proc); err != nil {
 		return err
 	}
-	m.begin(k)
+	if err := m.begin(k); err != nil {
+		return err
+	}
 	defer func() { m.owners.table = nil }()
 	return m.work(ctx, k, emit)
 }
 
-// begin starts over with empty maps; what a former Run left open has ended.
-func (m *Monitor) begin(k *kernel) {
+// begin starts over with empty maps: what a former Run left open has ended, and
+// what was carried since the programs were attached does not count, as the
+// interfaces are first read now, too.
+func (m *Monitor) begin(k *kernel) error {
 	m.book.closeAll(time.Now())
 	m.owners.table = k.objs.Owners
 	clear(m.owners.known)
@@ -159,6 +163,13 @@ func (m *Monitor) begin(k *kernel) {
 	m.round.ended, m.recent = nil, nil
 	m.totals = [bpfTotalTOTALS]uint64{}
 	m.lives++
+	return k.drain(func(e *bpfEvent) {
+		if bpfKind(e.Kind) == bpfKindMOVED {
+			_ = k.objs.Flows.Delete(&e.Flow) // what it carried until now is not ours to tell
+			return
+		}
+		m.note(e)
+	})
 }
 
 func (m *Monitor) work(ctx context.Context, k *kernel, emit func(traffic.Batch)) error {
