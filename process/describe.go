@@ -30,7 +30,7 @@ func NewDescriber(o Options, cgroup string) *Describer {
 // which is the inode of its directory; 0 if that is not known.
 func (d *Describer) Describe(pid int, start uint64, uid uint32, comm string, cmdline []byte, cut bool, group uint64) *traffic.Owner {
 	if cut {
-		if whole, ok := d.cmdline(pid, start); ok {
+		if whole, ok := d.file(pid, start, "cmdline"); ok {
 			cmdline = whole
 		}
 	}
@@ -44,19 +44,21 @@ func (d *Describer) Describe(pid int, start uint64, uid uint32, comm string, cmd
 	}
 	if path, ok := d.groups.path(group); ok {
 		o.Container, o.Unit = parseCgroup("0::" + path + "\n")
+	} else if text, ok := d.file(pid, start, "cgroup"); ok {
+		o.Container, o.Unit = parseCgroup(string(text))
 	}
 	return o
 }
 
-// cmdline reads the command line of a process that still is that one.
-func (d *Describer) cmdline(pid int, start uint64) ([]byte, bool) {
-	line, err := d.ids.read(pid, "cmdline")
-	if err != nil || len(line) == 0 {
+// file reads a file of a process that still is that one.
+func (d *Describer) file(pid int, start uint64, name string) ([]byte, bool) {
+	text, err := d.ids.read(pid, name)
+	if err != nil || len(text) == 0 {
 		return nil, false
 	}
-	line = append([]byte(nil), line...)
+	text = append([]byte(nil), text...)
 	st, err := d.ids.stat(pid) // afterwards: the number was not another's before
-	return line, err == nil && st.start == start
+	return text, err == nil && st.start == start
 }
 
 // groups knows the paths of cgroups by their numbers.

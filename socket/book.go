@@ -67,6 +67,10 @@ func (b *book) moved(k *bpfFlowKey, v *bpfFlow, now time.Time) *flow {
 // (LOOPBACK in bpf/maps.h).
 const loopback = 1
 
+// hashed is the bit that says that the socket is connected to nobody (hash in
+// bpf/flow.h).
+const hashed = 1 << 63
+
 func (b *book) touch(f *flow) {
 	if !f.moved {
 		f.moved = true
@@ -94,6 +98,9 @@ func (b *book) open(k *bpfFlowKey, v *bpfFlow) *flow {
 		s.netns = v.Netns
 	}
 	f.owner = b.owners.of(f.who)
+	if f.owner == nil && f.name.Proto == traffic.TCP && k.Which&hashed != 0 {
+		f.owner = traffic.KernelOwner() // it answers what nobody listens to
+	}
 	f.next, s.first = s.first, f
 	b.flows[*k] = f
 	return f
@@ -108,7 +115,7 @@ func (b *book) socket(cookie uint64) *socket {
 	return s
 }
 
-// handed notes who uses a socket from now on: all it carried is theirs.
+// handed notes who uses a socket from now on.
 func (b *book) handed(cookie uint64, who bpfWho, netns uint32) {
 	s := b.socket(cookie)
 	s.user, s.netns = who, netns
@@ -214,5 +221,5 @@ func addrPort(addr [16]byte, port uint16) netip.AddrPort {
 
 // connectionless reports whether the flow has no end of its own.
 func (f *flow) connectionless() bool {
-	return f.name.Proto != traffic.TCP && f.name.Proto != traffic.SCTP
+	return f.key.Which&hashed != 0 || f.name.Proto != traffic.TCP
 }

@@ -105,34 +105,35 @@ type bpfWho struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	bpfMapEnded             = "ended"
-	bpfMapEvents            = "events"
-	bpfMapFlows             = "flows"
-	bpfMapOwners            = "owners"
-	bpfMapScratch           = "scratch"
-	bpfMapTags              = "tags"
-	bpfMapTotals            = "totals"
-	bpfMapUsed              = "used"
-	bpfMapUsers             = "users"
-	bpfMapWatched           = "watched"
-	bpfProgConnect4         = "connect4"
-	bpfProgConnect6         = "connect6"
-	bpfProgEgress           = "egress"
-	bpfProgInetSockSetState = "inet_sock_set_state"
-	bpfProgIngress          = "ingress"
-	bpfProgPostBind4        = "post_bind4"
-	bpfProgPostBind6        = "post_bind6"
-	bpfProgSchedProcessExit = "sched_process_exit"
-	bpfProgSendmsg4         = "sendmsg4"
-	bpfProgSendmsg6         = "sendmsg6"
-	bpfProgSockCreate       = "sock_create"
-	bpfProgSockRecvLength   = "sock_recv_length"
-	bpfProgSockRelease      = "sock_release"
-	bpfProgSockSendLength   = "sock_send_length"
-	bpfVarEventType         = "event_type"
-	bpfVarKindType          = "kind_type"
-	bpfVarTick              = "tick"
-	bpfVarTotalType         = "total_type"
+	bpfMapEnded              = "ended"
+	bpfMapEvents             = "events"
+	bpfMapFlows              = "flows"
+	bpfMapOwners             = "owners"
+	bpfMapTags               = "tags"
+	bpfMapTotals             = "totals"
+	bpfMapUsed               = "used"
+	bpfMapUsers              = "users"
+	bpfMapWatched            = "watched"
+	bpfProgConnect4          = "connect4"
+	bpfProgConnect6          = "connect6"
+	bpfProgEgress            = "egress"
+	bpfProgInetSockSetState  = "inet_sock_set_state"
+	bpfProgInetSockSetState2 = "inet_sock_set_state2"
+	bpfProgIngress           = "ingress"
+	bpfProgPostBind4         = "post_bind4"
+	bpfProgPostBind6         = "post_bind6"
+	bpfProgSchedProcessExit  = "sched_process_exit"
+	bpfProgSendmsg4          = "sendmsg4"
+	bpfProgSendmsg6          = "sendmsg6"
+	bpfProgSockCreate        = "sock_create"
+	bpfProgSockRecvLength    = "sock_recv_length"
+	bpfProgSockRelease       = "sock_release"
+	bpfProgSockSendLength    = "sock_send_length"
+	bpfVarEventType          = "event_type"
+	bpfVarKindType           = "kind_type"
+	bpfVarNobody             = "nobody"
+	bpfVarTick               = "tick"
+	bpfVarTotalType          = "total_type"
 )
 
 // loadBpf returns the embedded CollectionSpec for bpf.
@@ -177,20 +178,21 @@ type bpfSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type bpfProgramSpecs struct {
-	Connect4         *ebpf.ProgramSpec `ebpf:"connect4"`
-	Connect6         *ebpf.ProgramSpec `ebpf:"connect6"`
-	Egress           *ebpf.ProgramSpec `ebpf:"egress"`
-	InetSockSetState *ebpf.ProgramSpec `ebpf:"inet_sock_set_state"`
-	Ingress          *ebpf.ProgramSpec `ebpf:"ingress"`
-	PostBind4        *ebpf.ProgramSpec `ebpf:"post_bind4"`
-	PostBind6        *ebpf.ProgramSpec `ebpf:"post_bind6"`
-	SchedProcessExit *ebpf.ProgramSpec `ebpf:"sched_process_exit"`
-	Sendmsg4         *ebpf.ProgramSpec `ebpf:"sendmsg4"`
-	Sendmsg6         *ebpf.ProgramSpec `ebpf:"sendmsg6"`
-	SockCreate       *ebpf.ProgramSpec `ebpf:"sock_create"`
-	SockRecvLength   *ebpf.ProgramSpec `ebpf:"sock_recv_length"`
-	SockRelease      *ebpf.ProgramSpec `ebpf:"sock_release"`
-	SockSendLength   *ebpf.ProgramSpec `ebpf:"sock_send_length"`
+	Connect4          *ebpf.ProgramSpec `ebpf:"connect4"`
+	Connect6          *ebpf.ProgramSpec `ebpf:"connect6"`
+	Egress            *ebpf.ProgramSpec `ebpf:"egress"`
+	InetSockSetState  *ebpf.ProgramSpec `ebpf:"inet_sock_set_state"`
+	InetSockSetState2 *ebpf.ProgramSpec `ebpf:"inet_sock_set_state2"`
+	Ingress           *ebpf.ProgramSpec `ebpf:"ingress"`
+	PostBind4         *ebpf.ProgramSpec `ebpf:"post_bind4"`
+	PostBind6         *ebpf.ProgramSpec `ebpf:"post_bind6"`
+	SchedProcessExit  *ebpf.ProgramSpec `ebpf:"sched_process_exit"`
+	Sendmsg4          *ebpf.ProgramSpec `ebpf:"sendmsg4"`
+	Sendmsg6          *ebpf.ProgramSpec `ebpf:"sendmsg6"`
+	SockCreate        *ebpf.ProgramSpec `ebpf:"sock_create"`
+	SockRecvLength    *ebpf.ProgramSpec `ebpf:"sock_recv_length"`
+	SockRelease       *ebpf.ProgramSpec `ebpf:"sock_release"`
+	SockSendLength    *ebpf.ProgramSpec `ebpf:"sock_send_length"`
 }
 
 // bpfMapSpecs contains maps before they are loaded into the kernel.
@@ -201,7 +203,6 @@ type bpfMapSpecs struct {
 	Events  *ebpf.MapSpec `ebpf:"events"`
 	Flows   *ebpf.MapSpec `ebpf:"flows"`
 	Owners  *ebpf.MapSpec `ebpf:"owners"`
-	Scratch *ebpf.MapSpec `ebpf:"scratch"`
 	Tags    *ebpf.MapSpec `ebpf:"tags"`
 	Totals  *ebpf.MapSpec `ebpf:"totals"`
 	Used    *ebpf.MapSpec `ebpf:"used"`
@@ -215,6 +216,7 @@ type bpfMapSpecs struct {
 type bpfVariableSpecs struct {
 	EventType *ebpf.VariableSpec `ebpf:"event_type"`
 	KindType  *ebpf.VariableSpec `ebpf:"kind_type"`
+	Nobody    *ebpf.VariableSpec `ebpf:"nobody"`
 	Tick      *ebpf.VariableSpec `ebpf:"tick"`
 	TotalType *ebpf.VariableSpec `ebpf:"total_type"`
 }
@@ -243,7 +245,6 @@ type bpfMaps struct {
 	Events  *ebpf.Map `ebpf:"events"`
 	Flows   *ebpf.Map `ebpf:"flows"`
 	Owners  *ebpf.Map `ebpf:"owners"`
-	Scratch *ebpf.Map `ebpf:"scratch"`
 	Tags    *ebpf.Map `ebpf:"tags"`
 	Totals  *ebpf.Map `ebpf:"totals"`
 	Used    *ebpf.Map `ebpf:"used"`
@@ -257,7 +258,6 @@ func (m *bpfMaps) Close() error {
 		m.Events,
 		m.Flows,
 		m.Owners,
-		m.Scratch,
 		m.Tags,
 		m.Totals,
 		m.Used,
@@ -272,6 +272,7 @@ func (m *bpfMaps) Close() error {
 type bpfVariables struct {
 	EventType *ebpf.Variable `ebpf:"event_type"`
 	KindType  *ebpf.Variable `ebpf:"kind_type"`
+	Nobody    *ebpf.Variable `ebpf:"nobody"`
 	Tick      *ebpf.Variable `ebpf:"tick"`
 	TotalType *ebpf.Variable `ebpf:"total_type"`
 }
@@ -280,20 +281,21 @@ type bpfVariables struct {
 //
 // It can be passed to loadBpfObjects or ebpf.CollectionSpec.LoadAndAssign.
 type bpfPrograms struct {
-	Connect4         *ebpf.Program `ebpf:"connect4"`
-	Connect6         *ebpf.Program `ebpf:"connect6"`
-	Egress           *ebpf.Program `ebpf:"egress"`
-	InetSockSetState *ebpf.Program `ebpf:"inet_sock_set_state"`
-	Ingress          *ebpf.Program `ebpf:"ingress"`
-	PostBind4        *ebpf.Program `ebpf:"post_bind4"`
-	PostBind6        *ebpf.Program `ebpf:"post_bind6"`
-	SchedProcessExit *ebpf.Program `ebpf:"sched_process_exit"`
-	Sendmsg4         *ebpf.Program `ebpf:"sendmsg4"`
-	Sendmsg6         *ebpf.Program `ebpf:"sendmsg6"`
-	SockCreate       *ebpf.Program `ebpf:"sock_create"`
-	SockRecvLength   *ebpf.Program `ebpf:"sock_recv_length"`
-	SockRelease      *ebpf.Program `ebpf:"sock_release"`
-	SockSendLength   *ebpf.Program `ebpf:"sock_send_length"`
+	Connect4          *ebpf.Program `ebpf:"connect4"`
+	Connect6          *ebpf.Program `ebpf:"connect6"`
+	Egress            *ebpf.Program `ebpf:"egress"`
+	InetSockSetState  *ebpf.Program `ebpf:"inet_sock_set_state"`
+	InetSockSetState2 *ebpf.Program `ebpf:"inet_sock_set_state2"`
+	Ingress           *ebpf.Program `ebpf:"ingress"`
+	PostBind4         *ebpf.Program `ebpf:"post_bind4"`
+	PostBind6         *ebpf.Program `ebpf:"post_bind6"`
+	SchedProcessExit  *ebpf.Program `ebpf:"sched_process_exit"`
+	Sendmsg4          *ebpf.Program `ebpf:"sendmsg4"`
+	Sendmsg6          *ebpf.Program `ebpf:"sendmsg6"`
+	SockCreate        *ebpf.Program `ebpf:"sock_create"`
+	SockRecvLength    *ebpf.Program `ebpf:"sock_recv_length"`
+	SockRelease       *ebpf.Program `ebpf:"sock_release"`
+	SockSendLength    *ebpf.Program `ebpf:"sock_send_length"`
 }
 
 func (p *bpfPrograms) Close() error {
@@ -302,6 +304,7 @@ func (p *bpfPrograms) Close() error {
 		p.Connect6,
 		p.Egress,
 		p.InetSockSetState,
+		p.InetSockSetState2,
 		p.Ingress,
 		p.PostBind4,
 		p.PostBind6,

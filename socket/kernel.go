@@ -120,6 +120,7 @@ func (k *kernel) attachTracepoints() error {
 		without string // what it means to be without it; "": it is needed
 	}{
 		{"inet_sock_set_state", k.objs.InetSockSetState, ""},
+		{"inet_sock_set_state", k.objs.InetSockSetState2, ""},
 		{"sched_process_exit", k.objs.SchedProcessExit, "ended processes are found out later"},
 		{"sock_send_length", k.objs.SockSendLength, "sockets handed on stay with who made them"},
 		{"sock_recv_length", k.objs.SockRecvLength, "sockets handed on stay with who made them"},

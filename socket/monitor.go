@@ -112,6 +112,15 @@ func (m *Monitor) Open() error {
 	return err
 }
 
+// Lean is what the monitor does without on this kernel, for people; "" nothing.
+// It is known once the programs are attached.
+func (m *Monitor) Lean() string {
+	if m.kernel == nil {
+		return ""
+	}
+	return strings.Join(m.kernel.lean, ", ")
+}
+
 // Close takes the programs away again, where Run does not come to it.
 func (m *Monitor) Close() error {
 	if m.kernel == nil {
@@ -158,7 +167,7 @@ func (m *Monitor) begin(k *kernel) error {
 	m.book.closeAll(time.Now())
 	m.owners.table = k.objs.Owners
 	clear(m.owners.known)
-	m.owners.gone = [goneRounds][]bpfWho{}
+	m.owners.gone, m.owners.past = [goneRounds][]bpfWho{}, nil
 	clear(m.round.moved)
 	m.round.ended, m.recent = nil, nil
 	m.totals = [bpfTotalTOTALS]uint64{}

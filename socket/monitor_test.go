@@ -2,6 +2,7 @@ package socket
 
 import (
 	"fmt"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -253,4 +254,39 @@ func TestOtherFamilies(t *testing.T) {
 	c.stdin.Close()
 	c.wait()
 	b.stop()
+}
+
+// TestRefusedConnections: what the kernel answers by itself is its own, and
+// leaves nothing behind.
+func TestRefusedConnections(t *testing.T) {
+	ours, peer, _ := pair(t)
+	b := watch(t, ours, Options{}) // of the whole machine: the kernel is in no other cgroup
+	const refused = 50
+	if err := peer.Do(func() error {
+		for i := range refused {
+			conn, err := net.Dial("tcp", fmt.Sprintf("198.18.0.1:%d", 3000+i))
+			if err == nil {
+				return conn.Close()
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	answers := func(s traffic.Sample) bool {
+		return s.Owner != nil && s.Owner.IsKernel() && s.Flow.Remote.Addr().String() == "198.18.0.2"
+	}
+	b.until("the end of all answers", func() bool {
+		n := 0
+		for _, s := range b.flows {
+			if answers(s) && s.Final {
+				n++
+			}
+		}
+		return n >= refused
+	})
+	b.stop()
+	if got, _ := b.sum(answers); got.TxBytes != refused*40 {
+		t.Errorf("the kernel sent %+v, want %d resets of 40 bytes", got, refused)
+	}
 }

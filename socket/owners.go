@@ -3,8 +3,10 @@ package socket
 import (
 	"bytes"
 	"errors"
+	"fmt"
 
 	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
 
 	"bwmon/traffic"
 )
@@ -27,7 +29,13 @@ type owners struct {
 	// gone is the processes that ended in this round, and in those before: a
 	// flow of theirs may still be told of.
 	gone [goneRounds][]bpfWho
+	// past is those that ended earlier, in turn. What they left to others, such
+	// as a listener, bears their name until somebody uses it.
+	past []bpfWho
 }
+
+// maxPast is how many of those are remembered.
+const maxPast = 1 << 14
 
 // goneRounds is for how many rounds an ended process is remembered.
 const goneRounds = 3
@@ -69,16 +77,42 @@ func (o *owners) ended(who bpfWho) {
 	o.gone[0] = append(o.gone[0], who)
 }
 
-// turn forgets those that ended some rounds ago.
+// turn takes those that ended some rounds ago out of the kernel's table.
 func (o *owners) turn() error {
 	last := o.gone[goneRounds-1]
 	for _, who := range last {
-		delete(o.known, who)
+		o.past = append(o.past, who)
 		if err := o.table.Delete(&who); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
 			return err
 		}
 	}
+	if n := len(o.past) - maxPast; n > 0 {
+		for _, who := range o.past[:n] {
+			delete(o.known, who)
+		}
+		o.past = append(o.past[:0], o.past[n:]...)
+	}
 	copy(o.gone[1:], o.gone[:])
 	o.gone[0] = last[:0]
 	return nil
+}
+
+// sweep finds the processes that ended without a word.
+func (o *owners) sweep() error {
+	whos, values := make([]bpfWho, sweepBatch), make([]bpfOwner, sweepBatch)
+	var cursor ebpf.MapBatchCursor
+	for {
+		n, err := o.table.BatchLookup(&cursor, whos, values, nil)
+		for _, who := range whos[:n] {
+			if errors.Is(unix.Kill(int(who.Pid), 0), unix.ESRCH) {
+				o.ended(who)
+			}
+		}
+		if errors.Is(err, ebpf.ErrKeyNotExist) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read processes: %w", err)
+		}
+	}
 }

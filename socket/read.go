@@ -94,6 +94,17 @@ func (m *Monitor) read(k *kernel, now time.Time) error {
 			return err
 		}
 	}
+	if untold(bpfKindRENAMED) {
+		clear(m.owners.known)
+		for _, f := range m.book.flows {
+			m.book.name(f)
+		}
+	}
+	if untold(bpfKindGONE) {
+		if err := m.owners.sweep(); err != nil {
+			return err
+		}
+	}
 	if err := m.closeEnded(k, now); err != nil {
 		return err
 	}

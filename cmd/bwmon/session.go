@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 
 	"bwmon/aggregate"
@@ -28,7 +30,11 @@ type session struct {
 func newSession(c config) *session {
 	sockets := newSocketMonitor(c)
 	if sockets != nil && c.Auto {
-		if err := sockets.Open(); err != nil {
+		err := sockets.Open()
+		if lean := sockets.Lean(); lean != "" { // older than Linux 6.3
+			err = errors.Join(errors.New("on this kernel "+lean), sockets.Close())
+		}
+		if err != nil {
 			c.without(err)
 			sockets = nil
 		}
@@ -46,6 +52,7 @@ func newSession(c config) *session {
 			}
 			if sockets != nil { // it counts what is forwarded, and nobody's sockets
 				o.Inside = sockets
+				sockets.Has(netip.Addr{}) // it is asked from now on
 			} else {
 				s.owners = process.New(process.Options{Interval: c.Interval})
 				o.Owners = s.owners

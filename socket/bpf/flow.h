@@ -132,6 +132,19 @@ static __always_inline void ends_of(struct bpf_sock *sk, struct ends *e, struct 
 	}
 }
 
+// end tells that a socket has.
+static __always_inline void end(u64 cookie)
+{
+	struct event e = { .kind = ENDED, .cookie = cookie };
+	u8 one = 1;
+
+	if (!cookie || !bpf_ringbuf_output(&events, &e, sizeof(e), BPF_RB_NO_WAKEUP))
+		return;
+	// In this order: who sees the count finds it.
+	bpf_map_update_elem(&ended, &cookie, &one, BPF_ANY);
+	add(UNTOLD + ENDED, 1);
+}
+
 // begin makes the flow of that key, which is not there yet.
 static __always_inline struct flow *begin(struct __sk_buff *skb, struct bpf_sock *sk, struct flow_key *k, bool rx)
 {
@@ -146,6 +159,10 @@ static __always_inline struct flow *begin(struct __sk_buff *skb, struct bpf_sock
 	parse(skb, rx, &e);
 	ends_of(sk, &e, &fresh);
 	bpf_map_update_elem(&flows, k, &fresh, BPF_NOEXIST);
+	// Its end has been told, or it is one of the kernel's own, which answer
+	// what nobody listens to and never end: say it (again).
+	if (fresh.proto == IPPROTO_TCP && sk->state == BPF_TCP_CLOSE)
+		end(k->cookie);
 	return bpf_map_lookup_elem(&flows, k);
 }
 
@@ -158,6 +175,10 @@ static __always_inline void count(struct __sk_buff *skb, bool rx)
 	sk = bpf_sk_fullsock(sk);
 	if (!sk)
 		return; // the rest of a connection: the kernel's own
+
+	// A raw socket of a protocol that has others gets copies of what is theirs.
+	if (rx && sk->type == SOCK_RAW && has_ports(sk->protocol))
+		return;
 
 	struct flow_key k = {
 		.cookie = bpf_get_socket_cookie(skb),
@@ -192,13 +213,4 @@ static __always_inline void count(struct __sk_buff *skb, bool rx)
 		f->tick = now;
 		tell(&moved);
 	}
-}
-
-static __always_inline void end(u64 cookie)
-{
-	struct event e = { .kind = ENDED, .cookie = cookie };
-	u8 one = 1;
-
-	if (cookie && !tell(&e))
-		bpf_map_update_elem(&ended, &cookie, &one, BPF_ANY);
 }

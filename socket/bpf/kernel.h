@@ -21,7 +21,7 @@ enum {
 
 enum { AF_INET = 2, AF_INET6 = 10, ETH_P_IPV6 = 0x86dd };
 
-enum { LOOPBACK_IFINDEX = 1 };
+enum { LOOPBACK_IFINDEX = 1, SOCK_RAW = 3 };
 
 #define CORE __attribute__((preserve_access_index))
 

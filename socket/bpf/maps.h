@@ -136,13 +136,8 @@ struct {
 	__type(value, struct user);
 } tags SEC(".maps");
 
-// Too large for the stack.
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, u32);
-	__type(value, struct owner);
-} scratch SEC(".maps");
+// An owner is too large for the stack: it begins as this and is filled in place.
+const volatile struct owner nobody = {};
 
 // used is who used a socket last on this processor, for most of what is sent
 // and received: only that somebody else does is worth more than a look here.
@@ -178,8 +173,8 @@ static __always_inline void add(enum total which, u64 n)
 	u32 key = which;
 	u64 *v = bpf_map_lookup_elem(&totals, &key);
 
-	if (v)
-		*v += n;
+	if (v) // a packet may come in while another goes out
+		__sync_fetch_and_add(v, n);
 }
 
 // tell reports whether the event found room. Nobody is woken: user space comes

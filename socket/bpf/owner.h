@@ -25,15 +25,19 @@ static __always_inline bool same(const struct who *a, const struct who *b)
 // know sees to it that owners has the current process, as it is now.
 static __always_inline void know(struct user *u)
 {
-	u32 zero = 0;
-	struct owner *known = bpf_map_lookup_elem(&owners, &u->who);
+	struct owner *o = bpf_map_lookup_elem(&owners, &u->who);
+	bool known = o;
 
-	if (known && known->image == u->image)
+	if (known && o->image == u->image)
 		return;
-	struct owner *o = bpf_map_lookup_elem(&scratch, &zero);
-	if (!o)
+	if (!known) {
+		bpf_map_update_elem(&owners, &u->who, (const void *)&nobody, BPF_NOEXIST);
+		o = bpf_map_lookup_elem(&owners, &u->who);
+	}
+	if (!o) {
+		add(OWNERS_FULL, 1);
 		return;
-	__builtin_memset(o, 0, sizeof(*o));
+	}
 	o->image = u->image;
 	o->uid = bpf_get_current_uid_gid();
 	o->cgroup = bpf_get_current_cgroup_id();
@@ -48,9 +52,7 @@ static __always_inline void know(struct user *u)
 		if (end <= u->image || bpf_probe_read_user(o->args, length, (void *)u->image))
 			o->length = 0;
 	}
-	if (bpf_map_update_elem(&owners, &u->who, o, BPF_ANY)) {
-		add(OWNERS_FULL, 1);
-	} else if (known) {
+	if (known) {
 		struct event e = { .kind = RENAMED, .who = u->who };
 		tell(&e);
 	}
@@ -61,19 +63,22 @@ static __always_inline u64 cookie_of(struct sock *sk)
 	return BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
 }
 
-// hand notes that the current process uses the socket.
-static __always_inline void hand(u64 cookie, struct user *u)
+// hand notes that the current process uses the socket. It reports whether there
+// was room for that.
+static __always_inline bool hand(u64 cookie, struct user *u)
 {
 	struct user *before = bpf_map_lookup_elem(&users, &cookie);
 	struct event e = { .kind = HANDED, .cookie = cookie, .who = u->who, .netns = u->netns };
 
-	if (before && before->image == u->image && same(&before->who, &u->who))
-		return;
 	know(u);
-	if (bpf_map_update_elem(&users, &cookie, u, BPF_ANY))
+	if (before && before->image == u->image && same(&before->who, &u->who))
+		return true;
+	if (bpf_map_update_elem(&users, &cookie, u, BPF_ANY)) {
 		add(USERS_FULL, 1);
-	else
-		tell(&e);
+		return false;
+	}
+	tell(&e);
+	return true;
 }
 
 // tag notes on the socket itself whose it is.
@@ -107,9 +112,6 @@ static __always_inline void uses(struct sock *sk)
 	u64 mm = (u64)task->mm;
 	if (last->cookie == cookie && last->pid == pid && last->mm == mm)
 		return;
-	last->cookie = cookie;
-	last->pid = pid;
-	last->mm = mm;
 	// Sockets of other families are counted nowhere, and end unheard.
 	u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
 	if (family != AF_INET && family != AF_INET6)
@@ -118,5 +120,9 @@ static __always_inline void uses(struct sock *sk)
 		return;
 	struct user u = current_user();
 	u.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
-	hand(cookie, &u);
+	if (!hand(cookie, &u))
+		return;
+	last->cookie = cookie;
+	last->pid = pid;
+	last->mm = mm;
 }

@@ -103,15 +103,15 @@ int egress(struct __sk_buff *skb)
 	return 1;
 }
 
-// A socket ends with its last packet: TCP and SCTP say goodbye long after the
-// process has closed it, all others end then.
+// A socket ends with its last packet: TCP says goodbye long after the process has
+// closed it, all others end then.
 
 SEC("cgroup/sock_release")
 int sock_release(struct bpf_sock *sk)
 {
 	__u32 proto = sk->protocol;
 
-	if ((proto == IPPROTO_TCP || proto == IPPROTO_SCTP) && sk->state != BPF_TCP_CLOSE)
+	if (proto == IPPROTO_TCP && sk->state != BPF_TCP_CLOSE)
 		return 1;
 	end(bpf_get_socket_cookie(sk));
 	return 1;
@@ -125,14 +125,24 @@ int inet_sock_set_state(struct bpf_raw_tracepoint_args *ctx)
 	return 0;
 }
 
+// The kernel passes over a program that the same processor is in the midst of:
+// where one of the two is, the other is not.
+SEC("raw_tp/inet_sock_set_state")
+int inet_sock_set_state2(struct bpf_raw_tracepoint_args *ctx)
+{
+	if (ctx->args[2] == BPF_TCP_CLOSE)
+		end(cookie_of((struct sock *)ctx->args[0]));
+	return 0;
+}
+
 SEC("raw_tp/sched_process_exit")
 int sched_process_exit(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct user u = current_user();
 	struct event e = { .kind = GONE, .who = u.who };
 
-	// The thread that has the process's number ends last, or another takes
-	// the number over when it executes a program.
+	// The thread that has the process's number. Where others go on without it
+	// they are met again when they make a socket or use another.
 	if ((u32)bpf_get_current_pid_tgid() == u.who.pid && bpf_map_lookup_elem(&owners, &u.who))
 		tell(&e);
 	return 0;
