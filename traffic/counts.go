@@ -9,8 +9,10 @@ package traffic
 // Counts is what passed in both directions, as running totals. It is a value:
 // rx and tx, bytes and packets always travel together.
 //
-// Packets are as the kernel's counters saw them: a GSO or GRO super-packet is
-// one packet, so with offloads on they are a lower bound of those on the wire.
+// The socket monitor counts packets and bytes as on the wire. Interfaces and
+// connection tracking have them as the kernel's counters saw them: a GSO or GRO
+// super-packet is one packet with one header, so with offloads on theirs are a
+// lower bound.
 type Counts struct {
 	RxBytes, TxBytes     uint64
 	RxPackets, TxPackets uint64
