@@ -1,15 +1,14 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 
 	"bwmon/conntrack"
+	"bwmon/socket"
+	"bwmon/traffic"
 )
 
 func checkPrivileges() []finding {
@@ -68,49 +67,12 @@ func checkInterfaces(proc string) []finding {
 
 func checkCgroup(proc string) []finding {
 	f := finding{Check: "cgroup v2", State: findingOK}
-	mounts, err := os.ReadFile(filepath.Join(proc, "self/mountinfo"))
-	if err == nil {
-		if at := cgroupMount(mounts); at != "" {
-			f.Found = "mounted at " + at
-			return []finding{f}
-		}
+	if at, err := socket.Root(proc); err == nil {
+		f.Found = "mounted at " + traffic.CleanText(at, traffic.MaxWord)
+		return []finding{f}
 	}
 	f.State, f.Found = findingWarn, "not mounted"
 	f.Means = "containers and units are recognised from cgroup v1 paths alone"
 	f.Cure = "sudo mount -t cgroup2 none /sys/fs/cgroup"
 	return []finding{f}
-}
-
-// cgroupMount finds the first cgroup v2 mount in /proc/PID/mountinfo
-// (proc_pid_mountinfo(5)); "" where there is none. It never fails.
-func cgroupMount(mountinfo []byte) string {
-	s := bufio.NewScanner(bytes.NewReader(mountinfo))
-	for s.Scan() {
-		before, after, ok := strings.Cut(s.Text(), " - ")
-		fields := strings.Fields(before)
-		if ok && len(fields) >= 5 && strings.HasPrefix(after, "cgroup2 ") {
-			return unescapeMount(fields[4])
-		}
-	}
-	return ""
-}
-
-// unescapeMount undoes the octal escapes of a path in mountinfo, and quotes
-// what is left of it when it does not print.
-func unescapeMount(s string) string {
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] == '\\' && i+3 < len(s) {
-			if n, err := strconv.ParseUint(s[i+1:i+4], 8, 8); err == nil {
-				b.WriteByte(byte(n))
-				i += 3
-				continue
-			}
-		}
-		b.WriteByte(s[i])
-	}
-	if q := strconv.Quote(b.String()); q != `"`+b.String()+`"` {
-		return q
-	}
-	return b.String()
 }
