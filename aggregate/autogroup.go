@@ -85,7 +85,7 @@ func commandWords(o *traffic.Owner) []string {
 			words = splitCommand(o.Command)
 		}
 	}
-	if strings.ContainsRune(words[0], ' ') {
+	if len(words) > 0 && strings.ContainsRune(words[0], ' ') {
 		words = append(splitHead(words[0], len(o.Args) == 1), words[1:]...)
 	}
 	return words

@@ -130,6 +130,7 @@ func TestProgramNameOfArguments(t *testing.T) {
 		{args: []string{"/usr/bin/foo (deleted)"}, want: "foo"},
 		{args: long, command: strings.Join(long, " ") + " com.acme.Main -x", want: "com.acme.Main"},
 		{args: cut, command: "java -cp " + strings.Repeat("x", 500) + " -Dx=y com.acme.Main", want: "com.acme.Main"},
+		{args: make([]string, maxArgs), want: "comm"},
 	} {
 		if test.command == "" {
 			test.command = strings.Join(test.args, " ")
