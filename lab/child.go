@@ -19,10 +19,11 @@ const childEnv = "BWMON_LAB_CHILD"
 // defaultDeadline bounds a child's life where its orders do not.
 const defaultDeadline = time.Minute
 
-// orders is what a child is told: exactly one of the two.
+// orders is what a child is told: exactly one of them.
 type orders struct {
 	Client *Client `json:",omitempty"`
 	Server *Server `json:",omitempty"`
+	Relay  *Relay  `json:",omitempty"`
 }
 
 func (o orders) deadline() time.Duration {
@@ -32,6 +33,8 @@ func (o orders) deadline() time.Duration {
 		d = o.Client.Deadline
 	case o.Server != nil:
 		d = o.Server.Deadline
+	case o.Relay != nil:
+		d = o.Relay.Deadline
 	}
 	if d == 0 {
 		d = defaultDeadline
@@ -167,12 +170,23 @@ func (c *Child) Wait() Report {
 	return *c.report
 }
 
-// Stop ends a server or a lingering client and returns what it carried.
+// Stop ends a server, a relay or a lingering client and returns what it carried.
 func (c *Child) Stop() Report {
 	c.lab.t.Helper()
 	c.stdin.Close()
 	c.linger = false
 	return c.Wait()
+}
+
+// awaitListening returns once a server listens, which ends with Stop.
+func (c *Child) awaitListening() {
+	c.lab.t.Helper()
+	c.linger = true
+	m := c.next()
+	if m.Report != nil {
+		c.lab.t.Fatalf("%s: %s", c.name, m.Report.Error)
+	}
+	c.Addr = m.Listen
 }
 
 func (c *Child) next() message {

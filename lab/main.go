@@ -58,12 +58,18 @@ func childMain(text string) int {
 			os.Exit(4) // nobody listens any more
 		}
 	}
-	if o.Server != nil {
-		rep := o.Server.run(func(a netip.AddrPort) { say(message{Listen: a}) }, end)
-		say(message{Report: &rep})
+	listening := func(a netip.AddrPort) { say(message{Listen: a}) }
+	var rep Report
+	switch {
+	case o.Server != nil:
+		rep = o.Server.run(listening, end)
+	case o.Relay != nil:
+		rep = o.Relay.run(listening, end)
+	default:
+		clientMain(o.Client, say, begin, end)
 		return 0
 	}
-	clientMain(o.Client, say, begin, end)
+	say(message{Report: &rep})
 	return 0
 }
 

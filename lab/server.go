@@ -27,12 +27,7 @@ const lastCall = 100 * time.Millisecond
 func (h *Host) Serve(s Server) *Child {
 	h.lab.t.Helper()
 	child := h.start(orders{Server: &s}, s.Args)
-	child.linger = true
-	m := child.next()
-	if m.Report != nil {
-		h.lab.t.Fatalf("%s: %s", child.name, m.Report.Error)
-	}
-	child.Addr = m.Listen
+	child.awaitListening()
 	return child
 }
 
