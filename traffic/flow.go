@@ -17,6 +17,9 @@ const (
 	ICMPv6  Proto = 58
 	SCTP    Proto = 132
 	UDPLite Proto = 136
+	// Pipe stands for no protocol: bytes that went through a pipe. IANA has
+	// reserved the number, so that it is on no wire.
+	Pipe Proto = 255
 )
 
 // String is the name used on every surface; a protocol without one is its
@@ -37,6 +40,8 @@ func (p Proto) String() string {
 		return "sctp"
 	case UDPLite:
 		return "udplite"
+	case Pipe:
+		return "pipe"
 	}
 	return strconv.Itoa(int(p))
 }
@@ -58,6 +63,10 @@ const (
 	// ScopePassing: forwarded for such a socket. It is in the balance, and
 	// nobody's row here.
 	ScopePassing
+	// ScopePipe: what a pipe or a relay of ours carried, in payload bytes. Where
+	// that went over a network, its sockets stand in the other books; this is
+	// never in the balance.
+	ScopePipe
 )
 
 // String is the word used in JSON.
@@ -71,6 +80,8 @@ func (s Scope) String() string {
 		return "inner"
 	case ScopePassing:
 		return "passing"
+	case ScopePipe:
+		return "pipe"
 	}
 	return "local"
 }

@@ -14,6 +14,10 @@ type Sample struct {
 	// Owner is nil while nobody knows it. A later sample of the same flow
 	// may bring it; the ledger then rebooks all the flow's bytes.
 	Owner *Owner
+	// Label is the app a sample is booked under in place of one by the rules:
+	// the name of a pipe or relay; empty for sockets. It is clean. With a Label
+	// and no Owner the command is the flow's local address.
+	Label string
 	// Final: the flow has ended and Counts is its last total.
 	Final bool
 }
