@@ -37,6 +37,7 @@ Exit status: 0 ok, 1 failed while running, 2 wrong usage or configuration.`,
 	measure.register(root)
 	root.AddCommand(
 		p.snapshotCommand(),
+		p.pipeCommand(),
 		p.checkCommand(),
 		p.doctorCommand(),
 		p.manCommand(),

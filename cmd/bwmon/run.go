@@ -79,11 +79,17 @@ var errSaid = errors.New("failed")
 func (p *program) report(cmd *cobra.Command, err error) int {
 	var wrong problems
 	var usage usageError
+	var status exitStatus
 	switch {
 	case err == nil, errors.Is(err, unix.EPIPE): // who read our output has seen enough
 		return exitOK
 	case errors.Is(err, errSaid):
 		return exitFailed
+	case errors.As(err, &status):
+		if status.err != nil {
+			p.complain("bwmon: ", status.err)
+		}
+		return status.code
 	case errors.As(err, &wrong): // already headed by file and line
 		p.complain("", wrong)
 		return exitUsage
