@@ -118,7 +118,7 @@ func (m *Monitor) Run(ctx context.Context, emit func(traffic.Batch)) (err error)
 	}
 	defer func() { err = errors.Join(err, m.setup.undo()) }()
 
-	src, err := openSource(m.want)
+	src, err := openSource(m.opts.Proc, m.want)
 	if err != nil {
 		return privilege(err)
 	}
@@ -160,7 +160,7 @@ type source struct {
 	lookout *lookout
 }
 
-func openSource(began func(*entry)) (*source, error) {
+func openSource(proc string, began func(*entry)) (*source, error) {
 	dump, err := openDump()
 	if err != nil {
 		return nil, err
@@ -170,7 +170,7 @@ func openSource(began func(*entry)) (*source, error) {
 		dump.close()
 		return nil, err
 	}
-	lookout, err := openLookout()
+	lookout, err := openLookout(proc)
 	if err != nil {
 		dump.close()
 		events.close()

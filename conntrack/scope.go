@@ -12,6 +12,9 @@ type place struct {
 	local, remote netip.AddrPort
 	// responder: local is the end that answers; the counters swap sides.
 	responder bool
+	// bridged: the flow passes from port to port of a bridge, no interface of
+	// ours, and is in nobody's books.
+	bridged bool
 }
 
 // surroundings is what this network namespace calls its own: it decides
@@ -20,6 +23,10 @@ type surroundings struct {
 	own    map[netip.Addr]bool
 	toAll  map[netip.Addr]bool // the broadcast addresses of our networks
 	inside []netip.Prefix      // networks that are connected, but not over an uplink
+
+	// bridges are the networks connected over a bridge of which what is only
+	// bridged is tracked, too.
+	bridges []netip.Prefix
 }
 
 func (s *surroundings) isOwn(a netip.Addr) bool { return s.own[a] || a.IsLoopback() }
@@ -32,6 +39,18 @@ func (s *surroundings) isForAll(a netip.Addr) bool {
 func (s *surroundings) isInside(a netip.Addr) bool {
 	for _, p := range s.inside {
 		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// isBridged reports whether two ends that are not ours are on one bridge that
+// has what it bridges pass our rules. Where these send it to another port of the
+// bridge (DNAT), it is still bridged (br_netfilter, which Docker loads).
+func (s *surroundings) isBridged(a, b netip.Addr) bool {
+	for _, p := range s.bridges {
+		if p.Contains(a) && p.Contains(b) {
 			return true
 		}
 	}
@@ -56,10 +75,13 @@ func (s *surroundings) place(orig, reply tuple) place {
 		return place{scope: traffic.ScopeLocal, local: initiator, remote: orig.to()}
 	case theirs:
 		return place{scope: traffic.ScopeLocal, local: responder, remote: reply.to(), responder: true}
-	case s.lanHostAnswers(orig, reply):
-		return place{scope: traffic.ScopeForwarded, local: responder, remote: initiator, responder: true}
 	}
-	return place{scope: traffic.ScopeForwarded, local: initiator, remote: orig.to()}
+	p := place{scope: traffic.ScopeForwarded, local: initiator, remote: orig.to()}
+	if s.lanHostAnswers(orig, reply) {
+		p.local, p.remote, p.responder = responder, initiator, true
+	}
+	p.bridged = s.isBridged(initiator.Addr(), responder.Addr())
+	return p
 }
 
 // lanHostAnswers decides which end of a forwarded flow is the LAN host: the

@@ -25,6 +25,7 @@ type side struct {
 	flow      traffic.Flow
 	scope     traffic.Scope
 	responder bool
+	bridged   bool      // is not told of
 	born      time.Time // when the flow began, as near as known; zero: before us
 	met       time.Time // when we first had news of it
 	asked     time.Time // since when its owner is looked for
@@ -88,7 +89,7 @@ func (s *sides) newSide(e *entry, at place, born, now time.Time) *side {
 		flow: traffic.Flow{
 			Proto: e.key.proto, Zone: e.key.zone, Local: at.local, Remote: at.remote, ID: s.lives,
 		},
-		scope: at.scope, responder: at.responder, born: born, met: now,
+		scope: at.scope, responder: at.responder, bridged: at.bridged, born: born, met: now,
 	}
 	if at.scope != traffic.ScopeForwarded && answeredByKernel(at, e.key.tuple) {
 		sd.owner = traffic.KernelOwner()
@@ -158,6 +159,9 @@ func (s *sides) findOwner(sd *side, now time.Time, overdue bool) bool {
 // what is forwarded, and of what passes for such a socket as that.
 func (s *sides) say(sd *side, total counters, final bool, emit func(traffic.Sample)) {
 	sd.each(func(sd *side) {
+		if sd.bridged {
+			return
+		}
 		if s.inside != nil {
 			if !isForwarded(sd.scope) {
 				return

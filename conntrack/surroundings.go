@@ -1,9 +1,12 @@
 package conntrack
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/vishvananda/netlink"
@@ -13,6 +16,7 @@ import (
 // lookout watches the namespace it was opened in for changes of what it calls
 // its own.
 type lookout struct {
+	proc   string // where procfs is mounted
 	routes *netlink.Handle
 	fd     int // receives a message for every address that comes or goes
 	buf    []byte
@@ -25,7 +29,7 @@ const maxLists = 3
 // maxStale is how old a look may be: no message comes when an uplink moves.
 const maxStale = time.Minute
 
-func openLookout() (*lookout, error) {
+func openLookout(proc string) (*lookout, error) {
 	fd, err := openNetlink(unix.NETLINK_ROUTE, unix.SOCK_NONBLOCK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR)
 	if err != nil {
 		return nil, err
@@ -35,7 +39,7 @@ func openLookout() (*lookout, error) {
 		unix.Close(fd)
 		return nil, fmt.Errorf("open route netlink socket: %w", err)
 	}
-	return &lookout{routes: routes, fd: fd, buf: make([]byte, 4096)}, nil
+	return &lookout{proc: proc, routes: routes, fd: fd, buf: make([]byte, 4096)}, nil
 }
 
 func (l *lookout) close() {
@@ -88,6 +92,7 @@ func (l *lookout) look(now time.Time) (*surroundings, error) {
 			uplinks[r.LinkIndex] = true
 		}
 	}
+	bridges := l.trackedBridges(addrs)
 	s := &surroundings{own: make(map[netip.Addr]bool, len(addrs)), toAll: map[netip.Addr]bool{}}
 	for _, a := range addrs {
 		ip, ok := netip.AddrFromSlice(a.IP)
@@ -99,9 +104,40 @@ func (l *lookout) look(now time.Time) (*surroundings, error) {
 		if bits, _ := a.Mask.Size(); !uplinks[a.LinkIndex] && !ip.IsLoopback() {
 			s.inside = append(s.inside, netip.PrefixFrom(ip, bits).Masked())
 		}
+		if bits, _ := a.Mask.Size(); bridges[linkOf{a.LinkIndex, ip.Is6()}] {
+			s.bridges = append(s.bridges, netip.PrefixFrom(ip, bits).Masked())
+		}
 		if b, ok := netip.AddrFromSlice(a.Broadcast); ok && a.Broadcast != nil {
 			s.toAll[b.Unmap()] = true
 		}
 	}
 	return s, nil
+}
+
+// linkOf is an interface as one address family sees it.
+type linkOf struct {
+	index int
+	is6   bool
+}
+
+// trackedBridges finds, among the interfaces that have addresses, the bridges of
+// which the kernel tracks also what they only bridge.
+func (l *lookout) trackedBridges(addrs []netlink.Addr) map[linkOf]bool {
+	tracked := make(map[linkOf]bool)
+	for name, is6 := range map[string]bool{"iptables": false, "ip6tables": true} {
+		b, err := os.ReadFile(filepath.Join(l.proc, "sys/net/bridge/bridge-nf-call-"+name))
+		if err != nil || string(bytes.TrimSpace(b)) == "0" {
+			continue // br_netfilter is not loaded, or does not
+		}
+		seen := make(map[int]bool)
+		for _, a := range addrs {
+			if (a.IP.To4() == nil) != is6 || seen[a.LinkIndex] {
+				continue
+			}
+			seen[a.LinkIndex] = true
+			found, err := l.routes.LinkByIndex(a.LinkIndex)
+			tracked[linkOf{a.LinkIndex, is6}] = err == nil && found.Type() == "bridge"
+		}
+	}
+	return tracked
 }

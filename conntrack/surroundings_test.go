@@ -101,7 +101,7 @@ func TestLookWhileAddressesChange(t *testing.T) {
 	})
 	interrupted := 0
 	err := ours.Do(func() error {
-		l, err := openLookout()
+		l, err := openLookout("/proc")
 		if err != nil {
 			return err
 		}

@@ -209,3 +209,36 @@ func TestRedirect(t *testing.T) {
 		wantProxy(t, s, "proxy")
 	})
 }
+
+// TestBridged: what passes from one LAN host to another over the router's bridge
+// is in nobody's books, since it is at none of the interfaces, also where the
+// kernel tracks it, and where a rule sends it back.
+func TestBridged(t *testing.T) {
+	for _, public := range []string{"198.18.1.11:7000", "[fd00:18::11]:7000", "198.19.0.1:80"} {
+		t.Run(public, func(t *testing.T) {
+			twice(t, func(t *testing.T, o office, measure func(func()) traffic.Snapshot) {
+				bridged(o.gw, true)
+				inside := netip.MustParseAddrPort("198.18.1.11:7000")
+				target := netip.MustParseAddrPort(public)
+				if target.Addr().Is6() {
+					inside = target
+				}
+				if target != inside {
+					o.gw.DNAT("tcp", target, inside)
+					o.gw.Masquerade("br0")
+				}
+				o.hosts[1].Serve(lab.Server{Proto: "tcp", Listen: inside})
+				// What is routed is booked as ever.
+				server := o.wan.Serve(lab.Server{Proto: "tcp", Listen: netip.MustParseAddrPort("198.19.0.2:7000")})
+				s := measure(func() {
+					o.hosts[0].Start(crowd("client", target)).Wait()
+					o.hosts[0].Start(crowd("client", server.Addr)).Wait()
+				})
+				wantBooks(t, s, "198.18.1.10")
+				if b := s.Balance; b.LocalRx+b.LocalTx > 0 || !holds(b.ForwardedRx, asked+answered) || b.ForwardedTx != b.ForwardedRx {
+					t.Errorf("the books do not balance: %+v", b)
+				}
+			})
+		})
+	}
+}
