@@ -6,6 +6,7 @@ package machine
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"bwmon/traffic"
@@ -25,6 +26,7 @@ type Options struct {
 type Monitor struct {
 	interval time.Duration
 	proc     string
+	balanced atomic.Pointer[[]int]
 }
 
 var _ traffic.Monitor = (*Monitor)(nil)
@@ -44,6 +46,38 @@ func New(o Options) *Monitor {
 // Name is "machine".
 func (m *Monitor) Name() string { return "machine" }
 
+// Balanced returns the indices of the interfaces that make up the host's
+// traffic, ascending, as of the latest reading; nil before the first. Nobody
+// may write to the list. Any goroutine may call it at any time.
+func (m *Monitor) Balanced() []int {
+	if list := m.balanced.Load(); list != nil {
+		return *list
+	}
+	return nil
+}
+
+// publish renews what Balanced returns where that changed.
+func (m *Monitor) publish(list []traffic.InterfaceTotal) {
+	known, n := m.Balanced(), 0
+	same := true
+	for i := range list {
+		if list[i].Balanced {
+			same = same && n < len(known) && known[n] == list[i].Index
+			n++
+		}
+	}
+	if same && n == len(known) {
+		return
+	}
+	now := make([]int, 0, n)
+	for i := range list {
+		if list[i].Balanced {
+			now = append(now, list[i].Index)
+		}
+	}
+	m.balanced.Store(&now)
+}
+
 // Run reads the interfaces at once, then every interval, and a last time when
 // ctx is cancelled; it emits a complete batch each time. It opens its sockets
 // in the calling goroutine and starts no other.
@@ -61,6 +95,7 @@ func (m *Monitor) Run(ctx context.Context, emit func(traffic.Batch)) error {
 			return err
 		}
 		batch.Monitor, batch.At = m.Name(), time.Now()
+		m.publish(batch.Interfaces)
 		emit(batch)
 		if ctx.Err() != nil {
 			return nil

@@ -276,3 +276,32 @@ func tenInterfaces(b *testing.B) (*netlink.Handle, *source) {
 	b.Cleanup(nl.Close)
 	return nl, openSource(b, h)
 }
+
+// TestBalancedFollows: which interfaces make up the traffic is known to others.
+func TestBalancedFollows(t *testing.T) {
+	h := lab.New(t).Host("host")
+	h.Bridge("one")
+	ctx, cancel := context.WithCancel(t.Context())
+	m := New(Options{Interval: 10 * time.Millisecond})
+	if got := m.Balanced(); got != nil {
+		t.Errorf("before the first reading: %v", got)
+	}
+	wait := h.Go(func() error { return m.Run(ctx, func(traffic.Batch) {}) })
+	until := func(n int) {
+		t.Helper()
+		for end := time.Now().Add(10 * time.Second); len(m.Balanced()) != n; time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("%v, want %d interfaces", m.Balanced(), n)
+			}
+		}
+	}
+	until(1)
+	h.Bridge("two")
+	until(2)
+	h.DelLink("one")
+	until(1)
+	cancel()
+	if err := wait(); err != nil {
+		t.Error(err)
+	}
+}

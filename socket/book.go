@@ -25,9 +25,10 @@ type book struct {
 
 // socket is one socket's flows and who uses it.
 type socket struct {
-	user  bpfWho // who was seen to send or receive; zero: nobody yet
-	netns uint32 // 0: not known
-	first *flow
+	user   bpfWho // who was seen to send or receive; zero: nobody yet
+	netns  uint32 // 0: not known
+	first  *flow
+	sought bool // its holder
 }
 
 // flow is one conversation of a socket.
@@ -98,8 +99,8 @@ func (b *book) open(k *bpfFlowKey, v *bpfFlow) *flow {
 		s.netns = v.Netns
 	}
 	f.owner = b.owners.of(f.who)
-	if f.owner == nil && f.name.Proto == traffic.TCP && k.Which&hashed != 0 {
-		f.owner = traffic.KernelOwner() // it answers what nobody listens to
+	if f.owner == nil && (v.Kernel != 0 || f.name.Proto == traffic.TCP && k.Which&hashed != 0) {
+		f.owner = traffic.KernelOwner() // as where it answers what nobody listens to
 	}
 	f.next, s.first = s.first, f
 	b.flows[*k] = f
@@ -134,6 +135,23 @@ func (b *book) renamed(who bpfWho) {
 			b.name(f)
 		}
 	}
+}
+
+// strangers are the sockets with news of which nobody is known and nobody was
+// sought, by cookie. They count as sought from now on.
+func (b *book) strangers() map[uint64]*socket {
+	var list map[uint64]*socket
+	for _, f := range b.changed {
+		s := b.sockets[f.key.Cookie]
+		if f.owner != nil || s == nil || s.sought {
+			continue
+		}
+		if list == nil {
+			list = make(map[uint64]*socket)
+		}
+		s.sought, list[f.key.Cookie] = true, s
+	}
+	return list
 }
 
 func (b *book) name(f *flow) {

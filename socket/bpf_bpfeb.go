@@ -29,7 +29,7 @@ type bpfFlow struct {
 	Lport     uint16
 	Rport     uint16
 	Proto     uint16
-	Pad       uint16
+	Kernel    uint16
 	Tick      uint32
 	Netns     uint32
 	RxBytes   uint64
@@ -120,6 +120,7 @@ const (
 	bpfProgInetSockSetState  = "inet_sock_set_state"
 	bpfProgInetSockSetState2 = "inet_sock_set_state2"
 	bpfProgIngress           = "ingress"
+	bpfProgPacketEgress      = "packet_egress"
 	bpfProgPostBind4         = "post_bind4"
 	bpfProgPostBind6         = "post_bind6"
 	bpfProgSchedProcessExit  = "sched_process_exit"
@@ -184,6 +185,7 @@ type bpfProgramSpecs struct {
 	InetSockSetState  *ebpf.ProgramSpec `ebpf:"inet_sock_set_state"`
 	InetSockSetState2 *ebpf.ProgramSpec `ebpf:"inet_sock_set_state2"`
 	Ingress           *ebpf.ProgramSpec `ebpf:"ingress"`
+	PacketEgress      *ebpf.ProgramSpec `ebpf:"packet_egress"`
 	PostBind4         *ebpf.ProgramSpec `ebpf:"post_bind4"`
 	PostBind6         *ebpf.ProgramSpec `ebpf:"post_bind6"`
 	SchedProcessExit  *ebpf.ProgramSpec `ebpf:"sched_process_exit"`
@@ -287,6 +289,7 @@ type bpfPrograms struct {
 	InetSockSetState  *ebpf.Program `ebpf:"inet_sock_set_state"`
 	InetSockSetState2 *ebpf.Program `ebpf:"inet_sock_set_state2"`
 	Ingress           *ebpf.Program `ebpf:"ingress"`
+	PacketEgress      *ebpf.Program `ebpf:"packet_egress"`
 	PostBind4         *ebpf.Program `ebpf:"post_bind4"`
 	PostBind6         *ebpf.Program `ebpf:"post_bind6"`
 	SchedProcessExit  *ebpf.Program `ebpf:"sched_process_exit"`
@@ -306,6 +309,7 @@ func (p *bpfPrograms) Close() error {
 		p.InetSockSetState,
 		p.InetSockSetState2,
 		p.Ingress,
+		p.PacketEgress,
 		p.PostBind4,
 		p.PostBind6,
 		p.SchedProcessExit,

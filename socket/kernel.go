@@ -23,6 +23,9 @@ type kernel struct {
 	events *ringbuf.Reader
 	tick   uint32
 
+	holders *holders // nil where the kernel has no such search
+	taps    taps
+
 	record ringbuf.Record // read into
 	lean   []string       // what this kernel does without, for people
 }
@@ -51,6 +54,7 @@ func open(cgroup string, n sizes) (*kernel, error) {
 	if err := spec.LoadAndAssign(&k.objs, nil); err != nil {
 		return nil, fmt.Errorf("load the BPF programs: %w", refused(err))
 	}
+	k.taps.program = k.objs.PacketEgress
 	if err = k.watch(cgroup); err == nil {
 		err = k.attach(cgroup)
 	}
@@ -59,6 +63,9 @@ func open(cgroup string, n sizes) (*kernel, error) {
 	}
 	if err != nil {
 		return nil, errors.Join(err, k.close())
+	}
+	if k.holders, err = newHolders(); err != nil {
+		k.lean = append(k.lean, "sockets that are older stay unknown until they are used")
 	}
 	return k, nil
 }
@@ -144,8 +151,12 @@ func (k *kernel) close() error {
 	for _, l := range slices.Backward(k.links) {
 		errs = append(errs, l.Close())
 	}
+	errs = append(errs, k.taps.close())
 	if k.events != nil {
 		errs = append(errs, k.events.Close())
+	}
+	if k.holders != nil {
+		errs = append(errs, k.holders.close())
 	}
 	return errors.Join(append(errs, k.objs.Close())...)
 }

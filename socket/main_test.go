@@ -2,6 +2,7 @@ package socket
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"os"
 	"sync"
@@ -19,10 +20,13 @@ func TestMain(m *testing.M) {
 	os.Exit(lab.Main(m))
 }
 
-// plain is Processes that add nothing to what the kernel noted.
+// plain is Processes that add no more to what the kernel noted than it has to.
 type plain struct{}
 
-func (plain) Describe(pid int, start uint64, uid uint32, comm string, cmdline []byte, _ bool, _ uint64) *traffic.Owner {
+func (plain) Describe(pid int, start uint64, uid uint32, comm string, cmdline []byte, cut bool, _ uint64) *traffic.Owner {
+	if whole, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); cut && err == nil {
+		cmdline = whole
+	}
 	line := make([]byte, 0, len(cmdline))
 	for i, c := range cmdline {
 		if c == 0 {

@@ -25,6 +25,10 @@ type Options struct {
 	MaxFlows  int           // that are counted one by one; default 1,000,000. The rest is counted together
 	Processes Processes     // nil: every flow is unattributed
 	Proc      string        // where procfs is mounted; default /proc
+
+	// Interfaces are those on which what packet sockets send is counted, which
+	// no cgroup sees; nil: none.
+	Interfaces Interfaces
 }
 
 const (
@@ -188,6 +192,9 @@ func (m *Monitor) work(ctx context.Context, k *kernel, emit func(traffic.Batch))
 	for {
 		now := time.Now()
 		last := ctx.Err() != nil
+		if m.opts.Interfaces != nil {
+			k.taps.put(m.opts.Interfaces.Balanced())
+		}
 		if last || !now.Before(next) {
 			if err := m.turn(k, now, emit); err != nil || last {
 				return err
@@ -269,6 +276,9 @@ func (m *Monitor) detail(k *kernel) string {
 		if note.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", note.n, note.what))
 		}
+	}
+	if k.taps.refused != nil {
+		parts = append(parts, "packet sockets are not counted (Linux 6.6 and later)")
 	}
 	return strings.Join(append(parts, k.lean...), ", ")
 }

@@ -290,3 +290,18 @@ func TestRefusedConnections(t *testing.T) {
 		t.Errorf("the kernel sent %+v, want %d resets of 40 bytes", got, refused)
 	}
 }
+
+// TestEchoReplies: a ping is answered by nobody but the kernel.
+func TestEchoReplies(t *testing.T) {
+	ours, peer, _ := pair(t)
+	b := watch(t, ours, Options{}) // of the whole machine: the kernel is in no other cgroup
+	startChild(t, peer, peer.Cgroup(), "ping", "198.18.0.1", "5", "108").wait()
+	time.Sleep(100 * time.Millisecond)
+	b.stop()
+	got, _ := b.sum(func(s traffic.Sample) bool {
+		return s.Owner != nil && s.Owner.IsKernel() && s.Scope == traffic.ScopeLocal && s.Flow.Remote.Addr().String() == "198.18.0.2"
+	})
+	if want := uint64(5 * 128); got.TxBytes != want {
+		t.Errorf("the kernel sent %+v, want %d bytes", got, want)
+	}
+}

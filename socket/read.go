@@ -105,6 +105,9 @@ func (m *Monitor) read(k *kernel, now time.Time) error {
 			return err
 		}
 	}
+	if err := m.seek(k, now); err != nil {
+		return err
+	}
 	if err := m.closeEnded(k, now); err != nil {
 		return err
 	}

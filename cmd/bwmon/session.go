@@ -28,7 +28,11 @@ type session struct {
 // newSession starts nothing. Where the choice of monitors is the program's, it
 // tries whether the socket monitor may run here.
 func newSession(c config) *session {
-	sockets := newSocketMonitor(c)
+	var links *machine.Monitor
+	if _, ok := findMonitor(c.Monitors, kindMachine); ok {
+		links = machine.New(machine.Options{Interval: c.Interval})
+	}
+	sockets := newSocketMonitor(c, links)
 	if sockets != nil && c.Auto {
 		err := sockets.Open()
 		if lean := sockets.Lean(); lean != "" { // older than Linux 6.3
@@ -62,14 +66,14 @@ func newSession(c config) *session {
 			}
 			s.monitors = append(s.monitors, conntrack.New(o))
 		case kindMachine:
-			s.monitors = append(s.monitors, machine.New(machine.Options{Interval: c.Interval}))
+			s.monitors = append(s.monitors, links)
 		}
 	}
 	return s
 }
 
-// newSocketMonitor returns nil where none is wanted.
-func newSocketMonitor(c config) *socket.Monitor {
+// newSocketMonitor returns nil where none is wanted. links may be nil.
+func newSocketMonitor(c config, links *machine.Monitor) *socket.Monitor {
 	m, ok := findMonitor(c.Monitors, kindSocket)
 	if !ok {
 		return nil
@@ -78,10 +82,14 @@ func newSocketMonitor(c config) *socket.Monitor {
 	if err != nil {
 		root = "" // Run says so; containers and units go without names
 	}
-	return socket.New(socket.Options{
+	o := socket.Options{
 		Interval: c.Interval, MaxShare: m.MaxShare, Cgroup: m.Cgroup, MaxFlows: m.MaxFlows,
 		Processes: process.NewDescriber(process.Options{}, root),
-	})
+	}
+	if links != nil {
+		o.Interfaces = links
+	}
+	return socket.New(o)
 }
 
 func engineOptions(c config) aggregate.Options {

@@ -20,40 +20,43 @@ static __always_inline bool has_ports(u8 proto)
 	return proto == IPPROTO_TCP || proto == IPPROTO_UDP || proto == IPPROTO_UDPLITE || proto == IPPROTO_SCTP;
 }
 
-// parse reads the packet's addresses and ports. Fragments and IPv6 extension
-// headers have no ports here.
-static __always_inline void parse(struct __sk_buff *skb, bool rx, struct ends *e)
+// parse reads the addresses and ports of the packet that begins there, and
+// returns its protocol. Fragments and IPv6 extension headers have no ports here.
+static __always_inline u8 parse(struct __sk_buff *skb, u32 at, bool rx, struct ends *e)
 {
 	u8 proto = 0, version = 0;
 	u16 ports[2] = {};
 	u32 l4;
 
-	if (bpf_skb_load_bytes(skb, 0, &version, 1))
-		return;
+	if (bpf_skb_load_bytes(skb, at, &version, 1))
+		return 0;
 	if (version >> 4 == 4) {
 		u8 head[20];
 		u32 src, dst;
-		if (bpf_skb_load_bytes(skb, 0, head, sizeof(head)))
-			return;
+		if (bpf_skb_load_bytes(skb, at, head, sizeof(head)))
+			return 0;
 		__builtin_memcpy(&src, head + 12, 4);
 		__builtin_memcpy(&dst, head + 16, 4);
 		map4(rx ? e->remote : e->local, src);
 		map4(rx ? e->local : e->remote, dst);
-		l4 = (head[0] & 15) * 4;
-		proto = (head[6] & 0x1f) || head[7] ? 0 : head[9];
-	} else {
+		l4 = at + (head[0] & 15) * 4;
+		proto = head[9];
+		if ((head[6] & 0x1f) || head[7])
+			return proto;
+	} else if (version >> 4 == 6) {
 		u8 head[40];
-		if (bpf_skb_load_bytes(skb, 0, head, sizeof(head)))
-			return;
+		if (bpf_skb_load_bytes(skb, at, head, sizeof(head)))
+			return 0;
 		__builtin_memcpy(rx ? e->remote : e->local, head + 8, 16);
 		__builtin_memcpy(rx ? e->local : e->remote, head + 24, 16);
-		l4 = sizeof(head);
+		l4 = at + sizeof(head);
 		proto = head[6];
 	}
-	if (!has_ports(proto) || bpf_skb_load_bytes(skb, l4, ports, sizeof(ports)))
-		return;
-	e->rport = ports[rx ? 0 : 1];
-	e->lport = ports[rx ? 1 : 0];
+	if (has_ports(proto) && !bpf_skb_load_bytes(skb, l4, ports, sizeof(ports))) {
+		e->rport = ports[rx ? 0 : 1];
+		e->lport = ports[rx ? 1 : 0];
+	}
+	return proto;
 }
 
 // header is the length of a packet's headers, up to the transport's payload; 0
@@ -145,25 +148,75 @@ static __always_inline void end(u64 cookie)
 	add(UNTOLD + ENDED, 1);
 }
 
+// origin notes what the kernel alone knows of a socket: which network namespace
+// it is in, and whether it is one of its own, which no process ever had.
+static __always_inline void origin(struct bpf_sock *sk, struct flow *f)
+{
+	if (!bpf_rdonly_cast)
+		return;
+	struct sock *whole = bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct sock));
+	f->netns = whole->__sk_common.skc_net.net->ns.inum;
+	f->kernel = !BPF_CORE_READ_BITFIELD(whole, __sk_common.skc_net_refcnt);
+}
+
+// mptcp is the cookie of the socket that the process has, where this is one of
+// those that the kernel spreads its connection over; else 0.
+static __always_inline u64 mptcp(struct bpf_sock *sk)
+{
+	if (!bpf_rdonly_cast || !bpf_core_field_exists(struct tcp_sock, is_mptcp))
+		return 0;
+	struct tcp_sock *tcp = bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct tcp_sock));
+	if (!tcp->is_mptcp)
+		return 0;
+	struct inet_connection_sock *c = bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct inet_connection_sock));
+	struct mptcp_subflow_context *of =
+		bpf_rdonly_cast(c->icsk_ulp_data, bpf_core_type_id_kernel(struct mptcp_subflow_context));
+	return of->conn->__sk_common.skc_cookie.counter;
+}
+
 // begin makes the flow of that key, which is not there yet.
 static __always_inline struct flow *begin(struct __sk_buff *skb, struct bpf_sock *sk, struct flow_key *k, bool rx)
 {
 	struct flow fresh = { .proto = sk->protocol, .tick = tick - 1 };
 	struct ends e = {};
 	struct user *t = bpf_sk_storage_get(&tags, sk, 0, 0);
+	bool own = k->cookie == bpf_get_socket_cookie(skb);
 
+	origin(sk, &fresh);
+	if (!own) // the kernel made it, for a process
+		fresh.kernel = false;
 	if (t) {
 		fresh.who = t->who;
 		fresh.netns = t->netns;
 	}
-	parse(skb, rx, &e);
+	parse(skb, 0, rx, &e);
 	ends_of(sk, &e, &fresh);
 	bpf_map_update_elem(&flows, k, &fresh, BPF_NOEXIST);
-	// Its end has been told, or it is one of the kernel's own, which answer
-	// what nobody listens to and never end: say it (again).
-	if (fresh.proto == IPPROTO_TCP && sk->state == BPF_TCP_CLOSE)
-		end(k->cookie);
 	return bpf_map_lookup_elem(&flows, k);
+}
+
+// passed is what went by, as on the wire.
+struct passed {
+	u64 bytes, packets;
+};
+
+// book adds to a flow, which is f unless it found no room.
+static __always_inline void book(struct flow_key *k, struct flow *f, struct passed *n, bool rx)
+{
+	if (!f) {
+		add(rx ? OVERFLOW_RX : OVERFLOW_TX, n->bytes);
+		add(rx ? OVERFLOW_PACKETS_RX : OVERFLOW_PACKETS_TX, n->packets);
+		return;
+	}
+	__sync_fetch_and_add(rx ? &f->rx_bytes : &f->tx_bytes, n->bytes);
+	__sync_fetch_and_add(rx ? &f->rx_packets : &f->tx_packets, n->packets);
+	// In this order: who is told of it reads the counters afterwards.
+	u32 now = tick;
+	if (f->tick != now) {
+		struct event moved = { .kind = MOVED, .flow = *k };
+		f->tick = now;
+		tell(&moved);
+	}
 }
 
 static __always_inline void count(struct __sk_buff *skb, bool rx)
@@ -180,37 +233,64 @@ static __always_inline void count(struct __sk_buff *skb, bool rx)
 	if (rx && sk->type == SOCK_RAW && has_ports(sk->protocol))
 		return;
 
+	u64 parent = sk->type == SOCK_STREAM && sk->protocol == IPPROTO_TCP ? mptcp(sk) : 0;
 	struct flow_key k = {
-		.cookie = bpf_get_socket_cookie(skb),
+		.cookie = parent ? parent : bpf_get_socket_cookie(skb),
 		.which = skb->ifindex == LOOPBACK_IFINDEX ? LOOPBACK : 0,
 	};
-	u64 bytes = skb->len, packets = 1;
+	struct passed n = { .bytes = skb->len, .packets = 1 };
 	u32 segments = skb->gso_segs;
 
 	if (segments > 1) { // on the wire each has a header of its own
-		packets = segments;
-		bytes += (u64)(segments - 1) * header(skb, sk->protocol);
+		n.packets = segments;
+		n.bytes += (u64)(segments - 1) * header(skb, sk->protocol);
 	}
 	if (!connected(sk) && !listens(sk)) {
 		struct ends e = {};
-		parse(skb, rx, &e);
+		parse(skb, 0, rx, &e);
 		k.which |= hash(&e);
 	}
 	struct flow *f = bpf_map_lookup_elem(&flows, &k);
-	if (!f)
+	bool begins = !f;
+	if (begins)
 		f = begin(skb, sk, &k, rx);
-	if (!f) {
-		add(rx ? OVERFLOW_RX : OVERFLOW_TX, bytes);
-		add(rx ? OVERFLOW_PACKETS_RX : OVERFLOW_PACKETS_TX, packets);
+	book(&k, f, &n, rx);
+	// Its end has been told, or it is one of the kernel's own, which answer
+	// what nobody listens to and never end: say it (again).
+	if (begins && sk->protocol == IPPROTO_TCP && sk->state == BPF_TCP_CLOSE && !parent)
+		end(k.cookie);
+}
+
+// count_packet counts what a packet socket sends: no hook of a cgroup sees it,
+// the interface does, while the process that sends is still at it. Copies that
+// it receives are others'.
+static __always_inline void count_packet(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk = skb->sk;
+
+	if (!sk || sk->family != AF_PACKET || !bpf_cast_to_kern_ctx)
 		return;
+	if (!bpf_current_task_under_cgroup(&watched, 0))
+		return;
+	struct sk_buff *s = bpf_cast_to_kern_ctx(skb);
+	u32 at = s->head + s->network_header - s->data;
+	struct passed n = { .bytes = skb->len - at, .packets = 1 };
+	struct ends e = {};
+	u8 proto = parse(skb, at, false, &e);
+	struct flow_key k = { .cookie = bpf_get_socket_cookie(skb), .which = hash(&e) };
+	struct flow *f = bpf_map_lookup_elem(&flows, &k);
+
+	if (!f) {
+		struct user u = current_user();
+		struct flow fresh = { .who = u.who, .netns = u.netns, .proto = proto, .tick = tick - 1 };
+
+		know(&u);
+		__builtin_memcpy(fresh.local, e.local, sizeof(e.local));
+		__builtin_memcpy(fresh.remote, e.remote, sizeof(e.remote));
+		fresh.lport = e.lport;
+		fresh.rport = e.rport;
+		bpf_map_update_elem(&flows, &k, &fresh, BPF_NOEXIST);
+		f = bpf_map_lookup_elem(&flows, &k);
 	}
-	__sync_fetch_and_add(rx ? &f->rx_bytes : &f->tx_bytes, bytes);
-	__sync_fetch_and_add(rx ? &f->rx_packets : &f->tx_packets, packets);
-	// In this order: who is told of it reads the counters afterwards.
-	u32 now = tick;
-	if (f->tick != now) {
-		struct event moved = { .kind = MOVED, .flow = k };
-		f->tick = now;
-		tell(&moved);
-	}
+	book(&k, f, &n, false);
 }

@@ -53,7 +53,7 @@ struct flow {
 	u8 local[16], remote[16];
 	u16 lport, rport; // network byte order
 	u16 proto;
-	u16 pad;
+	u16 kernel; // the socket is one of the kernel's own
 	u32 tick;  // in which it was last told of
 	u32 netns; // of the socket; 0: not known
 	u64 rx_bytes, rx_packets;

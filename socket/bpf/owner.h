@@ -8,7 +8,7 @@ static __always_inline struct user current_user(void)
 	struct mm_struct *mm = BPF_CORE_READ(task, mm);
 	struct user u = {
 		.who.start = BPF_CORE_READ(task, group_leader, start_boottime),
-		.who.pid = bpf_get_current_pid_tgid() >> 32,
+		.who.pid = BPF_CORE_READ(task, tgid),
 		.netns = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum),
 	};
 
@@ -38,12 +38,12 @@ static __always_inline void know(struct user *u)
 		add(OWNERS_FULL, 1);
 		return;
 	}
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	o->image = u->image;
-	o->uid = bpf_get_current_uid_gid();
-	o->cgroup = bpf_get_current_cgroup_id();
-	bpf_get_current_comm(o->comm, sizeof(o->comm));
+	o->uid = BPF_CORE_READ(task, cred, uid.val);
+	o->cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
+	BPF_CORE_READ_STR_INTO(&o->comm, task, comm);
 	if (u->image) {
-		struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 		u64 end = BPF_CORE_READ(task, mm, arg_end), length = end - u->image;
 		o->length = length;
 		if (length > ARGS)
@@ -88,6 +88,8 @@ static __always_inline void tag(struct bpf_sock *sk, u64 cookie)
 	struct user *t = bpf_sk_storage_get(&tags, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 
 	know(&u);
+	if (sk->protocol == IPPROTO_MPTCP) // what it carries is counted at others
+		hand(cookie, &u);
 	if (!t)
 		return;
 	if (t->netns) // a socket stays in the namespace that it was made in

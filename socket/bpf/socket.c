@@ -103,6 +103,13 @@ int egress(struct __sk_buff *skb)
 	return 1;
 }
 
+SEC("tc")
+int packet_egress(struct __sk_buff *skb)
+{
+	count_packet(skb);
+	return TCX_NEXT;
+}
+
 // A socket ends with its last packet: TCP says goodbye long after the process has
 // closed it, all others end then.
 
@@ -111,7 +118,7 @@ int sock_release(struct bpf_sock *sk)
 {
 	__u32 proto = sk->protocol;
 
-	if (proto == IPPROTO_TCP && sk->state != BPF_TCP_CLOSE)
+	if ((proto == IPPROTO_TCP || proto == IPPROTO_MPTCP) && sk->state != BPF_TCP_CLOSE)
 		return 1;
 	end(bpf_get_socket_cookie(sk));
 	return 1;
