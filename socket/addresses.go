@@ -13,8 +13,9 @@ type addresses struct {
 }
 
 type address struct {
-	flows int
-	left  time.Time // when the last flow closed
+	flows   int
+	left    time.Time // when the last flow closed
+	forEver bool
 }
 
 // addressLife is how long an address is known after its last flow: what
@@ -31,16 +32,32 @@ func (a *addresses) Has(ip netip.Addr) bool {
 }
 
 func (a *addresses) opened(ip netip.Addr) {
-	if ip.IsLoopback() || ip.IsUnspecified() || ip.IsMulticast() {
-		return
-	}
-	if known := a.by[ip]; known != nil { // only we write
+	if known := a.enter(ip); known != nil {
 		known.flows++
-		return
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.by[ip] = &address{flows: 1}
+}
+
+// known enters an address that stays.
+func (a *addresses) known(ip netip.Addr) {
+	if known := a.enter(ip); known != nil {
+		known.forEver = true
+	}
+}
+
+// enter returns what is noted of an address; nil where that is one that many
+// have.
+func (a *addresses) enter(ip netip.Addr) *address {
+	if ip.IsLoopback() || ip.IsUnspecified() || ip.IsMulticast() {
+		return nil
+	}
+	known := a.by[ip] // only we write
+	if known == nil {
+		known = &address{}
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.by[ip] = known
+	}
+	return known
 }
 
 func (a *addresses) closed(ip netip.Addr, now time.Time) {
@@ -55,7 +72,7 @@ func (a *addresses) sweep(now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for ip, known := range a.by {
-		if known.flows == 0 && now.Sub(known.left) > addressLife {
+		if !known.forEver && known.flows == 0 && now.Sub(known.left) > addressLife {
 			delete(a.by, ip)
 		}
 	}

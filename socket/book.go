@@ -59,6 +59,10 @@ func (b *book) moved(k *bpfFlowKey, v *bpfFlow, now time.Time) *flow {
 	counts := traffic.Counts{RxBytes: v.RxBytes, TxBytes: v.TxBytes, RxPackets: v.RxPackets, TxPackets: v.TxPackets}
 	if counts != f.counts {
 		f.counts, f.at = counts, now
+		if s := b.sockets[k.Cookie]; s.user != (bpfWho{}) {
+			f.who = s.user
+		}
+		b.name(f) // it may have passed to another, or run another program by now
 		b.touch(f)
 	}
 	return f
@@ -116,24 +120,14 @@ func (b *book) socket(cookie uint64) *socket {
 	return s
 }
 
-// handed notes who uses a socket from now on.
+// handed notes who uses a socket from now on. Where that has many flows, each
+// learns it when it next moves.
 func (b *book) handed(cookie uint64, who bpfWho, netns uint32) {
 	s := b.socket(cookie)
 	s.user, s.netns = who, netns
-	for f := s.first; f != nil; f = f.next {
-		if f.who != who {
-			f.who = who
-			b.name(f)
-		}
-	}
-}
-
-// renamed looks the owner of all of a process's flows up anew.
-func (b *book) renamed(who bpfWho) {
-	for _, f := range b.flows {
-		if f.who == who {
-			b.name(f)
-		}
+	if f := s.first; f != nil && f.next == nil {
+		f.who = who
+		b.name(f)
 	}
 }
 
@@ -154,6 +148,7 @@ func (b *book) strangers() map[uint64]*socket {
 	return list
 }
 
+// name looks a flow's owner up.
 func (b *book) name(f *flow) {
 	if o := b.owners.of(f.who); o != nil && o != f.owner {
 		f.owner = o

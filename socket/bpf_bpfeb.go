@@ -65,6 +65,15 @@ type bpfOwner struct {
 	Args   [512]uint8
 }
 
+type bpfPlace uint32
+
+const (
+	bpfPlaceHERE        bpfPlace = 0
+	bpfPlaceIN_LOOPBACK bpfPlace = 1
+	bpfPlaceELSEWHERE   bpfPlace = 2
+	bpfPlacePLACES      bpfPlace = 3
+)
+
 type bpfTotal uint32
 
 const (
@@ -72,10 +81,11 @@ const (
 	bpfTotalOVERFLOW_TX         bpfTotal = 1
 	bpfTotalOVERFLOW_PACKETS_RX bpfTotal = 2
 	bpfTotalOVERFLOW_PACKETS_TX bpfTotal = 3
-	bpfTotalOWNERS_FULL         bpfTotal = 4
-	bpfTotalUSERS_FULL          bpfTotal = 5
-	bpfTotalUNTOLD              bpfTotal = 6
-	bpfTotalTOTALS              bpfTotal = 14
+	bpfTotalOVERFLOWS           bpfTotal = 4
+	bpfTotalOWNERS_FULL         bpfTotal = 12
+	bpfTotalUSERS_FULL          bpfTotal = 13
+	bpfTotalUNTOLD              bpfTotal = 14
+	bpfTotalTOTALS              bpfTotal = 22
 )
 
 type bpfUsed struct {
@@ -131,8 +141,10 @@ const (
 	bpfProgSockRelease       = "sock_release"
 	bpfProgSockSendLength    = "sock_send_length"
 	bpfVarEventType          = "event_type"
+	bpfVarHome               = "home"
 	bpfVarKindType           = "kind_type"
 	bpfVarNobody             = "nobody"
+	bpfVarPlaceType          = "place_type"
 	bpfVarTick               = "tick"
 	bpfVarTotalType          = "total_type"
 )
@@ -217,8 +229,10 @@ type bpfMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type bpfVariableSpecs struct {
 	EventType *ebpf.VariableSpec `ebpf:"event_type"`
+	Home      *ebpf.VariableSpec `ebpf:"home"`
 	KindType  *ebpf.VariableSpec `ebpf:"kind_type"`
 	Nobody    *ebpf.VariableSpec `ebpf:"nobody"`
+	PlaceType *ebpf.VariableSpec `ebpf:"place_type"`
 	Tick      *ebpf.VariableSpec `ebpf:"tick"`
 	TotalType *ebpf.VariableSpec `ebpf:"total_type"`
 }
@@ -273,8 +287,10 @@ func (m *bpfMaps) Close() error {
 // It can be passed to loadBpfObjects or ebpf.CollectionSpec.LoadAndAssign.
 type bpfVariables struct {
 	EventType *ebpf.Variable `ebpf:"event_type"`
+	Home      *ebpf.Variable `ebpf:"home"`
 	KindType  *ebpf.Variable `ebpf:"kind_type"`
 	Nobody    *ebpf.Variable `ebpf:"nobody"`
+	PlaceType *ebpf.Variable `ebpf:"place_type"`
 	Tick      *ebpf.Variable `ebpf:"tick"`
 	TotalType *ebpf.Variable `ebpf:"total_type"`
 }

@@ -80,7 +80,7 @@ func (m *Monitor) seek(k *kernel, now time.Time) error {
 	}
 	found := make(map[uint64]holdersHolder)
 	err := k.holders.find(func(h *holdersHolder) {
-		if s := wanted[h.Cookie]; s == nil {
+		if h.Cookie == 0 || wanted[h.Cookie] == nil {
 			return
 		}
 		if known, ok := found[h.Cookie]; !ok || h.Start >= known.Start {
@@ -104,4 +104,17 @@ func (m *Monitor) seek(k *kernel, now time.Time) error {
 		m.book.handed(cookie, who, h.Netns)
 	}
 	return nil
+}
+
+// survey learns the addresses of all sockets in other network namespaces: what
+// is forwarded for those that are there already is told from LAN hosts'.
+func (m *Monitor) survey(k *kernel) error {
+	if k.holders == nil {
+		return nil
+	}
+	return k.holders.find(func(h *holdersHolder) {
+		if h.Netns != m.book.netns {
+			m.book.inner.known(addrPort(h.Local, 0).Addr())
+		}
+	})
 }

@@ -22,6 +22,7 @@ type holdersHolder struct {
 	Uid    uint32
 	Netns  uint32
 	Comm   [16]uint8
+	Local  [16]uint8
 	Pad    uint32
 }
 

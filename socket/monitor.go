@@ -157,6 +157,9 @@ func (m *Monitor) Run(ctx context.Context, emit func(traffic.Batch)) (err error)
 	if m.book.netns, err = ownNetns(m.opts.Proc); err != nil {
 		return err
 	}
+	if err := k.objs.Home.Set(m.book.netns); err != nil {
+		return fmt.Errorf("say which network namespace is ours: %w", err)
+	}
 	if err := m.begin(k); err != nil {
 		return err
 	}
@@ -176,6 +179,9 @@ func (m *Monitor) begin(k *kernel) error {
 	m.round.ended, m.recent = nil, nil
 	m.totals = [bpfTotalTOTALS]uint64{}
 	m.lives++
+	if err := m.survey(k); err != nil {
+		return err
+	}
 	return k.drain(func(e *bpfEvent) {
 		if bpfKind(e.Kind) == bpfKindMOVED {
 			_ = k.objs.Flows.Delete(&e.Flow) // what it carried until now is not ours to tell
@@ -232,24 +238,32 @@ func (m *Monitor) turn(k *kernel, now time.Time, emit func(traffic.Batch)) error
 		}
 	}
 	m.book.samples(add)
-	if s := m.overflow(); s.Counts != (traffic.Counts{}) {
-		add(s)
+	for place := range bpfPlacePLACES {
+		if s := m.overflow(place); !s.Counts.IsZero() {
+			add(s)
+		}
 	}
 	next.Complete = true
 	emit(next)
 	return nil
 }
 
-// overflow is what was carried by flows that found no room, all together.
-func (m *Monitor) overflow() traffic.Sample {
+// overflow is what was carried in a place by flows that found no room, all
+// together.
+func (m *Monitor) overflow(place bpfPlace) traffic.Sample {
+	of := m.totals[bpfTotal(place)*bpfTotalOVERFLOWS:]
 	return traffic.Sample{
 		Flow: traffic.Flow{
 			Local:  netip.AddrPortFrom(netip.IPv6Unspecified(), 0),
-			Remote: netip.AddrPortFrom(netip.IPv6Unspecified(), 0), ID: m.lives,
+			Remote: netip.AddrPortFrom(netip.IPv6Unspecified(), 0),
+			ID:     m.lives*uint64(bpfPlacePLACES) + uint64(place),
 		},
+		Scope: map[bpfPlace]traffic.Scope{
+			bpfPlaceHERE: traffic.ScopeLocal, bpfPlaceIN_LOOPBACK: traffic.ScopeLoopback, bpfPlaceELSEWHERE: traffic.ScopeInner,
+		}[place],
 		Counts: traffic.Counts{
-			RxBytes: m.totals[bpfTotalOVERFLOW_RX], TxBytes: m.totals[bpfTotalOVERFLOW_TX],
-			RxPackets: m.totals[bpfTotalOVERFLOW_PACKETS_RX], TxPackets: m.totals[bpfTotalOVERFLOW_PACKETS_TX],
+			RxBytes: of[bpfTotalOVERFLOW_RX], TxBytes: of[bpfTotalOVERFLOW_TX],
+			RxPackets: of[bpfTotalOVERFLOW_PACKETS_RX], TxPackets: of[bpfTotalOVERFLOW_PACKETS_TX],
 		},
 	}
 }
@@ -257,6 +271,16 @@ func (m *Monitor) overflow() traffic.Sample {
 // lost is how many users of sockets could not be noted.
 func (m *Monitor) lost() uint64 {
 	return m.totals[bpfTotalOWNERS_FULL] + m.totals[bpfTotalUSERS_FULL]
+}
+
+// beyond is how many packets of flows that found no room there were.
+func (m *Monitor) beyond() uint64 {
+	var n uint64
+	for place := range bpfPlacePLACES {
+		c := m.overflow(place).Counts
+		n += c.RxPackets + c.TxPackets
+	}
+	return n
 }
 
 // detail is the monitor's condition in one line.
@@ -269,7 +293,7 @@ func (m *Monitor) detail(k *kernel) string {
 		n    uint64
 		what string
 	}{
-		{m.totals[bpfTotalOVERFLOW_PACKETS_RX] + m.totals[bpfTotalOVERFLOW_PACKETS_TX], "packets of flows beyond max_flows"},
+		{m.beyond(), "packets of flows beyond max_flows"},
 		{m.totals[bpfTotalOWNERS_FULL], "times a process found no room"},
 		{m.totals[bpfTotalUSERS_FULL], "times a user of a socket found no room"},
 	} {

@@ -82,7 +82,7 @@ func (o *owners) turn() error {
 	last := o.gone[goneRounds-1]
 	for _, who := range last {
 		o.past = append(o.past, who)
-		if err := o.table.Delete(&who); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+		if err := insist(func() error { return o.table.Delete(&who) }); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
 			return err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
 )
 
 // round is what events told since the last reading.
@@ -37,7 +38,6 @@ func (m *Monitor) note(e *bpfEvent) {
 		m.book.handed(e.handed().cookie, e.handed().who, e.handed().netns)
 	case bpfKindRENAMED:
 		m.owners.renamed(e.handed().who)
-		m.book.renamed(e.handed().who)
 	case bpfKindGONE:
 		m.owners.ended(e.handed().who)
 	}
@@ -81,6 +81,9 @@ func (m *Monitor) read(k *kernel, now time.Time) error {
 	untold := func(kind bpfKind) bool {
 		return totals[bpfTotalUNTOLD+bpfTotal(kind)] != before[bpfTotalUNTOLD+bpfTotal(kind)]
 	}
+	if untold(bpfKindRENAMED) {
+		clear(m.owners.known)
+	}
 	if err := m.readFlows(k, again, untold(bpfKindMOVED), now); err != nil {
 		return err
 	}
@@ -92,12 +95,6 @@ func (m *Monitor) read(k *kernel, now time.Time) error {
 	if untold(bpfKindHANDED) {
 		if err := m.collectUsers(k); err != nil {
 			return err
-		}
-	}
-	if untold(bpfKindRENAMED) {
-		clear(m.owners.known)
-		for _, f := range m.book.flows {
-			m.book.name(f)
 		}
 	}
 	if untold(bpfKindGONE) {
@@ -210,7 +207,8 @@ func (m *Monitor) closeEnded(k *kernel, now time.Time) error {
 			}
 		}
 		m.book.forget(cookie)
-		if err := k.objs.Users.Delete(&cookie); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+		err := insist(func() error { return k.objs.Users.Delete(&cookie) })
+		if err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
 			return fmt.Errorf("forget the user of a socket: %w", err)
 		}
 	}
@@ -218,10 +216,21 @@ func (m *Monitor) closeEnded(k *kernel, now time.Time) error {
 	return nil
 }
 
+// insist tries an operation on a map again while a program is at the same part
+// of it on the same processor, which some kernels refuse (htab_lock_bucket).
+func insist(op func() error) error {
+	for range 1000 {
+		if err := op(); !errors.Is(err, unix.EBUSY) {
+			return err
+		}
+	}
+	return op()
+}
+
 // take closes a flow with what the kernel has of it last.
 func (m *Monitor) take(k *kernel, f *flow, now time.Time) error {
 	var v bpfFlow
-	err := k.objs.Flows.LookupAndDelete(&f.key, &v)
+	err := insist(func() error { return k.objs.Flows.LookupAndDelete(&f.key, &v) })
 	if err == nil {
 		m.book.moved(&f.key, &v, now)
 	} else if !errors.Is(err, ebpf.ErrKeyNotExist) {

@@ -2,18 +2,13 @@
 
 #pragma once
 
+#include "address.h"
+
 // What a packet's headers say, from the socket's point of view.
 struct ends {
 	u8 local[16], remote[16];
 	u16 lport, rport; // network byte order
 };
-
-static __always_inline void map4(u8 to[16], u32 from)
-{
-	__builtin_memset(to, 0, 10);
-	to[10] = to[11] = 0xff;
-	__builtin_memcpy(to + 12, &from, 4);
-}
 
 static __always_inline bool has_ports(u8 proto)
 {
@@ -200,14 +195,8 @@ struct passed {
 	u64 bytes, packets;
 };
 
-// book adds to a flow, which is f unless it found no room.
 static __always_inline void book(struct flow_key *k, struct flow *f, struct passed *n, bool rx)
 {
-	if (!f) {
-		add(rx ? OVERFLOW_RX : OVERFLOW_TX, n->bytes);
-		add(rx ? OVERFLOW_PACKETS_RX : OVERFLOW_PACKETS_TX, n->packets);
-		return;
-	}
 	__sync_fetch_and_add(rx ? &f->rx_bytes : &f->tx_bytes, n->bytes);
 	__sync_fetch_and_add(rx ? &f->rx_packets : &f->tx_packets, n->packets);
 	// In this order: who is told of it reads the counters afterwards.
@@ -217,6 +206,26 @@ static __always_inline void book(struct flow_key *k, struct flow *f, struct pass
 		f->tick = now;
 		tell(&moved);
 	}
+}
+
+// overflow books what found no room.
+static __always_inline void overflow(enum place place, struct passed *n, bool rx)
+{
+	u32 base = place * OVERFLOWS;
+
+	add(base + (rx ? OVERFLOW_RX : OVERFLOW_TX), n->bytes);
+	add(base + (rx ? OVERFLOW_PACKETS_RX : OVERFLOW_PACKETS_TX), n->packets);
+}
+
+// place_of is where a packet of a socket is carried.
+static __always_inline enum place place_of(struct bpf_sock *sk, struct flow_key *k)
+{
+	struct flow f = {};
+
+	if (k->which & LOOPBACK)
+		return IN_LOOPBACK;
+	origin(sk, &f);
+	return f.netns && home && f.netns != home ? ELSEWHERE : HERE;
 }
 
 static __always_inline void count(struct __sk_buff *skb, bool rx)
@@ -254,6 +263,10 @@ static __always_inline void count(struct __sk_buff *skb, bool rx)
 	bool begins = !f;
 	if (begins)
 		f = begin(skb, sk, &k, rx);
+	if (!f) {
+		overflow(place_of(sk, &k), &n, rx);
+		return;
+	}
 	book(&k, f, &n, rx);
 	// Its end has been told, or it is one of the kernel's own, which answer
 	// what nobody listens to and never end: say it (again).
@@ -292,5 +305,8 @@ static __always_inline void count_packet(struct __sk_buff *skb)
 		bpf_map_update_elem(&flows, &k, &fresh, BPF_NOEXIST);
 		f = bpf_map_lookup_elem(&flows, &k);
 	}
-	book(&k, f, &n, false);
+	if (f)
+		book(&k, f, &n, false);
+	else
+		overflow(HERE, &n, false);
 }

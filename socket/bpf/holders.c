@@ -6,6 +6,7 @@
 #include <bpf/bpf_core_read.h>
 
 #include "kernel.h"
+#include "address.h"
 
 struct holder {
 	u64 cookie;
@@ -15,6 +16,7 @@ struct holder {
 	u32 uid;
 	u32 netns; // of the socket
 	u8 comm[16];
+	u8 local[16]; // address of the socket
 	u32 pad;
 };
 
@@ -36,12 +38,14 @@ int holders(struct bpf_iter__task_file *ctx)
 	if (family != AF_INET && family != AF_INET6)
 		return 0;
 	struct holder h = { .cookie = BPF_CORE_READ(socket, sk, __sk_common.skc_cookie.counter) };
-	// What has none has carried nothing. Only what MPTCP carries is counted at
-	// others, which are found by this one's from now on.
+	// What has none has carried nothing yet. Only what MPTCP carries is counted
+	// at others, which are found by this one's from now on.
 	if (!h.cookie && BPF_CORE_READ(socket, sk, sk_protocol) == IPPROTO_MPTCP)
 		h.cookie = bpf_get_socket_cookie(socket->sk);
-	if (!h.cookie)
-		return 0;
+	if (family == AF_INET)
+		map4(h.local, BPF_CORE_READ(socket, sk, __sk_common.skc_rcv_saddr));
+	else
+		BPF_CORE_READ_INTO(&h.local, socket, sk, __sk_common.skc_v6_rcv_saddr);
 	h.start = BPF_CORE_READ(task, group_leader, start_boottime);
 	h.cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
 	h.pid = BPF_CORE_READ(task, tgid);

@@ -75,7 +75,12 @@ struct task_struct {
 	struct css_set *cgroups;
 } CORE;
 
+struct in6_addr {
+	u8 bytes[16];
+};
+
 struct sock_common {
+	u32 skc_rcv_saddr;
 	u16 skc_family;
 	unsigned char skc_reuse : 4;
 	unsigned char skc_reuseport : 1;
@@ -84,6 +89,7 @@ struct sock_common {
 	struct {
 		struct net *net;
 	} skc_net;
+	struct in6_addr skc_v6_rcv_saddr;
 	struct {
 		long long counter;
 	} skc_cookie;

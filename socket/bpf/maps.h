@@ -61,15 +61,19 @@ struct flow {
 	u64 tx_bytes, tx_packets;
 };
 
+// place is where what found no room was carried.
+enum place { HERE, IN_LOOPBACK, ELSEWHERE, PLACES };
+
 // total is what could not be booked to a flow, and what could not be told.
 enum total {
-	OVERFLOW_RX, // bytes of flows that found no room
+	OVERFLOW_RX, // bytes of flows that found no room; for each place once
 	OVERFLOW_TX,
 	OVERFLOW_PACKETS_RX,
 	OVERFLOW_PACKETS_TX,
-	OWNERS_FULL, // processes that found no room
-	USERS_FULL,  // users of sockets that found no room
-	UNTOLD,      // untold + a kind of event: those that found no room
+	OVERFLOWS,
+	OWNERS_FULL = PLACES * OVERFLOWS, // processes that found no room
+	USERS_FULL,                       // users of sockets that found no room
+	UNTOLD, // untold + a kind of event: those that found no room
 	TOTALS = UNTOLD + 8,
 };
 
@@ -100,6 +104,7 @@ struct event {
 struct event *event_type __attribute__((unused));
 enum kind *kind_type __attribute__((unused));
 enum total *total_type __attribute__((unused));
+enum place *place_type __attribute__((unused));
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -164,6 +169,9 @@ struct {
 	__type(key, u32);
 	__type(value, u32);
 } watched SEC(".maps");
+
+// home is the number of the network namespace whose interfaces count.
+volatile u32 home;
 
 // tick is counted by user space, each time before it takes the events.
 volatile u32 tick;
