@@ -100,6 +100,7 @@ type entry struct {
 	counters counters
 	status   uint32
 	counted  bool // the message had counters
+	socket   end  // found as the flow began; noEnd where it was not looked for, too
 }
 
 // hash spreads a key over the table's index. The kernel's id is itself a

@@ -118,10 +118,16 @@ func (m *Monitor) Run(ctx context.Context, emit func(traffic.Batch)) (err error)
 	}
 	defer func() { err = errors.Join(err, m.setup.undo()) }()
 
-	src, err := openSource(m.opts.Proc, m.want)
+	sockets, err := openDiag()
+	if err != nil {
+		return err
+	}
+	defer sockets.close()
+	src, err := openSource(m.opts.Proc, func(e *entry) { m.want(sockets, e) })
 	if err != nil {
 		return privilege(err)
 	}
+	src.sockets = sockets
 	receiver := make(chan error, 1)
 	go func() { receiver <- src.events.run() }()
 	defer func() {
@@ -158,6 +164,7 @@ type source struct {
 	dump    *dumpSocket
 	events  *eventSocket
 	lookout *lookout
+	sockets *diagSocket // of whoever opened it
 }
 
 func openSource(proc string, began func(*entry)) (*source, error) {
@@ -176,7 +183,7 @@ func openSource(proc string, began func(*entry)) (*source, error) {
 		events.close()
 		return nil, err
 	}
-	return &source{dump, events, lookout}, nil
+	return &source{dump: dump, events: events, lookout: lookout}, nil
 }
 
 func (s *source) close() {

@@ -45,10 +45,15 @@ func (m *Monitor) lookAround(src *source, now time.Time) error {
 		return nil
 	}
 	around, err := src.lookout.look(now)
-	if err == nil {
-		m.around.Store(around)
+	if err != nil {
+		return err
 	}
-	return err
+	m.around.Store(around)
+	m.sides.sockets = nil
+	if around.transparent {
+		m.sides.sockets = src.sockets
+	}
+	return nil
 }
 
 // changed notes that record n has news now. since is when the flow can have
@@ -102,13 +107,19 @@ func (m *Monitor) takeEvents(src *source, batch []event) {
 
 // want asks whose a flow is that just began, while its socket is open. It runs
 // on the goroutine of the events: a look into the table may come too late.
-func (m *Monitor) want(e *entry) {
+func (m *Monitor) want(sockets *diagSocket, e *entry) {
 	around := m.around.Load()
-	if around == nil || m.opts.Inside != nil {
+	if around == nil || m.opts.Inside != nil && !around.transparent {
 		return // the first dump is not yet asked for, or sockets are not ours
 	}
 	at := around.place(e.key.tuple, e.reply)
-	if at.scope == traffic.ScopeForwarded || answeredByKernel(at, e.key.tuple) {
+	if at.scope == traffic.ScopeForwarded {
+		if around.transparent && e.key.proto == traffic.TCP && !at.bridged {
+			e.socket = sockets.between(at.local, at.remote)
+		}
+		return
+	}
+	if m.opts.Inside != nil || answeredByKernel(at, e.key.tuple) {
 		return
 	}
 	f := traffic.Flow{Proto: e.key.proto, Zone: e.key.zone, Local: at.local, Remote: at.remote}

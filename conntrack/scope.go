@@ -27,6 +27,9 @@ type surroundings struct {
 	// bridges are the networks connected over a bridge of which what is only
 	// bridged is tracked, too.
 	bridges []netip.Prefix
+
+	// transparent: a flow without an end of ours may be a socket's here.
+	transparent bool
 }
 
 func (s *surroundings) isOwn(a netip.Addr) bool { return s.own[a] || a.IsLoopback() }

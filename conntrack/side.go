@@ -46,10 +46,13 @@ type ending struct {
 // sides holds the sides of records, and what has to be said of them next.
 type sides struct {
 	owners Owners
-	inside Inside   // nil: every flow is counted here
-	by     []*side  // by record.side; 0 is not used
-	free   []uint32 // numbers in by that are not used
-	lives  uint64   // gives each side its Flow.ID
+	inside Inside // nil: every flow is counted here
+	// sockets is asked about flows that look forwarded; nil where none can be a
+	// socket's.
+	sockets *diagSocket
+	by      []*side  // by record.side; 0 is not used
+	free    []uint32 // numbers in by that are not used
+	lives   uint64   // gives each side its Flow.ID
 
 	dirty   []uint32 // records that changed since the last flush
 	unowned []*side  // local ones whose owner is still looked for
@@ -93,6 +96,11 @@ func (s *sides) newSide(e *entry, at place, born, now time.Time) *side {
 	}
 	if at.scope != traffic.ScopeForwarded && answeredByKernel(at, e.key.tuple) {
 		sd.owner = traffic.KernelOwner()
+	}
+	if e.socket == noEnd {
+		s.recognise(sd)
+	} else if sd.scope == traffic.ScopeForwarded {
+		s.assign(sd, e.socket)
 	}
 	return sd
 }
@@ -223,6 +231,9 @@ func (s *sides) samples(t *table, now time.Time, patience time.Duration, last bo
 // ready looks for the owners of sd and its twin, and has those not found
 // looked for again later.
 func (s *sides) ready(sd *side, now time.Time, overdue bool) bool {
+	if !sd.emitted { // a connection may be known before its socket is
+		s.recognise(sd)
+	}
 	all := true
 	sd.each(func(sd *side) {
 		if s.findOwner(sd, now, overdue) {

@@ -93,7 +93,7 @@ func (l *lookout) look(now time.Time) (*surroundings, error) {
 		}
 	}
 	bridges := l.trackedBridges(addrs)
-	s := &surroundings{own: make(map[netip.Addr]bool, len(addrs)), toAll: map[netip.Addr]bool{}}
+	s := &surroundings{own: make(map[netip.Addr]bool, len(addrs)), toAll: map[netip.Addr]bool{}, transparent: deliversMarked(h)}
 	for _, a := range addrs {
 		ip, ok := netip.AddrFromSlice(a.IP)
 		if !ok {

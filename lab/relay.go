@@ -19,7 +19,7 @@ type Relay struct {
 	Args []string `json:"-"` // the command line, argv[0] first; any text
 
 	Listen netip.AddrPort // port 0: the kernel chooses; see Child.Addr
-	Target netip.AddrPort // where to; zero: where the client meant to go
+	Target netip.AddrPort // where to; zero: where the client meant to go (see Host.TProxy)
 	// Transparent takes connections to addresses that are not the host's; Spoof
 	// makes them from the client's address as well.
 	Transparent, Spoof bool

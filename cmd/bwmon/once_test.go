@@ -27,7 +27,7 @@ func newOffice(t *testing.T, plain bool) office {
 	o := office{gw: l.Host("gw"), wan: l.Host("wan")}
 	o.group = o.gw.Cgroup()
 	l.Link(lab.End{Host: o.wan, Name: "eth0", Addrs: []string{"198.19.0.2/24", "fd00:19::2/64"}, Plain: plain},
-		lab.End{Host: o.gw, Name: "wan0", Addrs: []string{"198.19.0.1/24", "fd00:19::1/64"}, Plain: plain})
+		lab.End{Host: o.gw, Name: "wan0", Addrs: []string{"198.19.0.1/24", "fd00:19::1/64", "fe80::1/64"}, Plain: plain})
 	o.gw.Bridge("br0", "198.18.1.1/24", "fd00:18::1/64")
 	bridged(o.gw, false)
 	for i := range 2 {
@@ -240,5 +240,43 @@ func TestBridged(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestTransparentProxy: connections of LAN hosts to foreign addresses that a
+// proxy on the router accepts in their place, and makes anew, are the proxy's,
+// also where it makes them from the LAN host's address.
+func TestTransparentProxy(t *testing.T) {
+	for _, tc := range []struct{ name, server, listen, router, client string }{
+		{"IPv4", "198.19.0.2:7000", "0.0.0.0:3128", "198.19.0.1", "198.18.1.10"},
+		{"IPv6", "[fd00:19::2]:7000", "[::]:3128", "fd00:19::1", "fd00:18::10"},
+	} {
+		for _, spoof := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/spoof=%v", tc.name, spoof), func(t *testing.T) {
+				twice(t, func(t *testing.T, o office, measure func(func()) traffic.Snapshot) {
+					server := o.wan.Serve(lab.Server{Proto: "tcp", Listen: netip.MustParseAddrPort(tc.server)})
+					listen := netip.MustParseAddrPort(tc.listen)
+					o.gw.TProxy("tcp", server.Addr, listen.Port())
+					var proxy *lab.Child
+					s := measure(func() {
+						proxy = o.gw.Relay(lab.Relay{Args: []string{"proxy"}, Listen: listen, Transparent: true, Spoof: spoof})
+						client := crowd("client", server.Addr)
+						client.Life = 2500 * time.Millisecond // as long as the look at all sockets may take
+						o.hosts[0].Start(client).Wait()
+					})
+					from := tc.router
+					if spoof {
+						from = tc.client
+					}
+					if rep := server.Stop(); len(rep.Conns) != 5 || rep.Conns[0].Remote.Addr().String() != from {
+						t.Errorf("the server's connections are %+v", rep.Conns)
+					}
+					if rep := proxy.Stop(); len(rep.Conns) != 10 {
+						t.Errorf("the proxy's connections are %+v", rep.Conns)
+					}
+					wantProxy(t, s, "proxy")
+				})
+			})
+		}
 	}
 }
