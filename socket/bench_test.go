@@ -2,17 +2,21 @@ package socket
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/cilium/ebpf"
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
 	"bwmon/lab"
@@ -20,7 +24,7 @@ import (
 )
 
 func init() {
-	trades["give"], trades["fetch"], trades["many"] = give, fetch, many
+	trades["give"], trades["many"], trades["paced"] = give, many, paced
 }
 
 // give answers every connection, and every datagram, with so many bytes.
@@ -64,31 +68,6 @@ func give(args []string) error {
 
 // datagram is the size of one, in bytes.
 const datagram = 1000
-
-// fetch gets so many bytes from a giver and ends.
-func fetch(args []string) error {
-	n, _ := strconv.Atoi(args[2])
-	conn, err := net.Dial(args[0], args[1])
-	if err != nil {
-		return err
-	}
-	if udp, ok := conn.(*net.UDPConn); ok {
-		udp.SetReadBuffer(1 << 20)
-	}
-	if args[0] == "udp" {
-		conn.Write([]byte("give"))
-	}
-	conn.SetReadDeadline(time.Now().Add(5 * time.Second))
-	buf := make([]byte, 64<<10)
-	for n > 0 {
-		k, err := conn.Read(buf)
-		n -= k
-		if err != nil {
-			return errors.Join(err, conn.Close())
-		}
-	}
-	return conn.Close()
-}
 
 // many opens so many sockets on a local address, sends from each to another,
 // and then from the first so many every 100 ms.
@@ -139,39 +118,24 @@ const perProcess = 15_000
 // at a time, each of which gets 100 kB; TCP and UDP over IPv4 and IPv6.
 func BenchmarkShortProcesses(b *testing.B) {
 	const processes, size = 2000, 100_000
+	program := filepath.Join(b.TempDir(), "brief")
+	if out, err := exec.Command("go", "build", "-o", program, "./testdata/brief").CombinedOutput(); err != nil {
+		b.Fatalf("build: %v: %s", err, out)
+	}
 	for b.Loop() {
 		ours, peer, cgroup := pair(b)
 		group := peer.Cgroup()
 		var givers []string
 		for _, proto := range []string{"tcp", "udp"} {
 			for _, at := range []string{"198.18.0.2:0", "[fd00::2]:0"} {
-				givers = append(givers, proto+" "+startChild(b, peer, group, "give", proto, fmt.Sprint(size), at).line())
+				addr := ap(startChild(b, peer, group, "give", proto, fmt.Sprint(size), at).line())
+				givers = append(givers, fmt.Sprintf("%s %x %d %d", proto, addr.Addr().AsSlice(), addr.Port(), size))
 			}
 		}
 		books := watch(b, ours, Options{Cgroup: cgroup, Interval: time.Second})
 		before := ours.Counters("eth0")
 		began := time.Now()
-		var lives time.Duration
-		var mu sync.Mutex
-		var wg sync.WaitGroup
-		next := make(chan int)
-		for range 4 {
-			wg.Go(func() {
-				for i := range next {
-					start := time.Now()
-					args := append(strings.Fields(givers[i%4]), fmt.Sprint(size), fmt.Sprint(i))
-					startChild(b, ours, cgroup, "fetch", args...).wait()
-					mu.Lock()
-					lives += time.Since(start)
-					mu.Unlock()
-				}
-			})
-		}
-		for i := range processes {
-			next <- i
-		}
-		close(next)
-		wg.Wait()
+		lives := shortLives(b, ours, cgroup, program, givers, processes)
 		took := time.Since(began)
 		time.Sleep(200 * time.Millisecond)
 		books.stop()
@@ -180,7 +144,7 @@ func BenchmarkShortProcesses(b *testing.B) {
 		var right uint64
 		named := 0
 		for i := range processes {
-			got, n := books.sum(byCommand("fetch " + givers[i%4] + " " + fmt.Sprint(size) + " " + fmt.Sprint(i)))
+			got, n := books.sum(byCommand(fmt.Sprintf("%s %s %d", program, givers[i%4], i)))
 			right += got.Bytes()
 			named += min(n, 1)
 		}
@@ -189,9 +153,103 @@ func BenchmarkShortProcesses(b *testing.B) {
 		b.ReportMetric(100*float64(right)/float64(all.Bytes()), "%-right")
 		b.ReportMetric(100*float64(whole-all.Bytes())/float64(whole), "%-not-booked")
 		b.ReportMetric(float64(whole-all.Bytes()), "bytes-not-booked")
-		b.ReportMetric(float64(lives.Milliseconds())/processes, "ms-life")
+		b.ReportMetric(median(lives), "ms-life")
 		b.ReportMetric(processes/took.Seconds(), "processes/s")
 	}
+}
+
+// shortLives starts so many processes, four at a time, and returns how long
+// each lived, in ms.
+func shortLives(b *testing.B, h *lab.Host, group, program string, givers []string, processes int) []float64 {
+	dir, err := os.Open(group)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer dir.Close()
+	lives := make([]float64, processes)
+	var next atomic.Int32
+	var g errgroup.Group
+	for range 4 {
+		g.Go(func() error {
+			for i := int(next.Add(1)) - 1; i < processes; i = int(next.Add(1)) - 1 {
+				cmd := exec.Command(program, append(strings.Fields(givers[i%4]), fmt.Sprint(i))...)
+				cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(dir.Fd()), Pdeathsig: syscall.SIGKILL}
+				if err := h.Do(cmd.Start); err != nil {
+					return err
+				}
+				start := time.Now()
+				if err := cmd.Wait(); err != nil {
+					return err
+				}
+				lives[i] = time.Since(start).Seconds() * 1000
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		b.Fatal(err)
+	}
+	return lives
+}
+
+// BenchmarkStorm: sockets that are opened and closed, 50,000 a second for 20
+// seconds, each with one datagram.
+func BenchmarkStorm(b *testing.B) {
+	const perSecond, seconds = 50_000, 20
+	for b.Loop() {
+		ours, peer, cgroup := pair(b)
+		server := peer.Serve(lab.Server{Proto: "udp", Listen: ap("198.18.0.2:0"), Deadline: time.Minute})
+		books := watch(b, ours, Options{Cgroup: cgroup, Interval: time.Second})
+		books.mu.Lock()
+		books.brief = true
+		books.mu.Unlock()
+		c := startChild(b, ours, cgroup, "paced", server.Addr.String(), fmt.Sprint(perSecond), fmt.Sprint(seconds))
+		c.patience = time.Minute
+		sent, _ := strconv.Atoi(c.line())
+		c.wait()
+		books.until("an empty book", func() bool { return strings.HasPrefix(books.last.Detail, "0 flows of 0 sockets") })
+		left := entries(b, books.monitor.kernel.objs.Flows) + entries(b, books.monitor.kernel.objs.Users)
+		books.stop()
+		b.ReportMetric(float64(sent)/seconds, "sockets/s")
+		b.ReportMetric(float64(sent*38)-float64(books.gone.TxBytes), "bytes-lost")
+		b.ReportMetric(float64(sent-books.ended), "sockets-lost")
+		b.ReportMetric(float64(books.last.Lost), "owners-lost")
+		b.ReportMetric(float64(left), "entries-left")
+		b.ReportMetric(resident(b), "MiB-resident")
+	}
+}
+
+// entries is how many a map has.
+func entries(b *testing.B, m *ebpf.Map) (n int) {
+	key, value := make([]byte, m.KeySize()), make([]byte, m.ValueSize())
+	list := m.Iterate()
+	for list.Next(key, value) {
+		n++
+	}
+	if err := list.Err(); err != nil {
+		b.Fatal(err)
+	}
+	return n
+}
+
+// paced is a storm of so many sockets a second for so many seconds, and says
+// how many they were.
+func paced(args []string) error {
+	perSecond, _ := strconv.Atoi(args[1])
+	seconds, _ := strconv.Atoi(args[2])
+	began, sent := time.Now(), 0
+	for time.Since(began) < time.Duration(seconds)*time.Second {
+		if due := int(time.Since(began).Seconds() * float64(perSecond)); sent < due {
+			if err := storm([]string{args[0], fmt.Sprint(due - sent)}); err != nil {
+				return err
+			}
+			sent = due
+		} else {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	fmt.Println(sent)
+	return nil
 }
 
 // BenchmarkReading: the processor time of one reading with so many sockets

@@ -53,6 +53,10 @@ type books struct {
 	last  traffic.Batch
 
 	patience time.Duration // of until; default 15 s
+
+	brief bool           // forget flows that have ended, but for their sum
+	gone  traffic.Counts // of those
+	ended int
 }
 
 // watch starts a monitor in a host's namespace and returns once it has read for the first time.
@@ -92,6 +96,11 @@ func (b *books) take(batch traffic.Batch) {
 			if !s.Counts.AtLeast(old.Counts) {
 				b.t.Errorf("total went down: %+v, then %+v", old, s)
 			}
+		}
+		if b.brief && s.Final {
+			b.gone, b.ended = b.gone.Add(s.Counts), b.ended+1
+			delete(b.flows, s.Flow)
+			continue
 		}
 		b.flows[s.Flow] = s
 	}

@@ -39,6 +39,8 @@ const (
 
 	// drainEvery is how often events are taken, so that they find room.
 	drainEvery = 250 * time.Millisecond
+	// longest is what is waited at most for the sake of Options.MaxShare.
+	longest = 5 * time.Second
 	// batchSamples bounds one batch.
 	batchSamples = 8192
 )
@@ -217,9 +219,10 @@ func (m *Monitor) work(ctx context.Context, k *kernel, emit func(traffic.Batch))
 	}
 }
 
-// every is the time between two readings that keeps them within their share.
+// every is the time between two readings that keeps them within their share, as
+// far as waiting helps: what sockets that come and go cost, it does not lessen.
 func (m *Monitor) every() time.Duration {
-	return max(m.opts.Interval, time.Duration(float64(m.cost)/m.opts.MaxShare))
+	return max(m.opts.Interval, min(time.Duration(float64(m.cost)/m.opts.MaxShare), longest))
 }
 
 // turn reads what there is and says it.

@@ -80,11 +80,9 @@ func (o *owners) ended(who bpfWho) {
 // turn takes those that ended some rounds ago out of the kernel's table.
 func (o *owners) turn() error {
 	last := o.gone[goneRounds-1]
-	for _, who := range last {
-		o.past = append(o.past, who)
-		if err := insist(func() error { return o.table.Delete(&who) }); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
-			return err
-		}
+	o.past = append(o.past, last...)
+	if err := remove(o.table, last); err != nil {
+		return fmt.Errorf("forget processes: %w", err)
 	}
 	if n := len(o.past) - maxPast; n > 0 {
 		for _, who := range o.past[:n] {

@@ -207,12 +207,28 @@ func (m *Monitor) closeEnded(k *kernel, now time.Time) error {
 			}
 		}
 		m.book.forget(cookie)
-		err := insist(func() error { return k.objs.Users.Delete(&cookie) })
-		if err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
-			return fmt.Errorf("forget the user of a socket: %w", err)
-		}
+	}
+	if err := remove(k.objs.Users, m.round.ended); err != nil {
+		return fmt.Errorf("forget users of sockets: %w", err)
 	}
 	m.round.ended = m.round.ended[:0]
+	return nil
+}
+
+// remove deletes those of the keys that a map has.
+func remove[K any](from *ebpf.Map, keys []K) error {
+	for len(keys) > 0 {
+		n, err := from.BatchDelete(keys, nil)
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, ebpf.ErrKeyNotExist):
+			n++
+		case !errors.Is(err, unix.EBUSY):
+			return err
+		}
+		keys = keys[min(n, len(keys)):]
+	}
 	return nil
 }
 

@@ -89,14 +89,15 @@ static __always_inline bool listens(struct bpf_sock *sk)
 	return sk->state == BPF_TCP_LISTEN && sk->protocol == IPPROTO_TCP;
 }
 
-// hash tells the ends that one socket talks to from each other.
-static __always_inline u64 hash(struct ends *e)
+// hash tells the ends that one socket talks to from each other, in each network
+// namespace: the kernel answers in all with the same.
+static __always_inline u64 hash(struct ends *e, u32 netns)
 {
 	u64 a, b;
 
 	__builtin_memcpy(&a, e->remote, 8);
 	__builtin_memcpy(&b, e->remote + 8, 8);
-	a = (a ^ e->rport) * 0x9e3779b97f4a7c15 ^ b;
+	a = (a ^ e->rport ^ (u64)netns << 16) * 0x9e3779b97f4a7c15 ^ b;
 	a = (a ^ a >> 32) * 0x9e3779b97f4a7c15;
 	return (a ^ a >> 29) << 1 | 1ULL << 63;
 }
@@ -143,15 +144,23 @@ static __always_inline void end(u64 cookie)
 	add(UNTOLD + ENDED, 1);
 }
 
-// origin notes what the kernel alone knows of a socket: which network namespace
-// it is in, and whether it is one of its own, which no process ever had.
-static __always_inline void origin(struct bpf_sock *sk, struct flow *f)
+// origin is what the kernel alone knows of a socket. Before Linux 6.2 it is all
+// zero.
+struct origin {
+	u32 netns;
+	bool kernel; // it is one of the kernel's own, which no process ever had
+};
+
+static __always_inline struct origin origin_of(struct bpf_sock *sk)
 {
+	struct origin o = {};
+
 	if (!bpf_rdonly_cast)
-		return;
+		return o;
 	struct sock *whole = bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct sock));
-	f->netns = whole->__sk_common.skc_net.net->ns.inum;
-	f->kernel = !BPF_CORE_READ_BITFIELD(whole, __sk_common.skc_net_refcnt);
+	o.netns = whole->__sk_common.skc_net.net->ns.inum;
+	o.kernel = !BPF_CORE_READ_BITFIELD(whole, __sk_common.skc_net_refcnt);
+	return o;
 }
 
 // mptcp is the cookie of the socket that the process has, where this is one of
@@ -172,14 +181,13 @@ static __always_inline u64 mptcp(struct bpf_sock *sk)
 // begin makes the flow of that key, which is not there yet.
 static __always_inline struct flow *begin(struct __sk_buff *skb, struct bpf_sock *sk, struct flow_key *k, bool rx)
 {
-	struct flow fresh = { .proto = sk->protocol, .tick = tick - 1 };
+	struct origin o = origin_of(sk);
+	// What carries MPTCP, the kernel made for a process.
+	bool own = k->cookie == bpf_get_socket_cookie(skb);
+	struct flow fresh = { .proto = sk->protocol, .tick = tick - 1, .netns = o.netns, .kernel = o.kernel && own };
 	struct ends e = {};
 	struct user *t = bpf_sk_storage_get(&tags, sk, 0, 0);
-	bool own = k->cookie == bpf_get_socket_cookie(skb);
 
-	origin(sk, &fresh);
-	if (!own) // the kernel made it, for a process
-		fresh.kernel = false;
 	if (t) {
 		fresh.who = t->who;
 		fresh.netns = t->netns;
@@ -220,12 +228,11 @@ static __always_inline void overflow(enum place place, struct passed *n, bool rx
 // place_of is where a packet of a socket is carried.
 static __always_inline enum place place_of(struct bpf_sock *sk, struct flow_key *k)
 {
-	struct flow f = {};
+	u32 netns = origin_of(sk).netns;
 
 	if (k->which & LOOPBACK)
 		return IN_LOOPBACK;
-	origin(sk, &f);
-	return f.netns && home && f.netns != home ? ELSEWHERE : HERE;
+	return netns && home && netns != home ? ELSEWHERE : HERE;
 }
 
 static __always_inline void count(struct __sk_buff *skb, bool rx)
@@ -257,7 +264,7 @@ static __always_inline void count(struct __sk_buff *skb, bool rx)
 	if (!connected(sk) && !listens(sk)) {
 		struct ends e = {};
 		parse(skb, 0, rx, &e);
-		k.which |= hash(&e);
+		k.which |= hash(&e, origin_of(sk).netns);
 	}
 	struct flow *f = bpf_map_lookup_elem(&flows, &k);
 	bool begins = !f;
@@ -290,7 +297,7 @@ static __always_inline void count_packet(struct __sk_buff *skb)
 	struct passed n = { .bytes = skb->len - at, .packets = 1 };
 	struct ends e = {};
 	u8 proto = parse(skb, at, false, &e);
-	struct flow_key k = { .cookie = bpf_get_socket_cookie(skb), .which = hash(&e) };
+	struct flow_key k = { .cookie = bpf_get_socket_cookie(skb), .which = hash(&e, 0) };
 	struct flow *f = bpf_map_lookup_elem(&flows, &k);
 
 	if (!f) {
