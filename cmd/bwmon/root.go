@@ -38,6 +38,7 @@ Exit status: 0 ok, 1 failed while running, 2 wrong usage or configuration.`,
 	root.AddCommand(
 		p.snapshotCommand(),
 		p.pipeCommand(),
+		p.forwardCommand(),
 		p.checkCommand(),
 		p.doctorCommand(),
 		p.manCommand(),
