@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 
@@ -42,13 +43,14 @@ func (p *program) doctorCommand() *cobra.Command {
 		Long: `doctor looks at everything bwmon's figures rest on: privileges, the kernel's
 connection tracking and its accounting, the tables of sockets, buffers. For
 each it says what is the case, what that means for the figures, and the
-command that mends it. It changes nothing.
+command that mends it. Then it keeps the books for two seconds and tells what
+is left over. It changes nothing.
 
 Exit status: 0, or 1 when no traffic could be booked to anybody.`,
 		Example: `  sudo bwmon doctor
   bwmon doctor --format json | jq '.findings[] | select(.state != "ok")'`,
 		Args: cobra.NoArgs,
-		RunE: p.runs(func(*cobra.Command) error {
+		RunE: p.runs(func(cmd *cobra.Command) error {
 			if format != "text" && format != "json" {
 				return usageError{fmt.Errorf("--format: want text or json, got %s", quoted(format))}
 			}
@@ -56,16 +58,16 @@ Exit status: 0, or 1 when no traffic could be booked to anybody.`,
 			if err != nil {
 				return err
 			}
-			return p.doctor(c, format)
+			return p.doctor(cmd.Context(), c, format)
 		}),
 	}
 	cmd.Flags().StringVar(&format, "format", "text", "output `FORMAT`: text or json")
 	return cmd
 }
 
-func (p *program) doctor(c config, format string) error {
+func (p *program) doctor(ctx context.Context, c config, format string) error {
 	d := diagnosis{Schema: 1}
-	for _, check := range checks(c) {
+	for _, check := range checks(ctx, c) {
 		d.Findings = append(d.Findings, check()...)
 	}
 	d.Accounts = accounts(d.Findings)
@@ -95,7 +97,7 @@ func accounts(findings []finding) bool {
 }
 
 // checks are all things doctor looks at, in the order it tells them.
-func checks(c config) []func() []finding {
+func checks(ctx context.Context, c config) []func() []finding {
 	monitor, ok := findMonitor(c.Monitors, kindConntrack)
 	if !ok {
 		monitor = defaultMonitor(kindConntrack)
@@ -112,6 +114,7 @@ func checks(c config) []func() []finding {
 		checkSockets,
 		func() []finding { return checkInterfaces("/proc") },
 		func() []finding { return checkCgroup("/proc") },
+		func() []finding { return checkBalance(ctx, c) },
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"bwmon/process"
+	"bwmon/traffic"
 )
 
 // states reduces findings to what matters to a test.
@@ -145,6 +146,32 @@ func TestJudgeSocketMonitor(t *testing.T) {
 	}
 }
 
+func TestJudgeBalance(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		carried  uint64
+		residual int64
+		monitor  traffic.MonitorStatus
+		state    string
+		found    string
+	}{
+		{"all booked", 5 << 20, 0, traffic.MonitorStatus{}, "ok", "rx 5.0 MiB with a residual of 0 B"},
+		{"nothing carried", 0, 0, traffic.MonitorStatus{}, "ok", "rx 0 B with a residual of 0 B"},
+		{"ARP", 20_000, 9_000, traffic.MonitorStatus{}, "ok", "rx 19.5 KiB with a residual of 8.8 KiB"},
+		{"something is missing", 1 << 20, 100 << 10, traffic.MonitorStatus{}, "warn", "with a residual of 100.0 KiB"},
+		{"more than was carried", 1 << 20, -100 << 10, traffic.MonitorStatus{}, "warn", "with a residual of -100.0 KiB"},
+		{"no conntrack", 0, 0, traffic.MonitorStatus{Name: "conntrack", State: traffic.StateFailed, Detail: "off"}, "warn", "rx 0 B"},
+	} {
+		f := judgeBalance(&traffic.Snapshot{
+			Elapsed: 2, Monitors: []traffic.MonitorStatus{tt.monitor},
+			Balance: traffic.Balance{InterfaceRx: tt.carried, ResidualRx: tt.residual},
+		})
+		if f.State != tt.state || !strings.Contains(f.Found, tt.found) || (f.State == findingWarn) != (f.Means != "" && f.Cure != "") {
+			t.Errorf("%s: %+v", tt.name, f)
+		}
+	}
+}
+
 func TestJudgeReceiveBuffer(t *testing.T) {
 	for _, tt := range []struct {
 		got, wanted int
@@ -163,7 +190,7 @@ func TestJudgeReceiveBuffer(t *testing.T) {
 // each finding can be told from the others.
 func TestChecksRunHere(t *testing.T) {
 	seen := make(map[string]bool)
-	for _, check := range checks(defaultConfig()) {
+	for _, check := range checks(t.Context(), defaultConfig()) {
 		for _, f := range check() {
 			if f.Check == "" || f.Found == "" || seen[f.Check] {
 				t.Errorf("finding %+v is empty or there twice", f)

@@ -60,7 +60,7 @@ func TestDoctorOnANewHost(t *testing.T) {
 	for _, f := range d.Findings {
 		got[f.Check] = f.State
 	}
-	for check, state := range map[string]string{"privileges": "ok", "conntrack": "ok", "accounting": "warn", "tracking": "warn", "events": "ok", "offload": "ok"} {
+	for check, state := range map[string]string{"privileges": "ok", "conntrack": "ok", "accounting": "warn", "tracking": "warn", "events": "ok", "offload": "ok", "balance": "ok"} {
 		if got[check] != state {
 			t.Errorf("%s is %q, want %q; all: %v", check, got[check], state, got)
 		}
