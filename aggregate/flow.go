@@ -34,6 +34,7 @@ type flow struct {
 	hash    uint32
 	scope   traffic.Scope
 	state   flowState
+	labeled bool // its app was named by its monitor
 }
 
 func (f *flow) link() *links[*flow] { return &f.links }
@@ -55,9 +56,22 @@ func (f *flow) advance(total traffic.Counts) (delta traffic.Counts, restarted bo
 	return delta, restarted
 }
 
+// label is what its monitor named its app; "" where it did not, and where the
+// name has been folded away.
+func (f *flow) label() string {
+	if !f.labeled || f.account.app.pinned {
+		return ""
+	}
+	return f.account.app.name
+}
+
 // isOfNobody reports whether the flow only passes through.
 func (f *flow) isOfNobody() bool {
-	return f.scope == traffic.ScopeForwarded || f.scope == traffic.ScopePassing
+	switch f.scope {
+	case traffic.ScopeForwarded, traffic.ScopePassing, traffic.ScopeRelay:
+		return true
+	}
+	return false
 }
 
 // process returns whose flow it is, if a process is known.

@@ -2,24 +2,30 @@ package aggregate
 
 import (
 	"cmp"
-	"net/netip"
 	"strings"
 
 	"bwmon/traffic"
 )
 
-// accountOf returns the account that a flow is booked to: a LAN host's if it
-// is forwarded, else a command's; what passes for a container has a place that
-// no row shows.
-func (l *Ledger) accountOf(src *source, scope traffic.Scope, local netip.Addr, o *traffic.Owner) *account {
-	if scope == traffic.ScopePassing {
+// accountOf returns the account that a flow is booked to if o owns it: a LAN
+// host's if it is forwarded, else a command's of the app that the label or the
+// rules name; what passes for others has a place that no row shows.
+func (l *Ledger) accountOf(f *flow, o *traffic.Owner, label string) *account {
+	switch f.scope {
+	case traffic.ScopePassing, traffic.ScopeRelay:
 		return l.accountOn(&l.passing, nil, accountKey{})
+	case traffic.ScopeForwarded:
+		return l.accountOn(&l.hosts, nil, accountKey{host: f.key.Local.Addr()})
 	}
-	if scope == traffic.ScopeForwarded {
-		return l.accountOn(&l.hosts, nil, accountKey{host: local})
+	a := l.app(f.src.app(o, label, l.opts.Rules))
+	key := commandKey(o)
+	if o == nil && label != "" {
+		key.command = label
+		if local := f.key.Local.Addr(); local.IsValid() {
+			key.command = local.String()
+		}
 	}
-	a := l.app(src.app(o, l.opts.Rules))
-	return l.accountOn(&a.shelf, a, commandKey(o))
+	return l.accountOn(&a.shelf, a, key)
 }
 
 // app finds or makes an app. When there are too many, the one idle longest

@@ -1,7 +1,6 @@
 package aggregate
 
 import (
-	"net/netip"
 	"time"
 
 	"bwmon/traffic"
@@ -88,7 +87,7 @@ func (l *Ledger) Restarts(monitor string) uint64 { return l.source(monitor).rest
 func (l *Ledger) source(name string) *source {
 	src := l.sources[name]
 	if src == nil {
-		src = &source{name: name, filter: l.opts.Filters[name], flows: newFlowIndex()}
+		src = &source{name: name, filter: l.opts.filter(name), flows: newFlowIndex()}
 		src.window.interval = l.opts.Interval
 		l.sources[name] = src
 		l.order = append(l.order, src)
@@ -139,8 +138,10 @@ func (l *Ledger) balanceOf(f *flow) *octets {
 	switch {
 	case f.scope == traffic.ScopeForwarded, f.scope == traffic.ScopePassing:
 		return &l.forwarded
-	case f.scope == traffic.ScopeLoopback, f.scope == traffic.ScopeInner:
+	case f.scope == traffic.ScopeLoopback, f.scope == traffic.ScopeInner, f.scope == traffic.ScopePipe:
 		return nil
+	case f.scope == traffic.ScopeRelay:
+		return &l.local
 	case f.owner == nil:
 		return &l.unattributed
 	}
@@ -148,9 +149,9 @@ func (l *Ledger) balanceOf(f *flow) *octets {
 }
 
 func (l *Ledger) openFlow(src *source, s *traffic.Sample) *flow {
-	f := &flow{key: s.Flow, src: src, owner: s.Owner, scope: s.Scope}
+	f := &flow{key: s.Flow, src: src, owner: s.Owner, labeled: s.Label != "", scope: s.Scope}
 	src.flows.insert(f)
-	l.attach(f, l.accountOf(src, f.scope, f.key.Local.Addr(), s.Owner))
+	l.attach(f, l.accountOf(f, s.Owner, s.Label))
 	return f
 }
 
@@ -166,7 +167,7 @@ func (l *Ledger) setOwner(f *flow, o *traffic.Owner) {
 		f.owner = o
 		return
 	}
-	to := l.accountOf(f.src, f.scope, netip.Addr{}, o) // may fold f's account
+	to := l.accountOf(f, o, f.label()) // may fold f's account
 	from, w := f.account, &f.src.window
 	if late {
 		from.meter(f.src).remove(w, f.meter)

@@ -3,6 +3,7 @@ package aggregate
 import (
 	"fmt"
 	"net/netip"
+	"regexp"
 	"testing"
 	"time"
 
@@ -350,5 +351,50 @@ func TestRateAfterQuiet(t *testing.T) {
 	l.Book(complete("m", 46, sample(1, 31000, 0, owner(1, "curl"))))
 	if got := rate(46).Rx; got != 20000 {
 		t.Errorf("rate %v in the next, want 20000", got)
+	}
+}
+
+// TestLabels: a monitor may name the app. What a pipe carried is in no balance;
+// what the sockets of a relay carried is in it, and in no row.
+func TestLabels(t *testing.T) {
+	l := newLedger(Options{Filters: map[string]Filter{"forward": {Exclude: []*regexp.Regexp{regexp.MustCompile("^secret")}}}})
+	pipe := func(n int, rx, tx uint64, o *traffic.Owner, label string) traffic.Sample {
+		s := sample(n, rx, tx, o)
+		s.Scope, s.Label = traffic.ScopePipe, label
+		return s
+	}
+	relayed := sample(9, 1000, 2000, nil)
+	relayed.Scope = traffic.ScopeRelay
+	l.Book(complete("socket", 1, relayed))
+	l.Book(complete("forward:8080", 1,
+		pipe(1, 10, 20, nil, "pipe-8080:b:80"),
+		pipe(2, 100, 200, owner(7, "curl x"), "pipe-8080:b:80"),
+		pipe(3, 5, 6, owner(8, "secret"), "pipe-8080:b:80"),
+		pipe(4, 1, 1, nil, traffic.AppKernel),
+		pipe(5, 3, 4, owner(9, "tar c"), ""),
+	))
+	expect(t, l, 1, map[string]traffic.Usage{
+		"pipe-8080:b:80": {RxBytes: 110, TxBytes: 220},
+		AppExcluded:      {RxBytes: 5, TxBytes: 6},
+		"[(kernel)]":     {RxBytes: 1, TxBytes: 1},
+		"tar":            {RxBytes: 3, TxBytes: 4},
+	})
+	// Who it was is learnt late.
+	l.Book(complete("forward:8080", 2, pipe(1, 10, 20, owner(10, "wget y"), "pipe-8080:b:80")))
+	s := l.Tick(at(2), nil, false)
+	var commands []string
+	for _, a := range s.Apps {
+		if a.Name == "pipe-8080:b:80" {
+			for _, c := range a.Commands {
+				commands = append(commands, fmt.Sprintf("%s %d %d", c.Command, c.RxBytes, c.TxBytes))
+			}
+		}
+	}
+	want := []string{"198.18.0.0 0 0", "curl x 100 200", "wget y 10 20"}
+	if diff := cmp.Diff(want, commands); diff != "" {
+		t.Errorf("commands of the relay (-want +got):\n%s", diff)
+	}
+	if b := s.Balance; b.LocalRx != 1000 || b.LocalTx != 2000 || b.ForwardedRx != 0 || b.UnattributedRx != 0 {
+		t.Errorf("balance %+v", b)
 	}
 }

@@ -8,6 +8,7 @@ package aggregate
 
 import (
 	"regexp"
+	"strings"
 	"time"
 
 	"bwmon/traffic"
@@ -39,7 +40,7 @@ type Options struct {
 	Interval time.Duration // from one Snapshot to the next; used by Engine only
 
 	Rules   Rules
-	Filters map[string]Filter // by the monitor's name
+	Filters map[string]Filter // by the monitor's kind, or by its whole name
 
 	// MaxApps bounds the apps, MaxCommands the commands of each app, MaxRows
 	// the commands of all apps together, MaxHosts the LAN hosts. Beyond, those
@@ -55,6 +56,15 @@ type Options struct {
 	KeepClosed int
 
 	Now func() time.Time // time.Now where nil; used by Engine only
+}
+
+// filter returns that of the monitor of this name.
+func (o Options) filter(name string) Filter {
+	if f, ok := o.Filters[name]; ok {
+		return f
+	}
+	kind, _, _ := strings.Cut(name, ":")
+	return o.Filters[kind]
 }
 
 func (o Options) withDefaults() Options {

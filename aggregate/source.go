@@ -16,13 +16,16 @@ type source struct {
 	restarts   uint64 // counters seen to go down
 }
 
-// app returns the name of o's app as this source's filter and rules have it.
-func (s *source) app(o *traffic.Owner, rules Rules) string {
+// app returns the name of o's app as this source's filter and rules have it; a
+// label stands in place of what the rules say.
+func (s *source) app(o *traffic.Owner, label string, rules Rules) string {
 	switch {
-	case o == nil:
+	case o == nil && label == "":
 		return traffic.AppUnattributed
-	case o.IsKernel():
+	case o != nil && o.IsKernel():
 		return traffic.AppKernel
+	case label != "" && (o == nil || s.filter.admits(o)):
+		return unreserved(label)
 	}
 	return s.verdicts.app(o, func(o *traffic.Owner) string {
 		if !s.filter.admits(o) {

@@ -67,6 +67,9 @@ const (
 	// that went over a network, its sockets stand in the other books; this is
 	// never in the balance.
 	ScopePipe
+	// ScopeRelay: carried by a socket of a relay of ours, whose row is that of
+	// ScopePipe. It is in the balance as local, and nobody's row.
+	ScopeRelay
 )
 
 // String is the word used in JSON.
@@ -82,6 +85,8 @@ func (s Scope) String() string {
 		return "passing"
 	case ScopePipe:
 		return "pipe"
+	case ScopeRelay:
+		return "relay"
 	}
 	return "local"
 }
