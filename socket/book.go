@@ -15,6 +15,7 @@ type book struct {
 	owners  *owners
 	netns   uint32     // number of the network namespace that is ours
 	inner   *addresses // of sockets in others
+	relays  Relays
 	flows   map[bpfFlowKey]*flow
 	sockets map[uint64]*socket // by cookie
 	lives   uint64             // gives each flow its Flow.ID
@@ -43,11 +44,12 @@ type flow struct {
 	at     time.Time
 	moved  bool // is in changed
 	told   bool
+	silent bool   // it stands in other books
 	netns  uint32 // of the socket, once that is gone
 }
 
-func newBook(o *owners) *book {
-	return &book{owners: o, inner: newAddresses(), flows: make(map[bpfFlowKey]*flow), sockets: make(map[uint64]*socket)}
+func newBook(o *owners, r Relays) *book {
+	return &book{owners: o, relays: r, inner: newAddresses(), flows: make(map[bpfFlowKey]*flow), sockets: make(map[uint64]*socket)}
 }
 
 // moved takes a flow's counters as just read.
@@ -188,6 +190,9 @@ func (b *book) closeAll(now time.Time) {
 func (b *book) samples(emit func(traffic.Sample)) {
 	say := func(f *flow, final bool) {
 		b.place(f)
+		if f.silent {
+			return
+		}
 		if f.owner == nil {
 			f.owner = b.owners.of(f.who)
 		}
@@ -207,7 +212,9 @@ func (b *book) samples(emit func(traffic.Sample)) {
 	b.changed, b.ending = b.changed[:0], b.ending[:0]
 }
 
-// place finds out, once, whether a flow's socket is in our namespace.
+// place finds out, once, whether a flow's socket is in our namespace, and whether
+// it is a relay's: what that carries over the network is in the balance, and all
+// of it in the relay's own row.
 func (b *book) place(f *flow) {
 	if f.told {
 		return
@@ -222,6 +229,12 @@ func (b *book) place(f *flow) {
 		b.inner.opened(f.name.Local.Addr())
 		if b.flows[f.key] != f { // it has ended already
 			b.inner.closed(f.name.Local.Addr(), f.at)
+		}
+	}
+	if b.relays.Has(f.key.Cookie) {
+		f.silent = f.scope != traffic.ScopeLocal
+		if !f.silent {
+			f.scope = traffic.ScopeRelay
 		}
 	}
 }

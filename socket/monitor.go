@@ -29,7 +29,18 @@ type Options struct {
 	// Interfaces are those on which what packet sockets send is counted, which
 	// no cgroup sees; nil: none.
 	Interfaces Interfaces
+
+	Relays Relays // whose sockets have no row of their own; nil: none
 }
+
+// Relays knows the sockets of relays, by their cookies (SO_COOKIE). It is called
+// from Run's goroutine.
+type Relays interface{ Has(cookie uint64) bool }
+
+// noRelays is that of a monitor that was given none.
+type noRelays struct{}
+
+func (noRelays) Has(uint64) bool { return false }
 
 const (
 	defaultInterval = time.Second
@@ -81,8 +92,11 @@ func New(o Options) *Monitor {
 	if o.Processes == nil {
 		o.Processes = nobody{}
 	}
+	if o.Relays == nil {
+		o.Relays = noRelays{}
+	}
 	m := &Monitor{opts: o, owners: newOwners(o.Processes)}
-	m.book = newBook(m.owners)
+	m.book = newBook(m.owners, o.Relays)
 	m.round.moved = make(map[bpfFlowKey]bool)
 	return m
 }

@@ -3,6 +3,7 @@ package socket
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -328,4 +329,32 @@ func TestContainersAtStart(t *testing.T) {
 		}
 	}
 	b.stop()
+}
+
+// everything is Relays that know every socket.
+type everything struct{}
+
+func (everything) Has(uint64) bool { return true }
+
+// TestRelays: what a relay's sockets carry over the network is in the balance
+// alone, and what they carry over loopback nowhere.
+func TestRelays(t *testing.T) {
+	ours, peer, cgroup := pair(t)
+	server := peer.Serve(lab.Server{Proto: "tcp", Listen: ap("198.18.0.2:0")})
+	b := watch(t, ours, Options{Cgroup: cgroup, Relays: everything{}})
+	own := ours.Serve(lab.Server{Proto: "tcp", Listen: ap("127.0.0.1:0")})
+	before := ours.Counters("eth0")
+	for _, addr := range []netip.AddrPort{server.Addr, own.Addr} {
+		ours.Start(lab.Client{Args: []string{"client"}, Proto: "tcp", Target: addr, Send: 50_000, Receive: 50_000}).Wait()
+	}
+	time.Sleep(100 * time.Millisecond)
+	b.stop()
+	carried := ours.Counters("eth0").Sub(before).Layer3(14)
+	relayed, n := b.sum(scoped(traffic.ScopeRelay))
+	if off := carried.RxBytes + carried.TxBytes - relayed.Bytes(); n != 1 || off > 1000 {
+		t.Errorf("%d flows with %+v; the interface carried %+v", n, relayed, carried)
+	}
+	if others, n := b.sum(func(s traffic.Sample) bool { return s.Scope != traffic.ScopeRelay }); n > 0 {
+		t.Errorf("%d others with %+v", n, others)
+	}
 }

@@ -87,7 +87,10 @@ func commandName(c traffic.Command) string {
 func addFlows(g *grid, flows []traffic.FlowRow, closed *traffic.Closed, u units, columns int) {
 	fill := make([]string, columns-5)
 	for _, f := range flows {
-		name := fmt.Sprintf("    %s %s → %s", f.Proto, f.Local, f.Remote)
+		name := "    " + f.Proto
+		if f.Remote.IsValid() {
+			name += fmt.Sprintf(" %s → %s", f.Local, f.Remote)
+		}
 		if f.Ended {
 			name += " (ended)"
 		}
