@@ -5,10 +5,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // Root is the directory of the root of cgroup v2, from proc's mountinfo
@@ -35,6 +37,32 @@ func cgroupMount(mountinfo []byte) string {
 		}
 	}
 	return ""
+}
+
+// groupsBelow is the numbers of a cgroup and of all below it, which are the
+// inodes of their directories.
+func groupsBelow(dir string) (map[uint64]bool, error) {
+	ids := make(map[uint64]bool)
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) && path != dir {
+			return nil // it went in the meantime
+		}
+		if err != nil || !d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return nil // likewise
+		}
+		if st, ok := info.Sys().(*syscall.Stat_t); ok {
+			ids[st.Ino] = true
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list cgroups: %w", err)
+	}
+	return ids, nil
 }
 
 // unescape undoes the octal escapes of a path in mountinfo.

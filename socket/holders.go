@@ -106,14 +106,23 @@ func (m *Monitor) seek(k *kernel, now time.Time) error {
 	return nil
 }
 
-// survey learns the addresses of all sockets in other network namespaces: what
-// is forwarded for those that are there already is told from LAN hosts'.
+// survey learns the addresses of all watched sockets in other network
+// namespaces: what is forwarded for those that are there already is told from
+// LAN hosts'.
 func (m *Monitor) survey(k *kernel) error {
 	if k.holders == nil {
 		return nil
 	}
+	watched := func(uint64) bool { return true }
+	if m.opts.Cgroup != "" {
+		below, err := groupsBelow(m.opts.Cgroup)
+		if err != nil {
+			return err
+		}
+		watched = func(group uint64) bool { return below[group] }
+	}
 	return k.holders.find(func(h *holdersHolder) {
-		if h.Netns != m.book.netns {
+		if h.Netns != m.book.netns && watched(h.Cgroup) {
 			m.book.inner.known(addrPort(h.Local, 0).Addr())
 		}
 	})

@@ -319,6 +319,9 @@ func TestEchoReplies(t *testing.T) {
 func TestContainersAtStart(t *testing.T) {
 	ours, inner, cgroup := pair(t)
 	inner.ShareCgroup(ours)
+	elsewhere := lab.New(t).Host("elsewhere") // in another cgroup
+	elsewhere.Up("lo", "198.18.0.3/32")
+	startChild(t, elsewhere, elsewhere.Cgroup(), "later", "198.18.0.3:0", "1").line()
 	server := startChild(t, inner, cgroup, "later", "198.18.0.2:0", "1")
 	client := startChild(t, ours, cgroup, "mute", server.line())
 	client.line()
