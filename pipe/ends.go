@@ -32,50 +32,75 @@ type holder struct {
 	fd  int
 }
 
-// Writer returns the process that writes into the pipe that this process reads as
-// descriptor fd; 0 where fd is no pipe or nobody is seen. It walks through /proc.
-func (e Ends) Writer(fd int) int { return e.other(fd, unix.O_WRONLY, unix.Stdout) }
-
-// Reader returns the process that reads the pipe into which this process writes as
-// descriptor fd; 0 where fd is no pipe or nobody is seen. It walks through /proc.
-func (e Ends) Reader(fd int) int { return e.other(fd, unix.O_RDONLY, unix.Stdin) }
-
-func (e Ends) other(fd int, mode uint64, usual int) int {
-	link, err := os.Readlink(filepath.Join(e.Proc, "self/fd", strconv.Itoa(fd)))
-	if err != nil {
-		return 0
-	}
-	if kind, err := kindOf(fd); err != nil || kind != kindPipe {
-		return 0
-	}
-	return likeliest(e.holders(link, mode), usual)
+// end is one of our ends of a pipe, and what is looked for at the other.
+type end struct {
+	link  string // as /proc shows the pipe; "" where it is none
+	mode  uint64 // of the other end
+	usual int    // descriptor that programs have it as
 }
 
-// holders lists those but us that have the file open in that mode, in the order of
+// Find returns the process that writes into the pipe that we read as descriptor
+// from, and the one that reads the pipe into which we write as descriptor to. They
+// are 0 where that is no pipe or nobody is seen. It walks through /proc once.
+func (e Ends) Find(from, to int) (writer, reader int) {
+	in := end{e.link(from), unix.O_WRONLY, unix.Stdout}
+	out := end{e.link(to), unix.O_RDONLY, unix.Stdin}
+	if in.link == "" && out.link == "" {
+		return 0, 0
+	}
+	found := e.holders(in, out)
+	return likeliest(found[0], in.usual), likeliest(found[1], out.usual)
+}
+
+func (e Ends) link(fd int) string {
+	if kind, err := kindOf(fd); err != nil || kind != kindPipe {
+		return ""
+	}
+	link, err := os.Readlink(filepath.Join(e.Proc, "self/fd", strconv.Itoa(fd)))
+	if err != nil {
+		return ""
+	}
+	return link
+}
+
+// holders lists for each end those but us that have the other one, in the order of
 // their start as far as pids tell it.
-func (e Ends) holders(link string, mode uint64) []holder {
-	var found []holder
+func (e Ends) holders(ends ...end) [][]holder {
+	found := make([][]holder, len(ends))
+	self := os.Getpid()
 	for _, pid := range numbered(e.Proc) {
-		if pid == os.Getpid() {
+		if pid == self {
 			continue
 		}
 		dir := filepath.Join(e.Proc, strconv.Itoa(pid))
 		// What cannot be read belongs to others, or has just ended.
 		for _, fd := range numbered(filepath.Join(dir, "fd")) {
 			name := strconv.Itoa(fd)
-			if l, err := os.Readlink(filepath.Join(dir, "fd", name)); err != nil || l != link {
+			link, err := os.Readlink(filepath.Join(dir, "fd", name))
+			if err != nil || link == "" {
 				continue
 			}
-			text, err := os.ReadFile(filepath.Join(dir, "fdinfo", name))
-			if err != nil {
-				continue
-			}
-			if flags, err := parseFlags(text); err == nil && flags&unix.O_ACCMODE == mode {
-				found = append(found, holder{pid, fd})
+			for i, end := range ends {
+				if link == end.link && e.mode(dir, name) == end.mode {
+					found[i] = append(found[i], holder{pid, fd})
+				}
 			}
 		}
 	}
 	return found
+}
+
+// mode is how a process has a file open; 3, which is none, if that is not known.
+func (e Ends) mode(dir, fd string) uint64 {
+	text, err := os.ReadFile(filepath.Join(dir, "fdinfo", fd))
+	if err != nil {
+		return unix.O_ACCMODE
+	}
+	flags, err := parseFlags(text)
+	if err != nil {
+		return unix.O_ACCMODE
+	}
+	return flags & unix.O_ACCMODE
 }
 
 // numbered lists the entries of a directory whose names are numbers, in order.

@@ -26,22 +26,19 @@ func TestEnds(t *testing.T) {
 	writer := program(t, nil, inW)
 	reader := program(t, outR, nil)
 	e := Ends{Proc: "/proc"}
-	if got := e.Writer(int(inR.Fd())); got != writer {
-		t.Errorf("writer is %d, want %d", got, writer)
+	if w, r := e.Find(int(inR.Fd()), int(outW.Fd())); w != writer || r != reader {
+		t.Errorf("writer is %d and reader %d, want %d and %d", w, r, writer, reader)
 	}
-	if got := e.Reader(int(outW.Fd())); got != reader {
-		t.Errorf("reader is %d, want %d", got, reader)
-	}
-	if got := e.Reader(int(inR.Fd())); got != 0 {
-		t.Errorf("a reader of what we read: %d", got)
+	if w, r := e.Find(int(outW.Fd()), int(inR.Fd())); w != 0 || r != 0 {
+		t.Errorf("the other way round, writer is %d and reader %d", w, r)
 	}
 	f, err := os.Open(os.DevNull)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if got := e.Writer(int(f.Fd())); got != 0 {
-		t.Errorf("a writer of what is no pipe: %d", got)
+	if w, r := e.Find(int(f.Fd()), int(f.Fd())); w != 0 || r != 0 {
+		t.Errorf("of what is no pipe, writer is %d and reader %d", w, r)
 	}
 }
 
@@ -97,10 +94,11 @@ func TestEndsOfOtherProcs(t *testing.T) {
 	hold(14, 1, "pipe:[8]", "01")    // another pipe
 	hold(15, 1, "/pipe:[7]", "0101") // a file of that name
 	e := Ends{Proc: proc}
-	if got := likeliest(e.holders("pipe:[7]", unix.O_WRONLY), unix.Stdout); got != 11 {
+	found := e.holders(end{"pipe:[7]", unix.O_WRONLY, unix.Stdout}, end{"pipe:[7]", unix.O_RDONLY, unix.Stdin})
+	if got := likeliest(found[0], unix.Stdout); got != 11 {
 		t.Errorf("the writer is %d, want 11", got)
 	}
-	if got := likeliest(e.holders("pipe:[7]", unix.O_RDONLY), unix.Stdin); got != 13 {
+	if got := likeliest(found[1], unix.Stdin); got != 13 {
 		t.Errorf("the reader is %d, want 13", got)
 	}
 	if got := likeliest(nil, unix.Stdin); got != 0 {

@@ -85,21 +85,27 @@ func (f *Filter) Run(ctx context.Context) error {
 	if errors.As(err, &end) && end.Output && errors.Is(err, unix.EPIPE) {
 		return err // who read has gone, and is not to be found any more
 	}
-	f.look()
+	if writer, reader := f.Ends(); writer == nil || reader == nil {
+		f.look()
+	}
 	return err
 }
 
-// The ends are looked for soon, since a short pipeline is over by then, and again
-// later: a shell starts a pipeline from left to right, and each program is the
-// shell itself until it has executed.
+// The ends are looked for at once, since a short pipeline is soon over, and again
+// later: a shell starts a pipeline from left to right, and each program is the shell
+// itself until it has executed.
 const (
-	firstLook = 5 * time.Millisecond
+	firstLook = 10 * time.Millisecond
+	sureLook  = 150 * time.Millisecond // who is there by then has executed
 	lastLook  = 10 * time.Second
 )
 
 func (f *Filter) search(ctx context.Context) {
 	for wait := firstLook; wait < lastLook; wait *= 4 {
 		f.look()
+		if writer, reader := f.Ends(); writer != nil && reader != nil && wait > sureLook {
+			return
+		}
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
@@ -112,8 +118,8 @@ func (f *Filter) look() {
 	if f.opts.Processes == nil {
 		return
 	}
-	ends := Ends{f.opts.Proc}
-	writer, reader := f.describe(ends.Writer(unix.Stdin)), f.describe(ends.Reader(unix.Stdout))
+	w, r := Ends{f.opts.Proc}.Find(unix.Stdin, unix.Stdout)
+	writer, reader := f.describe(w), f.describe(r)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if writer != nil {

@@ -227,7 +227,13 @@ func (m *Mover) await() error {
 	if m.full {
 		return m.poll(m.to, unix.POLLOUT, -1)
 	}
-	return m.poll(m.from, unix.POLLIN, -1)
+	err := m.poll(m.from, unix.POLLIN, -1)
+	// We wake at the writer's first bytes. Who is ready to run goes first, the
+	// writer mostly: then there is more to move at once, and half the changes from
+	// process to process are saved. On a machine with nothing else to do it costs
+	// nothing.
+	_, _, _ = unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
+	return err
 }
 
 // poll blocks until fd is ready, Run is to end, or the time is over; a negative

@@ -16,8 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// end is one kind of descriptor for a mover.
-type end struct {
+// device is one kind of descriptor for a mover.
+type device struct {
 	name string
 	// source returns a descriptor that gives data, sink one that keeps what it
 	// takes until it is asked for.
@@ -25,8 +25,8 @@ type end struct {
 	sink   func(t *testing.T) (to *os.File, taken func() []byte)
 }
 
-func ends() []end {
-	return []end{
+func devices() []device {
+	return []device{
 		{"pipe", pipeSource, pipeSink},
 		{"file", fileSource, func(t *testing.T) (*os.File, func() []byte) { return fileSink(t, 0) }},
 		{"appended file", fileSource, func(t *testing.T) (*os.File, func() []byte) { return fileSink(t, os.O_APPEND) }},
@@ -144,8 +144,8 @@ func socketSink(t *testing.T) (*os.File, func() []byte) {
 func TestMove(t *testing.T) {
 	data := make([]byte, 3<<20+17)
 	rand.Read(data)
-	for _, from := range ends() {
-		for _, to := range ends() {
+	for _, from := range devices() {
+		for _, to := range devices() {
 			t.Run(from.name+" to "+to.name, func(t *testing.T) {
 				in := from.source(t, data)
 				out, taken := to.sink(t)
@@ -166,7 +166,7 @@ func TestMove(t *testing.T) {
 
 // TestMoveIsExactWhereTheReaderLeaves: what the pipe took is counted, and no more.
 func TestMoveIsExactWhereTheReaderLeaves(t *testing.T) {
-	for _, source := range []end{ends()[0], ends()[1]} {
+	for _, source := range devices()[:2] {
 		in := source.source(t, make([]byte, 8<<20))
 		r, w, err := makePipe()
 		if err != nil {
@@ -207,7 +207,7 @@ func TestMoveIsExactWhereTheDiskIsFull(t *testing.T) {
 		t.Skipf("cannot mount a tmpfs here: %v", err)
 	}
 	defer unix.Unmount(dir, unix.MNT_DETACH)
-	for i, from := range ends() {
+	for i, from := range devices() {
 		name := filepath.Join(dir, fmt.Sprint("out", i))
 		f, err := os.Create(name)
 		if err != nil {
@@ -276,7 +276,7 @@ func TestMoveEndsWhenCancelled(t *testing.T) {
 
 func TestMoveKeepsToItsRate(t *testing.T) {
 	const rate = 4 << 20
-	for _, from := range ends() {
+	for _, from := range devices() {
 		in := from.source(t, make([]byte, rate))
 		out, taken := pipeSink(t)
 		m := NewMover(int(in.Fd()), int(out.Fd()), rate)

@@ -1,0 +1,173 @@
+package pipe
+
+import (
+	"cmp"
+	"crypto/rand"
+	"encoding/binary"
+	"net/netip"
+	"slices"
+	"sync"
+
+	"bwmon/traffic"
+)
+
+// Report is what a pipe or a relay tells a daemon, and the document that goes over
+// its socket. Counts are running totals since the life began.
+type Report struct {
+	Life  uint64         `json:"life"` // one number for each life of a process
+	Kind  string         `json:"kind"` // KindPipe or KindForward
+	Flows []ReportedFlow `json:"flows"`
+	// Done are flows that ended and of whose end the daemon knows.
+	Done []uint64 `json:"done,omitempty"`
+}
+
+// The kinds of who reports.
+const (
+	KindPipe    = "pipe"
+	KindForward = "forward"
+)
+
+// ReportedFlow is one flow of a Report.
+type ReportedFlow struct {
+	ID     uint64         `json:"id"` // unique in the life
+	Proto  uint8          `json:"proto"`
+	Local  netip.AddrPort `json:"local"`
+	Remote netip.AddrPort `json:"remote"`
+	Label  string         `json:"label,omitempty"`
+	Owner  *ReportedOwner `json:"owner,omitempty"`
+	Total  ReportedCounts `json:"total"`
+	// Taken is what a daemon has said it took of it, this one or an earlier
+	// one: what comes beyond it is news to every daemon.
+	Taken ReportedCounts `json:"taken"`
+	Final bool           `json:"final,omitempty"`
+}
+
+// ReportedCounts are payload bytes, as the owner received and sent them.
+type ReportedCounts struct {
+	Rx uint64 `json:"rx"`
+	Tx uint64 `json:"tx"`
+}
+
+func (c ReportedCounts) atLeast(d ReportedCounts) bool { return c.Rx >= d.Rx && c.Tx >= d.Tx }
+
+// ReportedOwner is who uses a flow, as its pipe or relay found out.
+type ReportedOwner struct {
+	PID     int      `json:"pid"`
+	Start   uint64   `json:"start"`
+	UID     uint32   `json:"uid"`
+	Comm    string   `json:"comm"`
+	Command string   `json:"command"`
+	Args    []string `json:"args,omitempty"`
+}
+
+// MaxReported is how many flows there are in one Report at most.
+const MaxReported = 2000
+
+// Reporter remembers what is to be told to a daemon until that has taken it. Its
+// methods may be called by any goroutine at any time.
+type Reporter struct {
+	kind string
+	life uint64
+
+	mu sync.Mutex
+	// mu protects the fields below.
+	flows map[uint64]*untaken
+	done  []uint64
+}
+
+// untaken is a flow, as it is and as a daemon has taken it.
+type untaken struct {
+	now     traffic.Sample
+	taken   ReportedCounts
+	owner   *traffic.Owner // as taken
+	telling *traffic.Owner // in the latest report
+	told    bool
+}
+
+// NewReporter returns one with nothing to tell.
+func NewReporter(kind string) *Reporter {
+	var life [8]byte
+	rand.Read(life[:]) // it never fails
+	return &Reporter{kind: kind, life: binary.NativeEndian.Uint64(life[:]), flows: make(map[uint64]*untaken)}
+}
+
+// Note takes what there is to tell of some flows.
+func (r *Reporter) Note(samples []traffic.Sample) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range samples {
+		f := r.flows[s.Flow.ID]
+		if f == nil {
+			f = &untaken{}
+			r.flows[s.Flow.ID] = f
+		}
+		if s.Owner == nil {
+			s.Owner = f.now.Owner // what is known stays known
+		}
+		f.now = s
+	}
+}
+
+// Next is what is to be told now, at most MaxReported flows; nil: nothing.
+func (r *Reporter) Next() *Report {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	next := &Report{Life: r.life, Kind: r.kind, Done: slices.Clone(r.done)}
+	for id, f := range r.flows {
+		total := ReportedCounts{f.now.Counts.RxBytes, f.now.Counts.TxBytes}
+		if f.told && total == f.taken && f.owner == f.now.Owner && !f.now.Final {
+			continue
+		}
+		f.telling = f.now.Owner
+		next.Flows = append(next.Flows, ReportedFlow{
+			ID: id, Proto: uint8(f.now.Flow.Proto), Local: f.now.Flow.Local, Remote: f.now.Flow.Remote,
+			Label: f.now.Label, Owner: reportOwner(f.now.Owner), Total: total, Taken: f.taken, Final: f.now.Final,
+		})
+		if len(next.Flows) == MaxReported {
+			break
+		}
+	}
+	if len(next.Flows) == 0 && len(next.Done) == 0 {
+		return nil
+	}
+	slices.SortFunc(next.Flows, func(a, b ReportedFlow) int { return cmp.Compare(a.ID, b.ID) })
+	return next
+}
+
+// Taken notes that a daemon has taken a report.
+func (r *Reporter) Taken(done *Report) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.done = slices.DeleteFunc(r.done, func(id uint64) bool { return slices.Contains(done.Done, id) })
+	for _, told := range done.Flows {
+		f := r.flows[told.ID]
+		if f == nil {
+			continue
+		}
+		f.taken, f.told, f.owner = told.Total, true, f.telling
+		if told.Final {
+			delete(r.flows, told.ID)
+			r.done = append(r.done, told.ID)
+		}
+	}
+}
+
+// Untaken is what no daemon has taken yet, of all flows together.
+func (r *Reporter) Untaken() traffic.Counts {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var sum traffic.Counts
+	for _, f := range r.flows {
+		sum = sum.Add(traffic.Counts{
+			RxBytes: f.now.Counts.RxBytes - f.taken.Rx, TxBytes: f.now.Counts.TxBytes - f.taken.Tx,
+		})
+	}
+	return sum
+}
+
+func reportOwner(o *traffic.Owner) *ReportedOwner {
+	if o == nil {
+		return nil
+	}
+	return &ReportedOwner{PID: o.PID, Start: o.Start, UID: o.UID, Comm: o.Comm, Command: o.Command, Args: o.Args}
+}
