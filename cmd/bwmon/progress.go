@@ -40,17 +40,23 @@ const progressWindow = 2 * time.Second
 // tick draws the line anew. Who is not in the foreground of the terminal does not
 // write over what is.
 func (p *progress) tick(now time.Time, moved uint64) {
-	width, _, err := term.GetSize(p.fd)
-	if err != nil || !foreground(p.fd) {
+	if !foreground(p.fd) {
 		return
 	}
-	line := p.line(now, moved)
-	if w := uniseg.StringWidth(line); w >= width {
-		line = cutTo(line, width-1)
-	}
-	pad := max(0, width-1-uniseg.StringWidth(line))
+	width := p.width() - 1 // the last column stays free: some terminals wrap there
+	line := cutTo(p.line(now, moved), width)
+	pad := max(0, width-uniseg.StringWidth(line))
 	fmt.Fprintf(p.out, "\r%s%s\r", line, strings.Repeat(" ", pad))
 	p.drawn = true
+}
+
+// width is that of the terminal; a serial line has none that it knows of.
+func (p *progress) width() int {
+	width, _, err := term.GetSize(p.fd)
+	if err != nil || width <= 0 {
+		return 80
+	}
+	return width
 }
 
 // cutTo cuts a line to a width on the screen.
@@ -67,8 +73,8 @@ func cutTo(line string, width int) string {
 
 // clear takes the line away.
 func (p *progress) clear() {
-	if width, _, err := term.GetSize(p.fd); err == nil && p.drawn && width > 0 {
-		fmt.Fprintf(p.out, "\r%s\r", strings.Repeat(" ", width-1))
+	if p.drawn {
+		fmt.Fprintf(p.out, "\r%s\r", strings.Repeat(" ", p.width()-1))
 	}
 	p.drawn = false
 }
