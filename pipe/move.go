@@ -232,7 +232,7 @@ func (m *Mover) await() error {
 	// writer mostly: then there is more to move at once, and half the changes from
 	// process to process are saved. On a machine with nothing else to do it costs
 	// nothing.
-	_, _, _ = unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
+	_, _, _ = unix.Syscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
 	return err
 }
 
