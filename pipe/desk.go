@@ -69,6 +69,7 @@ type deskFlow struct {
 	base    ReportedCounts // what came before this desk
 	last    ReportedCounts
 	changed bool // since the last batch
+	done    bool // who reported it knows that its end was taken
 }
 
 // NewDesk returns a desk that has not begun. Reports are taken from now on.
@@ -137,9 +138,8 @@ func (d *Desk) take(p Peer, r *Report) error {
 		d.relays[p.PID] = time.Time{}
 	}
 	for _, id := range r.Done {
-		if f := from.flows[id]; f != nil && f.sample.Final && !f.changed {
-			delete(from.flows, id)
-			d.flows--
+		if f := from.flows[id]; f != nil && f.sample.Final {
+			f.done = true
 		}
 	}
 	for i := range r.Flows {
@@ -258,13 +258,17 @@ func (d *Desk) batch(now time.Time) traffic.Batch {
 	pipes, relays := 0, 0
 	for key, from := range d.reporters {
 		ended := d.ended(from)
-		for _, f := range from.flows {
+		for id, f := range from.flows {
 			if ended && !f.sample.Final {
 				f.sample.Final, f.changed = true, true
 			}
 			if f.changed {
 				b.Samples = append(b.Samples, f.sample)
 				f.changed = false
+			}
+			if f.done {
+				delete(from.flows, id)
+				d.flows--
 			}
 		}
 		switch {

@@ -72,8 +72,16 @@ type Reporter struct {
 	mu sync.Mutex
 	// mu protects the fields below.
 	flows map[uint64]*untaken
+	ended int // of flows
 	done  []uint64
 }
+
+// maxUntaken bounds the flows that ended and that no daemon has taken. Beyond it
+// they are told as one, of nobody.
+const maxUntaken = 5000
+
+// foldedID is that one's: no other flow has it.
+const foldedID = 1 << 63
 
 // untaken is a flow, as it is and as a daemon has taken it.
 type untaken struct {
@@ -104,8 +112,37 @@ func (r *Reporter) Note(samples []traffic.Sample) {
 		if s.Owner == nil {
 			s.Owner = f.now.Owner // what is known stays known
 		}
+		if s.Final && !f.now.Final {
+			r.ended++
+		}
 		f.now = s
 	}
+	if r.ended > maxUntaken {
+		r.fold()
+	}
+}
+
+// fold makes one flow of all that ended.
+func (r *Reporter) fold() {
+	one := r.flows[foldedID]
+	if one == nil {
+		one = &untaken{now: traffic.Sample{Flow: traffic.Flow{Proto: traffic.TCP, ID: foldedID}}}
+		r.flows[foldedID] = one
+	}
+	for id, f := range r.flows {
+		if !f.now.Final {
+			continue
+		}
+		one.now.Label = f.now.Label
+		one.now.Counts = one.now.Counts.Add(f.news())
+		delete(r.flows, id)
+	}
+	r.ended = 0
+}
+
+// news is what of a flow no daemon has taken.
+func (f *untaken) news() traffic.Counts {
+	return traffic.Counts{RxBytes: f.now.Counts.RxBytes - f.taken.Rx, TxBytes: f.now.Counts.TxBytes - f.taken.Tx}
 }
 
 // Next is what is to be told now, at most MaxReported flows; nil: nothing.
@@ -134,6 +171,9 @@ func (r *Reporter) Next() *Report {
 	return next
 }
 
+// Greeting is a report of nothing: a daemon learns who is there.
+func (r *Reporter) Greeting() *Report { return &Report{Life: r.life, Kind: r.kind} }
+
 // Taken notes that a daemon has taken a report.
 func (r *Reporter) Taken(done *Report) {
 	r.mu.Lock()
@@ -147,6 +187,7 @@ func (r *Reporter) Taken(done *Report) {
 		f.taken, f.told, f.owner = told.Total, true, f.telling
 		if told.Final {
 			delete(r.flows, told.ID)
+			r.ended--
 			r.done = append(r.done, told.ID)
 		}
 	}
@@ -158,9 +199,7 @@ func (r *Reporter) Untaken() traffic.Counts {
 	defer r.mu.Unlock()
 	var sum traffic.Counts
 	for _, f := range r.flows {
-		sum = sum.Add(traffic.Counts{
-			RxBytes: f.now.Counts.RxBytes - f.taken.Rx, TxBytes: f.now.Counts.TxBytes - f.taken.Tx,
-		})
+		sum = sum.Add(f.news())
 	}
 	return sum
 }

@@ -231,7 +231,7 @@ func (b *book) place(f *flow) {
 			b.inner.closed(f.name.Local.Addr(), f.at)
 		}
 	}
-	if b.relays.Has(f.key.Cookie) {
+	if b.relays.Has(f.key.Cookie, int(f.who.Pid)) {
 		f.silent = f.scope != traffic.ScopeLocal
 		if !f.silent {
 			f.scope = traffic.ScopeRelay

@@ -33,14 +33,17 @@ type Options struct {
 	Relays Relays // whose sockets have no row of their own; nil: none
 }
 
-// Relays knows the sockets of relays, by their cookies (SO_COOKIE). It is called
-// from Run's goroutine.
-type Relays interface{ Has(cookie uint64) bool }
+// Relays knows the sockets of relays, by their cookies (SO_COOKIE) or by the
+// process that has them, 0 where it is not known. It is called from Run's
+// goroutine.
+type Relays interface {
+	Has(cookie uint64, pid int) bool
+}
 
 // noRelays is that of a monitor that was given none.
 type noRelays struct{}
 
-func (noRelays) Has(uint64) bool { return false }
+func (noRelays) Has(uint64, int) bool { return false }
 
 const (
 	defaultInterval = time.Second

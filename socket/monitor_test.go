@@ -337,7 +337,7 @@ func TestContainersAtStart(t *testing.T) {
 // everything is Relays that know every socket.
 type everything struct{}
 
-func (everything) Has(uint64) bool { return true }
+func (everything) Has(uint64, int) bool { return true }
 
 // TestRelays: what a relay's sockets carry over the network is in the balance
 // alone, and what they carry over loopback nowhere.

@@ -48,6 +48,9 @@ func (p *program) printConfig(c config) {
 	if _, ok := findMonitor(c.Monitors, kindMachine); !ok {
 		fmt.Fprintln(p.stdout, "          without the machine monitor no interfaces and no balance are shown")
 	}
+	if c.Control.Socket != "" {
+		fmt.Fprintf(p.stdout, "control   %q, group %q\n", c.Control.Socket, c.Control.Group)
+	}
 	for i, a := range c.Apps {
 		fmt.Fprintf(p.stdout, "app %-5d %q: %s\n", i+1, a.Name, strings.Join(describeApp(a), " and "))
 	}
@@ -57,6 +60,9 @@ func describeMonitor(m monitorConfig) []string {
 	words := []string{m.Kind}
 	if m.Kind == kindMachine {
 		return words
+	}
+	if m.Kind == kindForward {
+		words = append(words, fmt.Sprintf("%s to %s", m.Forward.Listen, m.Forward.Target))
 	}
 	if len(m.Include) > 0 {
 		words = append(words, "include "+patterns(m.Include))
@@ -75,6 +81,9 @@ func describeMonitor(m monitorConfig) []string {
 	}
 	if !m.Setup {
 		words = append(words, "changing nothing in the kernel")
+	}
+	if m.Kind == kindForward {
+		return append(words, fmt.Sprintf("at most %d relays", m.Forward.MaxRelays))
 	}
 	return append(words, fmt.Sprintf("at most %g %% of a core for reading the kernel's tables", 100*m.MaxShare))
 }

@@ -8,6 +8,8 @@ import (
 	"os"
 	"regexp"
 	"time"
+
+	"bwmon/pipe"
 )
 
 // config is the configuration, validated: what the program is wired from.
@@ -22,6 +24,13 @@ type config struct {
 	Auto    bool
 	Without error
 	Apps    []appConfig
+	Control controlConfig
+}
+
+// controlConfig is how other programs on this host reach a daemon.
+type controlConfig struct {
+	Socket string // path; "": none
+	Group  string // who may connect besides the daemon's own user; "": nobody
 }
 
 // monitorConfig is one monitor to run. What its kind has no use for is at its
@@ -36,6 +45,7 @@ type monitorConfig struct {
 	Setup       bool    // whether accounting and tracking may be switched on
 	Cgroup      string  // directory of the cgroup whose sockets count; "" the root of cgroup v2
 	MaxFlows    int     // that are counted one by one
+	Forward     pipe.ForwardOptions
 }
 
 // appConfig is one app rule. Match, or one of the others, is set.
@@ -50,25 +60,37 @@ const (
 	kindSocket    = "socket"
 	kindConntrack = "conntrack"
 	kindMachine   = "machine"
+	kindForward   = "forward"
 )
 
-// monitorKinds are those of this build, in the order of the defaults.
-func monitorKinds() []string { return []string{kindSocket, kindConntrack, kindMachine} }
+// defaultKinds are those that run when none is listed, in this order.
+func defaultKinds() []string { return []string{kindSocket, kindConntrack, kindMachine} }
 
-// laterKinds have a name already, and no code yet.
-func laterKinds() []string { return []string{"forward"} }
+// monitorKinds are all there are.
+func monitorKinds() []string { return append(defaultKinds(), kindForward) }
 
 // defaultConfig is what runs without any configuration; bwmon.toml shows it.
 func defaultConfig() config {
-	c := config{Interval: time.Second, AutoGroup: true, Auto: true}
-	for _, kind := range monitorKinds() {
-		c.Monitors = append(c.Monitors, defaultMonitor(kind))
+	return config{
+		Interval: time.Second, AutoGroup: true, Auto: true, Monitors: defaultMonitors(),
+		Control: controlConfig{Socket: "/run/bwmon/bwmon.sock", Group: "bwmon"},
 	}
-	return c
+}
+
+func defaultMonitors() []monitorConfig {
+	var list []monitorConfig
+	for _, kind := range defaultKinds() {
+		list = append(list, defaultMonitor(kind))
+	}
+	return list
 }
 
 func defaultMonitor(kind string) monitorConfig {
-	return monitorConfig{Kind: kind, MaxShare: 0.10, Setup: true, MaxFlows: 1_000_000}
+	m := monitorConfig{Kind: kind, MaxShare: 0.10, Setup: true, MaxFlows: 1_000_000}
+	if kind == kindForward {
+		m.Forward = defaultForward()
+	}
+	return m
 }
 
 // defaultConfigPaths are looked for in this order when -c is not given.

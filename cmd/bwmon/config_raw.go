@@ -15,6 +15,13 @@ type rawConfig struct {
 	AutoGroup bool         `toml:"auto_group"`
 	Monitor   []rawMonitor `toml:"monitor"`
 	App       []rawApp     `toml:"app"`
+	Control   rawControl   `toml:"control"`
+}
+
+// rawControl is [control].
+type rawControl struct {
+	Socket string `toml:"socket"`
+	Group  string `toml:"group"`
 }
 
 // rawMonitor is one [[monitor]].
@@ -28,6 +35,13 @@ type rawMonitor struct {
 	Setup       bool     `toml:"setup"`
 	Cgroup      string   `toml:"cgroup"`
 	MaxFlows    int      `toml:"max_flows"`
+
+	Listen         string `toml:"listen"`
+	Target         string `toml:"target"`
+	MaxRelays      int    `toml:"max_relays"`
+	IdleTimeout    string `toml:"idle_timeout"`
+	ConnectTimeout string `toml:"connect_timeout"`
+	Drain          string `toml:"drain"`
 }
 
 // rawApp is one [[app]].
@@ -96,6 +110,11 @@ func (c *configReader) set(field reflect.Value, v any, at place) {
 			return
 		case int64:
 			field.SetFloat(float64(n))
+			return
+		}
+	case reflect.Struct:
+		if t, ok := v.(map[string]any); ok {
+			c.fill(field, t, at)
 			return
 		}
 	case reflect.Slice:
@@ -180,6 +199,8 @@ func wanted(t reflect.Type) string {
 		return "a number"
 	case reflect.Slice:
 		return "a list of strings"
+	case reflect.Struct:
+		return "a table"
 	}
 	return t.String()
 }

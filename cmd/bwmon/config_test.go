@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"bwmon/pipe"
+
 	"github.com/BurntSushi/toml"
 	"github.com/google/go-cmp/cmp"
 )
@@ -48,7 +50,9 @@ func TestReferenceHasEveryKey(t *testing.T) {
 	if err != nil {
 		t.Fatalf("with everything uncommented:\n%v", err)
 	}
-	if diff := cmp.Diff(defaultConfig().Monitors, got.Monitors, byPattern()); diff != "" {
+	want := append(defaultMonitors(), defaultMonitor(kindForward))
+	want[3].Forward.Listen, want[3].Forward.Target = pipe.Address{Port: 8080}, pipe.Address{Host: "backend", Port: 80}
+	if diff := cmp.Diff(want, got.Monitors, byPattern()); diff != "" {
 		t.Errorf("the [[monitor]] tables are not the defaults (-want +got):\n%s", diff)
 	}
 	table := make(map[string]any)
@@ -142,9 +146,9 @@ func TestParseConfigProblems(t *testing.T) {
 		want      []string
 	}{
 		{"unknown key", "\n\nintervall = \"1s\"\n", []string{`x:3: unknown key "intervall" (did you mean "interval"?)`}},
-		{"unknown key, nothing near", "colour = 1\n", []string{`x:1: unknown key "colour" (known here: app, auto_group, interval, monitor)`}},
+		{"unknown key, nothing near", "colour = 1\n", []string{`x:1: unknown key "colour" (known here: app, auto_group, control, interval, monitor)`}},
 		{"key of another table", "[[app]]\nname=\"a\"\nmatch=[\"b\"]\ninclude=[]\n", []string{`x:4: [[app]] 1 ("a"): unknown key "include" (known here: container, match, name, unit, user)`}},
-		{"unknown table", "[http]\nlisten = \"x\"\n", []string{`x:1: unknown key "http" (known here: app, auto_group, interval, monitor)`}},
+		{"unknown table", "[http]\nlisten = \"x\"\n", []string{`x:1: unknown key "http" (known here: app, auto_group, control, interval, monitor)`}},
 		{
 			"second app",
 			"[[app]]\nname = \"a\"\nmatch = [\"x\"]\n\n[[app]]\nname = \"video\"\nmatch = [\n  \"ok\",\n  \"a(\",\n]\nmach = 1\n",
@@ -169,7 +173,23 @@ func TestParseConfigProblems(t *testing.T) {
 		{"no unit", `interval = "5"`, []string{`x:1: interval: want a time like "1s", "500ms" or "1m", got "5"`}},
 		{"too short", `interval = "1ms"`, []string{`x:1: interval: want a time from 100ms to 1h, got "1ms"`}},
 		{"negative", `interval = "-1s"`, []string{`x:1: interval: want a time from 100ms to 1h, got "-1s"`}},
-		{"later monitor", "[[monitor]]\ntype = \"forward\"\n", []string{`x:2: [[monitor]] 1 ("forward"): type: monitor "forward" is not available in this version (it has: socket, conntrack, machine)`}},
+		{"relay to nowhere", "[[monitor]]\ntype = \"forward\"\nlisten = \":99999\"\nmax_relays = 0\ndrain = \"x\"\n", []string{
+			`x:1: [[monitor]] 1 ("forward"): target is missing: add target = "backend:80"`,
+			`x:3: [[monitor]] 1 ("forward"): listen: want an address to listen on, such as :8080, 0.0.0.0:8080, [::1]:8080 or unix:/run/x.sock, got ":99999": the port is to be a number from 1 to 65535`,
+			`x:4: [[monitor]] 1 ("forward"): max_relays: want a number above 0, got 0`,
+			`x:5: [[monitor]] 1 ("forward"): drain: want a time like "10s" or "5m", got "x"`,
+		}},
+		{"two relays at one address", "[[monitor]]\ntype = \"forward\"\nlisten = \":1\"\ntarget = \"a:1\"\n[[monitor]]\ntype = \"forward\"\nlisten = \":1\"\ntarget = \"b:1\"\n", []string{
+			`x:7: [[monitor]] 2 ("forward"): [[monitor]] 1 listens there already: choose another address`,
+		}},
+		{"a relay has no share of a core", "[[monitor]]\ntype = \"forward\"\nlisten = \":1\"\ntarget = \"a:1\"\nmax_share = 0.2\n[[monitor]]\ntype = \"socket\"\nlisten = \":2\"\n", []string{
+			`x:5: [[monitor]] 1 ("forward"): max_share does nothing here: it belongs to the monitors socket and conntrack`,
+			`x:8: [[monitor]] 2 ("socket"): listen does nothing here: it belongs to the forward monitor`,
+		}},
+		{"control socket", "[control]\nsocket = \"relative\"\nmode = 1\n", []string{
+			`x:2: control.socket: want a path of at most 100 bytes that begins with /, or "" for none, got "relative"`,
+			`x:3: control: unknown key "mode" (known here: group, socket)`,
+		}},
 		{"flows", "[[monitor]]\ntype=\"socket\"\nmax_flows=0\n", []string{`x:3: [[monitor]] 1 ("socket"): max_flows: want a number from 1 to 16000000, got 0`}},
 		{"flows as a word", "[[monitor]]\ntype=\"socket\"\nmax_flows=\"many\"\n", []string{`x:3: [[monitor]] 1 ("socket"): max_flows: want a whole number, got the string "many"`}},
 		{"keys of another", "[[monitor]]\ntype=\"socket\"\nsetup=true\n", []string{`x:3: [[monitor]] 1 ("socket"): setup does nothing here: it belongs to the conntrack monitor`}},

@@ -2,12 +2,14 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"bwmon/aggregate"
+	"bwmon/pipe"
 	"bwmon/traffic"
 )
 
@@ -20,8 +22,11 @@ const (
 )
 
 func defaultRawMonitor() rawMonitor {
-	d := defaultMonitor("")
-	return rawMonitor{MaxShare: d.MaxShare, Setup: d.Setup, MaxFlows: d.MaxFlows}
+	d, f := defaultMonitor(""), defaultForward()
+	return rawMonitor{
+		MaxShare: d.MaxShare, Setup: d.Setup, MaxFlows: d.MaxFlows,
+		MaxRelays: f.MaxRelays, IdleTimeout: f.IdleTimeout.String(), ConnectTimeout: f.ConnectTimeout.String(), Drain: f.Drain.String(),
+	}
 }
 
 // config validates what was written.
@@ -33,9 +38,12 @@ func (c *configReader) config(raw rawConfig) config {
 		c.problem("interval", "interval", "%v", err)
 	}
 	out.Interval = interval
-	if len(raw.Monitor) > 0 {
-		out.Monitors, out.Auto = c.monitors(raw.Monitor), false
+	listed := c.monitors(raw.Monitor)
+	if slices.ContainsFunc(listed, func(m monitorConfig) bool { return m.Kind != kindForward }) {
+		out.Monitors, out.Auto = nil, false
 	}
+	out.Monitors = append(out.Monitors, listed...) // relays are none of the others' business
+	out.Control = c.control(raw.Control)
 	out.Apps = c.apps(raw.App)
 	return out
 }
@@ -58,10 +66,8 @@ func checkKind(kind string) error {
 	switch {
 	case slices.Contains(monitorKinds(), kind):
 		return nil
-	case slices.Contains(laterKinds(), kind):
-		return fmt.Errorf("monitor %q is not available in this version (it has: %s)", kind, kinds)
 	}
-	if n := nearest(kind, append(monitorKinds(), laterKinds()...)); n != "" {
+	if n := nearest(kind, monitorKinds()); n != "" {
 		return fmt.Errorf("unknown monitor %s (did you mean %q?)", quoted(kind), n)
 	}
 	return fmt.Errorf("unknown monitor %s (known: %s)", quoted(kind), kinds)
@@ -69,7 +75,7 @@ func checkKind(kind string) error {
 
 func (c *configReader) monitors(raw []rawMonitor) []monitorConfig {
 	var out []monitorConfig
-	first := make(map[string]int)
+	first, taken := make(map[string]int), make(map[pipe.Address]int)
 	for i, r := range raw {
 		at := place("monitor").index(i)
 		switch {
@@ -79,7 +85,7 @@ func (c *configReader) monitors(raw []rawMonitor) []monitorConfig {
 		case checkKind(r.Type) != nil:
 			c.problem(at.key("type"), at.key("type"), "%v", checkKind(r.Type))
 			continue
-		case first[r.Type] > 0:
+		case first[r.Type] > 0 && r.Type != kindForward:
 			c.problem(at.key("type"), at, "is listed already, as [[monitor]] %d: leave one of them out", first[r.Type])
 			continue
 		}
@@ -97,6 +103,9 @@ func (c *configReader) monitors(raw []rawMonitor) []monitorConfig {
 		if r.MaxFlows < 1 || r.MaxFlows > maxMaxFlows {
 			c.problem(at.key("max_flows"), at.key("max_flows"), "want a number from 1 to %d, got %d", maxMaxFlows, r.MaxFlows)
 		}
+		if r.Type == kindForward {
+			m.Forward = c.forward(r.forward(), at, taken, i+1)
+		}
 		c.useless(at, r.Type)
 		out = append(out, m)
 	}
@@ -109,24 +118,39 @@ const maxMaxFlows = 16_000_000
 
 // useless complains of keys that a monitor of that kind has no use for.
 func (c *configReader) useless(at place, kind string) {
-	flows := []string{kindSocket, kindConntrack}
+	flows, relays := []string{kindSocket, kindConntrack}, []string{kindForward}
 	for _, k := range []struct {
 		key   string
 		kinds []string
 	}{
-		{"include", flows}, {"exclude", flows}, {"ignore_local", flows}, {"max_share", flows},
+		{"include", append(flows, kindForward)}, {"exclude", append(flows, kindForward)}, {"ignore_local", flows}, {"max_share", flows},
 		{"lookback", []string{kindConntrack}}, {"setup", []string{kindConntrack}},
 		{"cgroup", []string{kindSocket}}, {"max_flows", []string{kindSocket}},
+		{"listen", relays}, {"target", relays}, {"max_relays", relays},
+		{"idle_timeout", relays}, {"connect_timeout", relays}, {"drain", relays},
 	} {
 		if c.written(at, k.key) && !slices.Contains(k.kinds, kind) {
 			whose := "the " + k.kinds[0] + " monitor"
 			if len(k.kinds) > 1 {
-				whose = "the monitors " + strings.Join(k.kinds, " and ")
+				whose = "the monitors " + strings.Join(k.kinds[:len(k.kinds)-1], ", ") + " and " + k.kinds[len(k.kinds)-1]
 			}
 			c.problem(at.key(k.key), at, "%s does nothing here: it belongs to %s", k.key, whose)
 		}
 	}
 }
+
+func (c *configReader) control(raw rawControl) controlConfig {
+	out := controlConfig(raw)
+	if raw.Socket != "" && (!filepath.IsAbs(raw.Socket) || len(raw.Socket) > maxSocketPath) {
+		c.problem("control.socket", "control.socket", `want a path of at most %d bytes that begins with /, or "" for none, got %s`,
+			maxSocketPath, quoted(raw.Socket))
+	}
+	return out
+}
+
+// maxSocketPath is what fits into a unix(7) address, with room for the name of
+// what is not in its place yet.
+const maxSocketPath = 100
 
 func (c *configReader) apps(raw []rawApp) []appConfig {
 	var out []appConfig

@@ -28,6 +28,7 @@ type forwardFlags struct {
 	format  string
 	quiet   bool
 	bits    bool
+	chatty  bool // the user asked for a summary, whoever else is told
 }
 
 func (p *program) forwardCommand() *cobra.Command {
@@ -60,7 +61,12 @@ Exit status: 0, or 1 when it failed.`,
 		if err != nil {
 			return err
 		}
-		return p.forward(cmd.Context(), o, flags)
+		c, err := p.config()
+		if err != nil {
+			return err
+		}
+		flags.chatty = cmd.Flags().Changed("format")
+		return p.forward(cmd.Context(), o, flags, newCourier(c.Control, pipe.KindForward))
 	})
 	f := cmd.Flags()
 	f.IntVar(&flags.max, "max-relays", 10_000, "relay at most this `NUMBER` of connections at a time; reset those beyond")
@@ -99,7 +105,7 @@ func (f forwardFlags) options(listen, target string) (pipe.ForwardOptions, error
 }
 
 // forward relays until ctx is cancelled.
-func (p *program) forward(ctx context.Context, o pipe.ForwardOptions, flags forwardFlags) error {
+func (p *program) forward(ctx context.Context, o pipe.ForwardOptions, flags forwardFlags, k *courier) error {
 	owners := process.New(process.Options{})
 	o.Owners, o.Processes = owners, newPIDs("/proc")
 	f := pipe.NewForwarder(o)
@@ -113,6 +119,7 @@ func (p *program) forward(ctx context.Context, o pipe.ForwardOptions, flags forw
 		return nil
 	})
 	book := newForwardBook(o, f.Label())
+	finish := k.follow(func(bool) []traffic.Sample { return nil }) // all are noted below
 	began := time.Now()
 	err := f.Run(ctx, func(b traffic.Batch) {
 		if addrs := f.Addrs(); !book.said && len(addrs) > 0 && !flags.quiet {
@@ -124,14 +131,19 @@ func (p *program) forward(ctx context.Context, o pipe.ForwardOptions, flags forw
 			fmt.Fprintf(p.stderr, "bwmon: forwarding %s to %s\n", strings.Join(list, " and "), o.Target)
 		}
 		book.take(b)
+		k.Note(b.Samples)
 	})
+	finish()
 	close(done)
 	stop()
 	if lookErr := lookups.Wait(); lookErr != nil && err == nil {
 		p.warn(fmt.Sprintf("clients were booked by their addresses: look up processes: %v", lookErr))
 	}
 	err = errors.Join(err, g.Wait())
-	if err != nil || flags.quiet {
+	if failure := k.failure(); failure != nil {
+		p.warn(failure.Error())
+	}
+	if err != nil || flags.quiet || k.took() && !flags.chatty {
 		return err
 	}
 	s := book.summary(f.Stats(), time.Since(began))

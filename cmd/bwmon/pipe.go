@@ -40,8 +40,10 @@ With a COMMAND it runs that and counts its standard input and output. Signals ar
 passed on to it. Where standard input is a terminal, COMMAND reads it itself, and
 what is typed is not counted.
 
-On a terminal it shows its progress on standard error. At the end one line there
-says what was carried, unless --quiet.
+On a terminal it shows its progress on standard error. Where a daemon runs ("bwmon
+run") it is told what is carried. Where none does, and on a terminal, or with
+--format, one line on standard error says at the end what was carried, unless
+--quiet.
 
 Exit status: as cat's: 0, or 1 when reading or writing failed; a signal ends it, as
 does a reader that has gone away. With a COMMAND that command's: 128+N when it was
@@ -57,6 +59,7 @@ ended by signal N, 126 when it cannot be run, 127 when it is not found.`,
 		if err != nil {
 			return err
 		}
+		job.chatty = job.progress.fd >= 0 || cmd.Flags().Changed("format")
 		if args := cmd.Flags().Args(); len(args) > 0 || cmd.ArgsLenAtDash() == 0 {
 			return job.command(args)
 		}
@@ -80,11 +83,16 @@ type pipeJob struct {
 	rate      uint64
 	progress  progress
 	processes pipe.Processes
+	courier   *courier
+	chatty    bool // the user asked for a summary, whoever else is told
 }
 
 func (f pipeFlags) job(p *program) (*pipeJob, error) {
-	j := &pipeJob{program: p, flags: f, processes: newPIDs("/proc")}
-	var err error
+	c, err := p.config()
+	if err != nil {
+		return nil, err
+	}
+	j := &pipeJob{program: p, flags: f, processes: newPIDs("/proc"), courier: newCourier(c.Control, pipe.KindPipe)}
 	if j.rate, err = parseAmount(strings.TrimSuffix(f.rate, "/s")); f.rate != "" && (err != nil || j.rate == 0) {
 		return nil, usageError{fmt.Errorf("--rate-limit: want a rate such as 10MiB/s, got %s", quoted(f.rate))}
 	}
@@ -117,6 +125,7 @@ func (j *pipeJob) filter(ctx context.Context) error {
 	defer cancel()
 	done := make(chan error, 1)
 	go func() { done <- f.Run(ctx) }()
+	finish := j.courier.follow(f.Samples)
 
 	ticks, stop := j.ticks()
 	defer stop()
@@ -136,8 +145,10 @@ func (j *pipeJob) filter(ctx context.Context) error {
 			if err == nil && got == 0 && ctx.Err() != nil { // it came before we listened
 				got = unix.SIGTERM
 			}
+			finish()
 			return j.filtered(f, got, err)
 		case <-late:
+			finish()
 			return j.filtered(f, got, nil)
 		}
 	}
@@ -152,6 +163,10 @@ func (j *pipeJob) ticks() (<-chan time.Time, func()) {
 	return t.C, t.Stop
 }
 
+// speaks reports whether there is to be a summary: a daemon that was told of
+// everything makes it needless.
+func (j *pipeJob) speaks() bool { return !j.flags.quiet && (j.chatty || !j.courier.took()) }
+
 // filtered says what was moved and ends as cat would: of the signal, of SIGPIPE,
 // or with the error.
 func (j *pipeJob) filtered(f *pipe.Filter, got unix.Signal, err error) error {
@@ -159,7 +174,7 @@ func (j *pipeJob) filtered(f *pipe.Filter, got unix.Signal, err error) error {
 		got = unix.SIGPIPE
 	}
 	j.progress.clear()
-	if !j.flags.quiet {
+	if j.speaks() {
 		writer, reader := f.Ends()
 		s := newPipeSummary(j.flags.name, f.Moved(), time.Since(j.progress.began))
 		s.Writer, s.Reader = newPipeEnd(writer), newPipeEnd(reader)

@@ -30,6 +30,7 @@ func (j *pipeJob) command(args []string) error {
 	if err := c.Start(); err != nil {
 		return cannotRun(args[0], err)
 	}
+	finish := j.courier.follow(c.Samples)
 	ticks, stop := j.ticks()
 	defer stop()
 	type outcome struct {
@@ -51,6 +52,7 @@ func (j *pipeJob) command(args []string) error {
 				on <- s
 			}
 		case o := <-done:
+			finish()
 			return j.ran(c, o.status, o.err)
 		}
 	}
@@ -98,7 +100,7 @@ func (j *pipeJob) ran(c *pipe.Command, status unix.WaitStatus, err error) error 
 		err = nil
 	}
 	j.progress.clear()
-	if !j.flags.quiet {
+	if j.speaks() {
 		n := c.Counts()
 		s := newPipeSummary(j.flags.name, n.Bytes(), time.Since(j.progress.began))
 		s.Command, s.Status = newPipeEnd(c.Owner()), &code

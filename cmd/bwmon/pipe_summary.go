@@ -84,6 +84,9 @@ func (s pipeSummary) text(u units) string {
 
 // say prints the summary to standard error; standard output is not ours.
 func (j *pipeJob) say(s pipeSummary) {
+	if err := j.courier.failure(); err != nil {
+		j.warn(err.Error())
+	}
 	if j.flags.format == "json" {
 		e := json.NewEncoder(j.stderr)
 		e.SetEscapeHTML(false)

@@ -35,7 +35,9 @@ Exit status: 0 ok, 1 failed while running, 2 wrong usage or configuration.`,
 	root.PersistentFlags().StringVarP(&p.configPath, "config", "c", "",
 		"configuration `FILE` (default ./bwmon.toml, else /etc/bwmon/bwmon.toml, else the built-in defaults)")
 	measure.register(root)
+	measure.registerUnits(root)
 	root.AddCommand(
+		p.runCommand(),
 		p.snapshotCommand(),
 		p.pipeCommand(),
 		p.forwardCommand(),
@@ -59,12 +61,16 @@ type measureFlags struct {
 
 func (f *measureFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringArrayVar(&f.monitors, "monitor", nil, "run this `KIND` of monitor in place of what the configuration lists: socket, conntrack, machine (repeatable)")
+	flags.StringArrayVar(&f.monitors, "monitor", nil, "run this `KIND` of monitor in place of what the configuration lists: socket, conntrack, machine, forward (repeatable)")
 	flags.StringVar(&f.cgroup, "cgroup", "", "the socket monitor counts the sockets below this cgroup `DIRECTORY` (default the root of cgroup v2)")
 	flags.BoolVar(&f.noSetup, "no-setup", false, "change nothing in the kernel: fail where accounting or tracking is off")
 	flags.BoolVar(&f.lookback, "lookback", false, "count also what open connections carried before the start")
 	flags.StringVar(&f.interval, "interval", "", "`TIME` between updates, such as 500ms (default from the configuration: 1s)")
-	flags.BoolVar(&f.bits, "bits", false, "show rates in bits per second")
+}
+
+// registerUnits registers those of the commands that show what they measure.
+func (f *measureFlags) registerUnits(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&f.bits, "bits", false, "show rates in bits per second")
 }
 
 // apply puts the flags over the configuration. Its error is one of usage.
@@ -79,11 +85,19 @@ func (f *measureFlags) apply(c config) (config, error) {
 			if _, twice := findMonitor(c.Monitors, kind); twice {
 				continue
 			}
-			m, ok := findMonitor(listed, kind)
-			if !ok {
-				m = defaultMonitor(kind)
+			n := len(c.Monitors)
+			for _, m := range listed { // there may be several relays
+				if m.Kind == kind {
+					c.Monitors = append(c.Monitors, m)
+				}
 			}
-			c.Monitors = append(c.Monitors, m)
+			switch {
+			case len(c.Monitors) > n:
+			case kind == kindForward:
+				return c, usageError{errors.New(`--monitor: the configuration lists no relay: add a [[monitor]] of type "forward", or use "bwmon forward"`)}
+			default:
+				c.Monitors = append(c.Monitors, defaultMonitor(kind))
+			}
 		}
 	}
 	if f.interval != "" {

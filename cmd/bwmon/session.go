@@ -10,6 +10,7 @@ import (
 	"bwmon/aggregate"
 	"bwmon/conntrack"
 	"bwmon/machine"
+	"bwmon/pipe"
 	"bwmon/process"
 	"bwmon/socket"
 	"bwmon/traffic"
@@ -23,6 +24,7 @@ type session struct {
 	engine   *aggregate.Engine
 	owners   *process.Resolver // nil where no monitor asks for any
 	monitors []traffic.Monitor
+	relays   *relays
 }
 
 // newSession starts nothing. Where the choice of monitors is the program's, it
@@ -32,7 +34,8 @@ func newSession(c config) *session {
 	if _, ok := findMonitor(c.Monitors, kindMachine); ok {
 		links = machine.New(machine.Options{Interval: c.Interval})
 	}
-	sockets := newSocketMonitor(c, links)
+	s := &session{engine: aggregate.NewEngine(engineOptions(c)), relays: &relays{}}
+	sockets := newSocketMonitor(c, links, s.relays)
 	if sockets != nil && c.Auto {
 		err := sockets.Open()
 		if lean := sockets.Lean(); lean != "" { // older than Linux 6.3
@@ -42,9 +45,6 @@ func newSession(c config) *session {
 			c.without(err)
 			sockets = nil
 		}
-	}
-	s := &session{
-		engine: aggregate.NewEngine(engineOptions(c)),
 	}
 	for _, m := range c.Monitors {
 		switch m.Kind {
@@ -58,8 +58,7 @@ func newSession(c config) *session {
 				o.Inside = sockets
 				sockets.Has(netip.Addr{}) // it is asked from now on
 			} else {
-				s.owners = process.New(process.Options{Interval: c.Interval})
-				o.Owners = s.owners
+				o.Owners = s.resolver(c)
 			}
 			if c.Without != nil {
 				o.Note = "without the socket monitor: " + c.Without.Error()
@@ -67,13 +66,51 @@ func newSession(c config) *session {
 			s.monitors = append(s.monitors, conntrack.New(o))
 		case kindMachine:
 			s.monitors = append(s.monitors, links)
+		case kindForward:
+			o := m.Forward
+			o.Interval, o.Owners, o.Processes = c.Interval, s.resolver(c), newPIDs("/proc")
+			f := pipe.NewForwarder(o)
+			s.relays.own = append(s.relays.own, f)
+			s.monitors = append(s.monitors, f)
 		}
 	}
 	return s
 }
 
+// resolver returns the one that all monitors share.
+func (s *session) resolver(c config) *process.Resolver {
+	if s.owners == nil {
+		s.owners = process.New(process.Options{Interval: c.Interval})
+	}
+	return s.owners
+}
+
+// takeReports adds a desk where pipes and relays report.
+func (s *session) takeReports(c config) *pipe.Desk {
+	s.relays.desk = pipe.NewDesk(pipe.DeskOptions{Interval: c.Interval, Processes: newPIDs("/proc")})
+	s.monitors = append(s.monitors, s.relays.desk)
+	return s.relays.desk
+}
+
+// relays are those of which the sockets have no rows of their own. It does not
+// change once a session runs.
+type relays struct {
+	own  []*pipe.Forwarder
+	desk *pipe.Desk // nil where none report
+}
+
+// Has implements socket.Relays.
+func (r *relays) Has(cookie uint64, pid int) bool {
+	for _, f := range r.own {
+		if f.Has(cookie) {
+			return true
+		}
+	}
+	return r.desk != nil && pid != 0 && r.desk.Has(pid)
+}
+
 // newSocketMonitor returns nil where none is wanted. links may be nil.
-func newSocketMonitor(c config, links *machine.Monitor) *socket.Monitor {
+func newSocketMonitor(c config, links *machine.Monitor, r *relays) *socket.Monitor {
 	m, ok := findMonitor(c.Monitors, kindSocket)
 	if !ok {
 		return nil
@@ -84,7 +121,7 @@ func newSocketMonitor(c config, links *machine.Monitor) *socket.Monitor {
 	}
 	o := socket.Options{
 		Interval: c.Interval, MaxShare: m.MaxShare, Cgroup: m.Cgroup, MaxFlows: m.MaxFlows,
-		Processes: process.NewDescriber(process.Options{}, root),
+		Processes: process.NewDescriber(process.Options{}, root), Relays: r,
 	}
 	if links != nil {
 		o.Interfaces = links

@@ -59,6 +59,7 @@ Exit status: 0, or 1 when a monitor failed: what the others counted is printed.`
 		}),
 	}
 	measure.register(cmd)
+	measure.registerUnits(cmd)
 	cmd.Flags().DurationVar(&flags.span, "for", 5*time.Second, "measure for this `TIME`")
 	cmd.Flags().StringVar(&flags.format, "format", "table", "output `FORMAT`: table, json or csv")
 	cmd.Flags().BoolVar(&flags.flows, "flows", false, "list single connections as well (table and json)")

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+)
+
+func (p *program) runCommand() *cobra.Command {
+	var measure measureFlags
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Count as a daemon: without a terminal, until a signal",
+		Long: `run keeps the books without a terminal, until a signal ends it. Relays listed in
+the configuration run in it; pipes and relays of other programs report to it over
+the control socket.
+
+Exit status: 0, or 1 when it failed.`,
+		Example: `  sudo bwmon run
+  sudo bwmon run -c /etc/bwmon/bwmon.toml
+  sudo curl --unix-socket /run/bwmon/bwmon.sock http://bwmon/api/v1/snapshot`,
+		Args: cobra.NoArgs,
+		RunE: p.runs(func(cmd *cobra.Command) error {
+			c, err := p.settings(measure)
+			if err != nil {
+				return err
+			}
+			if err := p.mayMeasure(c, cmd.CommandPath()); err != nil {
+				return err
+			}
+			return p.daemon(cmd.Context(), c)
+		}),
+	}
+	measure.register(cmd)
+	return cmd
+}
+
+// daemon runs a session, and what others reach it by, until ctx is cancelled or
+// something fails that it cannot do without.
+func (p *program) daemon(ctx context.Context, c config) error {
+	s := newSession(c)
+	var door *control
+	if c.Control.Socket != "" {
+		var err error
+		if door, err = openControl(c.Control, s.takeReports(c)); err != nil {
+			return err
+		}
+	}
+	var names []string
+	for _, m := range s.monitors {
+		names = append(names, m.Name())
+	}
+	fmt.Fprintf(p.stderr, "bwmon: running: %s\n", strings.Join(names, ", "))
+	snapshots := s.engine.Subscribe()
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.run(ctx) })
+	g.Go(func() error {
+		for snapshot := range snapshots {
+			if door != nil {
+				door.newest.Store(snapshot)
+			}
+		}
+		return nil
+	})
+	if door != nil {
+		fmt.Fprintf(p.stderr, "bwmon: control socket %s\n", quoted(door.path))
+		g.Go(func() error { return door.run(ctx) })
+	}
+	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
