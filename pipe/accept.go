@@ -89,6 +89,7 @@ func (w *work) connect(conn net.Conn) bool {
 	up, cookie, err := w.dial()
 	if err == nil {
 		r.sides[target].cookie = cookie
+		r.sides[target].drains = f.opts.Target.Path == ""
 		r.sides[target].fd, err = descriptor(up)
 		if err != nil {
 			f.cookies.closed(cookie, time.Now())
@@ -115,6 +116,7 @@ func (w *work) welcome(r *relay, conn net.Conn) error {
 		return err
 	}
 	r.sides[client].fd = fd
+	r.sides[client].drains = r.flow.Proto == traffic.TCP
 	r.sides[client].cookie = f.cookies.add(fd)
 	if r.flow.Proto == traffic.TCP {
 		if r.local = f.isLocal(r.flow.Local.Addr(), r.began); r.local && f.opts.Owners != nil {

@@ -402,6 +402,36 @@ func TestForwardHoldsBack(t *testing.T) {
 	f.finish()
 }
 
+// TestForwardOfSmallPieces to a target that does not read until nothing fits in
+// any more: nothing is lost or comes twice where a piece is taken in part.
+func TestForwardOfSmallPieces(t *testing.T) {
+	read, got := make(chan bool), make(chan []byte, 1)
+	f := forward(t, serve(t, "tcp", "127.0.0.1:0", func(conn net.Conn) {
+		<-read
+		b, _ := io.ReadAll(conn)
+		got <- b
+	}), ForwardOptions{})
+	conn := f.dial()
+	var sent []byte
+	for i := 0; ; i++ {
+		piece := bytes.Repeat([]byte{byte(i)}, 1+i%1500)
+		conn.SetWriteDeadline(time.Now().Add(200 * time.Millisecond))
+		n, err := conn.Write(piece)
+		sent = append(sent, piece[:n]...)
+		if err != nil {
+			break
+		}
+	}
+	close(read)
+	conn.CloseWrite()
+	if b := <-got; !bytes.Equal(b, sent) {
+		t.Errorf("%d bytes arrived, or others than the %d that were sent", len(b), len(sent))
+	}
+	if total := f.finish(); total.TxBytes != uint64(len(sent)) {
+		t.Errorf("counted %+v, want %d", total, len(sent))
+	}
+}
+
 type zeros struct{}
 
 func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }

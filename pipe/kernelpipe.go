@@ -18,10 +18,14 @@ const relayPipe = 256 << 10
 // maxSpare is how many empty pipes a pool keeps.
 const maxSpare = 64
 
-// pool is pipes that are empty. It belongs to one goroutine.
+// pool is pipes that are empty, and a buffer. It belongs to one goroutine.
 type pool struct {
 	spare []*kernelPipe
+	page  [pageSize]byte // for what is not worth a pipe
 }
+
+// pageSize is from where on it is cheaper to splice than to copy.
+const pageSize = 4096
 
 // get takes an empty pipe out, or makes one.
 func (p *pool) get() (*kernelPipe, error) {

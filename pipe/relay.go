@@ -2,6 +2,7 @@ package pipe
 
 import (
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -57,6 +58,9 @@ type side struct {
 
 	readable bool // reading has not said EAGAIN since the last event
 	writable bool
+	bulk     bool // it gave much at once the last time
+	drains   bool // reading less than was asked for means that there is no more: of TCP
+	hangup   bool // an event told of its end, which is yet to be read
 	eof      bool // it has no more to give
 	shut     bool // it was told that there is no more for it
 	broken   bool // it takes no more: it was reset, or went away
@@ -80,16 +84,22 @@ func (r *relay) carry(from int, p *pool) (more bool, err error) {
 	full := false
 	for left := relayTurn; left > 0; {
 		got, gave := 0, 0
-		if s.readable && !s.eof && !d.broken && !full {
+		if s.held == 0 && s.readable && !s.eof && !s.bulk && d.writable && !d.broken {
+			if gave, err = s.pass(d, p); err != nil {
+				return false, r.fail(err)
+			}
+			r.carried[from].Add(uint64(gave))
+			left -= gave
+		}
+		if s.bulk && s.readable && !s.eof && !d.broken && !full {
 			if got, full, err = s.fill(p); err != nil {
 				return false, err
 			}
 		}
 		if s.held > 0 && d.writable && !d.broken {
-			if gave = s.empty(d); gave > 0 {
-				r.carried[from].Add(uint64(gave))
-				left, full = left-gave, false
-			}
+			n := s.empty(d)
+			r.carried[from].Add(uint64(n))
+			gave, left, full = gave+n, left-n, full && n == 0
 		}
 		if got == 0 && gave == 0 {
 			break
@@ -107,6 +117,50 @@ func (r *relay) carry(from int, p *pool) (more bool, err error) {
 		}
 	}
 	return more, nil
+}
+
+// pass hands d what s gives where that is little: to copy less than a page twice
+// takes less time than to splice it twice. What d does not take is held. An error is
+// of the pipe that this takes.
+func (s *side) pass(d *side, p *pool) (gave int, err error) {
+	b := p.page[:]
+	n, err := retry(func() (int, error) { return unix.Read(s.fd, b) })
+	switch {
+	case err == unix.EAGAIN:
+		s.readable = false
+		return 0, nil
+	case err != nil:
+		s.eof, s.broken = true, true
+		return 0, nil
+	case n == 0:
+		s.eof = true
+		return 0, nil
+	}
+	s.bulk = n == len(b)
+	if s.drains && !s.bulk && !s.hangup {
+		s.readable = false
+	}
+	gave, err = retry(func() (int, error) { return unix.Write(d.fd, b[:n]) })
+	gave = max(gave, 0)
+	switch {
+	case err == unix.EAGAIN:
+		d.writable = false
+	case err != nil:
+		d.broken = true
+		return gave, nil
+	}
+	if gave < n {
+		if s.pipe == nil {
+			if s.pipe, err = p.get(); err != nil {
+				return gave, err
+			}
+		}
+		// An empty pipe has room for a page.
+		if s.held, err = unix.Write(s.pipe.w, b[gave:n]); err != nil {
+			return gave, fmt.Errorf("write to a pipe: %w", err)
+		}
+	}
+	return gave, nil
 }
 
 // fill reads into the pipe. It reports how much that was, and whether the pipe may
@@ -127,6 +181,8 @@ func (s *side) fill(p *pool) (n int, full bool, err error) {
 		s.eof, s.broken = true, true
 	case n == 0:
 		s.eof = true
+	default:
+		s.bulk = n >= pageSize
 	}
 	s.held += n
 	return n, false, nil
@@ -134,10 +190,18 @@ func (s *side) fill(p *pool) (n int, full bool, err error) {
 
 // splice moves at most n bytes without waiting.
 func splice(from, to, n int) (int, error) {
-	for {
+	moved, err := retry(func() (int, error) {
 		moved, err := unix.Splice(from, nil, to, nil, n, spliceFlags)
-		if err != unix.EINTR {
-			return int(max(moved, 0)), err
+		return int(moved), err
+	})
+	return max(moved, 0), err
+}
+
+// retry calls f again where a signal came in between.
+func retry(f func() (int, error)) (int, error) {
+	for {
+		if n, err := f(); err != unix.EINTR {
+			return n, err
 		}
 	}
 }
@@ -161,6 +225,13 @@ func (r *relay) done(from int) bool {
 	return s.eof && s.held == 0 || r.sides[1-from].broken
 }
 
+// fail ends a relay of which bytes were lost by us.
+func (r *relay) fail(err error) error {
+	r.why = err
+	r.sides[client].broken, r.sides[target].broken = true, true
+	return nil
+}
+
 // errReset is why a relay ended of which a side was reset.
 var errReset = errors.New("reset")
 
@@ -176,7 +247,9 @@ func (r *relay) over(now time.Time) (ended bool) {
 	var broken int
 	switch {
 	case r.sides[client].broken && r.sides[target].broken:
-		r.why = errReset
+		if r.why == nil {
+			r.why = errReset
+		}
 		return true
 	case r.sides[client].broken:
 		broken = client
