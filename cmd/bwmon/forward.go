@@ -16,7 +16,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sys/unix"
 )
 
 // forwardFlags are those of forward alone.
@@ -158,7 +157,7 @@ func (p *program) forward(ctx context.Context, o pipe.ForwardOptions, flags forw
 // cancelled ctx.
 func cutOnSecond(ctx context.Context, f *pipe.Forwarder, done <-chan struct{}) {
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	signal.Notify(signals, stopSignals()...)
 	defer signal.Stop(signals)
 	for first := ctx.Err() == nil; ; first = false {
 		select {

@@ -10,6 +10,7 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -18,9 +19,17 @@ func main() {
 	// A reader of ours that goes away is an error of a write, not a death:
 	// what was set up in the kernel has to be undone.
 	signal.Ignore(unix.SIGPIPE)
-	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	ctx, stop := signal.NotifyContext(context.Background(), stopSignals()...)
 	// The first signal asks for a clean end. From then on signals have their
 	// default effect again, so that a second one forces the end.
 	context.AfterFunc(ctx, stop)
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
+
+// stopSignals are those that ask for the end, less those that are ignored on our
+// behalf: by nohup, or for a job in the background of a script.
+func stopSignals() []os.Signal {
+	return append(heeded(unix.SIGINT, unix.SIGHUP), unix.SIGTERM)
+}
+
+func heeded(all ...os.Signal) []os.Signal { return slices.DeleteFunc(all, signal.Ignored) }

@@ -120,7 +120,7 @@ const stopPatience = 200 * time.Millisecond
 func (j *pipeJob) filter(ctx context.Context) error {
 	f := pipe.NewFilter(pipe.FilterOptions{Name: j.flags.name, Rate: j.rate, Processes: j.processes})
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	signal.Notify(signals, stopSignals()...)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	done := make(chan error, 1)

@@ -23,7 +23,7 @@ func (j *pipeJob) command(args []string) error {
 	// Before it starts: no signal of the time in between is to be lost, and the
 	// program is not to inherit that SIGPIPE is ignored here.
 	signals := make(chan os.Signal, 16)
-	signal.Notify(signals, passedOn()...)
+	signal.Notify(signals, heeded(passedOn()...)...)
 	pipes := make(chan os.Signal, 1)
 	signal.Notify(pipes, unix.SIGPIPE)
 	c := pipe.NewCommand(pipe.CommandOptions{Args: args, Name: j.flags.name, Rate: j.rate, Processes: j.processes})

@@ -200,3 +200,36 @@ func TestPipePassesSignalsOn(t *testing.T) {
 		}
 	}
 }
+
+// TestPipeUnderNohup: signals that are ignored on its behalf stay so.
+func TestPipeUnderNohup(t *testing.T) {
+	bwmon := command(t, t.Context(), "pipe", "-q")
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", `trap "" HUP INT; exec "$0" "$@"`, bwmon.Path, "pipe", "-q")
+	cmd.Env = bwmon.Env
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	cmd.Stdout = &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill() })
+	poll(t, "it listens to signals", func() bool {
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", cmd.Process.Pid))
+		return err == nil && bytes.HasPrefix(status, []byte(bwmon.Path))
+	})
+	time.Sleep(100 * time.Millisecond)
+	for _, s := range []syscall.Signal{unix.SIGHUP, unix.SIGINT} {
+		if err := cmd.Process.Signal(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	time.Sleep(50 * time.Millisecond)
+	fmt.Fprint(in, "all of it")
+	in.Close()
+	if err := cmd.Wait(); err != nil || out.String() != "all of it" {
+		t.Errorf("%v, %q", err, out.String())
+	}
+}
