@@ -1,9 +1,11 @@
 package socket
 
 import (
+	"errors"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
@@ -93,5 +95,59 @@ func TestBadCgroup(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), dir) {
 			t.Errorf("%s: error %v", dir, err)
 		}
+	}
+}
+
+// TestUnheardEnds: a process whose end nobody told of is forgotten all the same.
+func TestUnheardEnds(t *testing.T) {
+	ours, _, cgroup := pair(t)
+	m := New(Options{Cgroup: cgroup})
+	if err := ours.Do(m.Open); err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	table := m.kernel.objs.Owners
+	m.owners.table = table
+	here := bpfWho{Pid: uint32(os.Getpid()), Start: 1}
+	gone := bpfWho{Pid: 1 << 30, Start: 1} // there are no such numbers
+	for _, who := range []bpfWho{here, gone} {
+		if err := table.Put(&who, &bpfOwner{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := m.closeIdle(m.kernel, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	for range goneRounds + 1 {
+		if err := m.owners.turn(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var v bpfOwner
+	if err := table.Lookup(&gone, &v); !errors.Is(err, ebpf.ErrKeyNotExist) {
+		t.Errorf("the process that is no more: %v", err)
+	}
+	if err := table.Lookup(&here, &v); err != nil {
+		t.Errorf("this process: %v", err)
+	}
+}
+
+// TestWithoutPacketProgram: where the kernel refuses the program on interfaces,
+// the others run.
+func TestWithoutPacketProgram(t *testing.T) {
+	spec, err := loadBpf()
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec.Programs[bpfProgPacketEgress].Instructions = asm.Instructions{asm.Return()} // of what it has not set
+	k := &kernel{}
+	if err := k.load(spec); err != nil {
+		t.Fatal(err)
+	}
+	if k.taps.refused == nil || k.taps.program == nil {
+		t.Errorf("refused: %v", k.taps.refused)
+	}
+	if err := k.objs.Close(); err != nil {
+		t.Error(err)
 	}
 }

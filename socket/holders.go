@@ -48,7 +48,7 @@ func (h *holders) find(take func(*holdersHolder)) error {
 		return fmt.Errorf("search for holders of sockets: %w", err)
 	}
 	defer list.Close()
-	r := bufio.NewReaderSize(list, 64<<10)
+	r := bufio.NewReaderSize(patient{list}, 64<<10)
 	var found holdersHolder
 	record := make([]byte, binary.Size(&found))
 	for {
@@ -64,6 +64,19 @@ func (h *holders) find(take func(*holdersHolder)) error {
 			return fmt.Errorf("search for holders of sockets: %w", err)
 		}
 		take(&found)
+	}
+}
+
+// patient reads on where the kernel has walked past a million other descriptors
+// and wants to be asked again (EAGAIN; bpf_seq_read).
+type patient struct{ io.Reader }
+
+func (p patient) Read(b []byte) (int, error) {
+	for {
+		n, err := p.Reader.Read(b)
+		if n > 0 || !errors.Is(err, unix.EAGAIN) {
+			return n, err
+		}
 	}
 }
 
@@ -88,6 +101,9 @@ func (m *Monitor) seek(k *kernel, now time.Time) error {
 		}
 	})
 	if err != nil {
+		k.lean = append(k.lean, err.Error())
+		err = k.holders.close()
+		k.holders = nil
 		return err
 	}
 	k.holders.again = now.Add(time.Duration(float64(k.holders.cost) / m.opts.MaxShare))

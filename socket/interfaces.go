@@ -45,8 +45,9 @@ func (t *taps) put(indices []int) {
 		case errors.Is(err, link.ErrNotSupported):
 			t.refused = err
 			return
+		default:
+			t.last = nil // it has gone in the meantime, or it is tried again
 		}
-		// Else it has gone in the meantime, and the next list is without it.
 	}
 	for _, l := range gone {
 		l.Close() // with the interface, or its place in the balance, it has gone

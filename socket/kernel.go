@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/link"
 	"github.com/cilium/ebpf/ringbuf"
 	"github.com/cilium/ebpf/rlimit"
@@ -51,10 +52,9 @@ func open(cgroup string, n sizes) (*kernel, error) {
 	}
 	k := &kernel{}
 	defer debug.FreeOSMemory() // the kernel's types take megabytes, this once
-	if err := spec.LoadAndAssign(&k.objs, nil); err != nil {
+	if err := k.load(spec); err != nil {
 		return nil, fmt.Errorf("load the BPF programs: %w", refused(err))
 	}
-	k.taps.program = k.objs.PacketEgress
 	if err = k.watch(cgroup); err == nil {
 		err = k.attach(cgroup)
 	}
@@ -68,6 +68,21 @@ func open(cgroup string, n sizes) (*kernel, error) {
 		k.lean = append(k.lean, "sockets that are older stay unknown until they are used")
 	}
 	return k, nil
+}
+
+// load loads the programs; where the kernel refuses the one on interfaces, without
+// that.
+func (k *kernel) load(spec *ebpf.CollectionSpec) error {
+	err := spec.LoadAndAssign(&k.objs, nil)
+	if err != nil {
+		spec.Programs[bpfProgPacketEgress].Instructions = asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Return()}
+		if spec.LoadAndAssign(&k.objs, nil) != nil {
+			return err // it was another
+		}
+		k.taps.refused = err
+	}
+	k.taps.program = k.objs.PacketEgress
+	return nil
 }
 
 // refused tells the cure where the kernel does not let us.

@@ -95,10 +95,12 @@ func New(o Options) *Monitor {
 	if o.Processes == nil {
 		o.Processes = nobody{}
 	}
+	m := &Monitor{owners: newOwners(o.Processes)}
+	m.asked.Store(o.Relays != nil) // who knows what is a relay's forgets it soon
 	if o.Relays == nil {
 		o.Relays = noRelays{}
 	}
-	m := &Monitor{opts: o, owners: newOwners(o.Processes)}
+	m.opts = o
 	m.book = newBook(m.owners, o.Relays)
 	m.round.moved = make(map[bpfFlowKey]bool)
 	return m
@@ -199,7 +201,7 @@ func (m *Monitor) begin(k *kernel) error {
 	m.totals = [bpfTotalTOTALS]uint64{}
 	m.lives++
 	if err := m.survey(k); err != nil {
-		return err
+		k.lean = append(k.lean, err.Error())
 	}
 	return k.drain(func(e *bpfEvent) {
 		if bpfKind(e.Kind) == bpfKindMOVED {

@@ -263,6 +263,10 @@ func (m *Monitor) closeIdle(k *kernel, now time.Time) error {
 	}
 	m.idled = now
 	m.book.inner.sweep(now)
+	// A process whose first thread ends before the others does so without a word.
+	if err := m.owners.sweep(); err != nil {
+		return err
+	}
 	for _, f := range m.book.flows {
 		if f.connectionless() && now.Sub(f.at) > idleLife {
 			if err := m.take(k, f, now); err != nil {

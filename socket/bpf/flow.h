@@ -290,7 +290,7 @@ static __always_inline void count_packet(struct __sk_buff *skb)
 
 	if (!sk || sk->family != AF_PACKET || !bpf_cast_to_kern_ctx)
 		return;
-	if (!bpf_current_task_under_cgroup(&watched, 0))
+	if (bpf_skb_under_cgroup(skb, &watched, 0) != 1)
 		return;
 	struct sk_buff *s = bpf_cast_to_kern_ctx(skb);
 	u32 at = s->head + s->network_header - s->data;
