@@ -24,15 +24,8 @@ type DeskOptions struct {
 	Processes Processes     // nil: owners are as they are reported
 }
 
-// Bounds of what a Desk keeps: those who report are anybody who may connect.
-const (
-	maxReporters  = 1000
-	maxOfUser     = 100 // reporters, of each user but root
-	maxDeskFlows  = 100_000
-	maxPerLife    = 20_000 // flows
-	maxPlausible  = 1 << 62
-	relayedMemory = 10 * time.Second
-)
+// ErrClosed is returned for reports that come when the books have been closed.
+var ErrClosed = errors.New("the daemon is ending: tell the next one")
 
 // Desk is where pipes and relays of other processes report. It is a
 // traffic.Monitor; see there. Whoever reports does so for itself: its flows are
@@ -40,13 +33,22 @@ const (
 type Desk struct {
 	opts DeskOptions
 
-	mu sync.RWMutex
+	early chan struct{} // holds one: do not wait for the interval
+
+	mu sync.Mutex
 	// mu protects the fields below.
 	reporters map[lifeKey]*reporter
-	flows     int               // of all reporters
-	lives     uint64            // gives each flow its Flow.ID
-	relays    map[int]time.Time // processes that relay: until when; zero: as long as they report
-	refused   uint64            // reports
+	flows     int            // of all reporters
+	byUser    map[uint32]int // flows of each user
+	lives     uint64         // gives each flow its Flow.ID
+	refused   uint64         // reports
+	done      int            // flows that can be forgotten after the next batch
+	closed    bool
+
+	relaying sync.RWMutex
+	// relaying protects relays: processes that relay, and until when; the zero
+	// time: as long as they report.
+	relays map[int]time.Time
 }
 
 // lifeKey tells reporters apart: a process may become another program.
@@ -57,10 +59,20 @@ type lifeKey struct {
 
 // reporter is a process that reports.
 type reporter struct {
-	peer  Peer
-	kind  string
-	self  *traffic.Owner // nil: not known
-	flows map[uint64]*deskFlow
+	peer   Peer
+	kind   string
+	self   *traffic.Owner // nil: not known
+	heard  time.Time
+	flows  map[uint64]*deskFlow
+	owners map[process]*traffic.Owner // of its flows
+	labels map[string]bool
+}
+
+// process is one, as it is reported.
+type process struct {
+	pid     int
+	start   uint64
+	command string // it may have executed another program since
 }
 
 // deskFlow is a flow that was reported.
@@ -77,7 +89,10 @@ func NewDesk(o DeskOptions) *Desk {
 	if o.Interval <= 0 {
 		o.Interval = defaultInterval
 	}
-	return &Desk{opts: o, reporters: make(map[lifeKey]*reporter), relays: make(map[int]time.Time)}
+	return &Desk{
+		opts: o, early: make(chan struct{}, 1),
+		reporters: make(map[lifeKey]*reporter), byUser: make(map[uint32]int), relays: make(map[int]time.Time),
+	}
 }
 
 // Name implements traffic.Monitor.
@@ -87,24 +102,36 @@ func (d *Desk) Name() string { return "pipe" }
 func (d *Desk) Run(ctx context.Context, emit func(traffic.Batch)) error {
 	tick := time.NewTicker(d.opts.Interval)
 	defer tick.Stop()
+	d.open(true)
 	for {
+		last := ctx.Err() != nil
+		if last {
+			d.open(false) // what comes from now on is for another daemon
+		}
 		emit(d.batch(time.Now()))
-		if ctx.Err() != nil {
+		if last {
 			return nil
 		}
 		select {
 		case <-tick.C:
+		case <-d.early:
 		case <-ctx.Done():
 		}
 	}
+}
+
+func (d *Desk) open(is bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.closed = !is
 }
 
 // Has reports whether a process relays for others, and reports that here, so that
 // its sockets stand in its relays' rows. It is believed of root alone. Any
 // goroutine may call it at any time.
 func (d *Desk) Has(pid int) bool {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
+	d.relaying.RLock()
+	defer d.relaying.RUnlock()
 	_, ok := d.relays[pid]
 	return ok
 }
@@ -122,73 +149,49 @@ func (d *Desk) Take(p Peer, r *Report) error {
 }
 
 func (d *Desk) take(p Peer, r *Report) error {
+	if d.closed {
+		return ErrClosed
+	}
 	key := lifeKey{p.PID, r.Life}
 	from := d.reporters[key]
 	if err := d.check(p, r, from); err != nil {
 		return err
 	}
 	if from == nil {
-		from = &reporter{peer: p, kind: r.Kind, flows: make(map[uint64]*deskFlow)}
+		from = &reporter{
+			peer: p, kind: r.Kind, flows: make(map[uint64]*deskFlow), owners: make(map[process]*traffic.Owner), labels: make(map[string]bool),
+		}
 		if d.opts.Processes != nil {
 			from.self = d.opts.Processes.Describe(p.PID)
 		}
 		d.reporters[key] = from
 	}
+	from.heard = time.Now()
 	if r.Kind == KindForward && p.UID == 0 {
-		d.relays[p.PID] = time.Time{}
+		d.setRelay(p.PID, time.Time{})
 	}
 	for _, id := range r.Done {
-		if f := from.flows[id]; f != nil && f.sample.Final {
+		if f := from.flows[id]; f != nil && f.sample.Final && !f.done {
 			f.done = true
+			d.done++
 		}
 	}
 	for i := range r.Flows {
 		d.book(from, &r.Flows[i])
 	}
+	if d.done >= manyDone {
+		select {
+		case d.early <- struct{}{}:
+		default:
+		}
+	}
 	return nil
 }
 
-// check reports what is wrong with a report; from is nil for the first of a life.
-func (d *Desk) check(p Peer, r *Report, from *reporter) error {
-	switch {
-	case r.Kind != KindPipe && r.Kind != KindForward:
-		return fmt.Errorf("kind: want %s or %s", KindPipe, KindForward)
-	case len(r.Flows) > MaxReported || len(r.Done) > maxPerLife:
-		return fmt.Errorf("flows: want at most %d in one report", MaxReported)
-	}
-	if from == nil {
-		ofUser := 0
-		for _, other := range d.reporters {
-			if other.peer.UID == p.UID {
-				ofUser++
-			}
-		}
-		if len(d.reporters) >= maxReporters || p.UID != 0 && ofUser >= maxOfUser {
-			return errors.New("too many pipes and relays report already")
-		}
-		from = &reporter{}
-	}
-	fresh := 0
-	for i := range r.Flows {
-		f := &r.Flows[i]
-		known := from.flows[f.ID]
-		switch {
-		case f.Proto != uint8(traffic.Pipe) && f.Proto != uint8(traffic.TCP):
-			return fmt.Errorf("flow %d: proto: want %d or %d", f.ID, traffic.Pipe, traffic.TCP)
-		case !f.Total.atLeast(f.Taken):
-			return fmt.Errorf("flow %d: its total is below what was taken of it", f.ID)
-		case f.Total.Rx >= maxPlausible || f.Total.Tx >= maxPlausible:
-			return fmt.Errorf("flow %d: its total is not of this world", f.ID)
-		case known == nil:
-			fresh++
-		case !f.Total.atLeast(known.last) || known.sample.Final && f.Total != known.last:
-			return fmt.Errorf("flow %d: its total went down, or changed after its end", f.ID)
-		}
-	}
-	if len(from.flows)+fresh > maxPerLife || d.flows+fresh > maxDeskFlows {
-		return errors.New("flows: there are too many")
-	}
-	return nil
+func (d *Desk) setRelay(pid int, until time.Time) {
+	d.relaying.Lock()
+	defer d.relaying.Unlock()
+	d.relays[pid] = until
 }
 
 // book enters what a flow was reported to have carried.
@@ -197,19 +200,31 @@ func (d *Desk) book(from *reporter, r *ReportedFlow) {
 	if f == nil {
 		d.lives++
 		d.flows++
+		d.byUser[from.peer.UID]++
 		f = &deskFlow{base: r.Taken, sample: traffic.Sample{
 			Flow: traffic.Flow{
-				Proto: traffic.Proto(r.Proto), Local: r.Local, Remote: r.Remote, ID: d.lives,
+				Proto: traffic.Proto(r.Proto), Local: withoutZone(r.Local), Remote: withoutZone(r.Remote), ID: d.lives,
 			},
-			Scope: traffic.ScopePipe, Label: traffic.CleanText(r.Label, traffic.MaxWord),
+			Scope: traffic.ScopePipe, Label: from.label(r.Label),
 		}}
 		from.flows[r.ID] = f
 	}
 	if f.sample.Final {
 		return // told again: who reported it has not heard that it was taken
 	}
-	if o := f.sample.Owner; r.Owner != nil && (o == nil || o.PID != r.Owner.PID || o.Start != r.Owner.Start) {
-		f.sample.Owner = d.owner(from, r.Owner)
+	if r.Owner != nil {
+		who := process{r.Owner.PID, r.Owner.Start, traffic.CleanText(r.Owner.Command, traffic.MaxCommand)}
+		o, known := from.owners[who]
+		if !known {
+			if len(from.owners) >= maxOwnersKept {
+				clear(from.owners)
+			}
+			o = d.owner(from, r.Owner)
+			from.owners[who] = o
+		}
+		if o != nil {
+			f.sample.Owner = o
+		}
 	}
 	if f.sample.Owner == nil && f.sample.Label == "" {
 		f.sample.Label = unnamed
@@ -217,6 +232,22 @@ func (d *Desk) book(from *reporter, r *ReportedFlow) {
 	f.last, f.changed, f.sample.Final = r.Total, true, r.Final
 	f.sample.Counts = traffic.Counts{RxBytes: r.Total.Rx - f.base.Rx, TxBytes: r.Total.Tx - f.base.Tx}
 }
+
+// label is the label of a flow, clean; one process has only so many.
+func (from *reporter) label(said string) string {
+	said = traffic.CleanText(said, traffic.MaxWord)
+	if said == "" || from.labels[said] {
+		return said
+	}
+	if len(from.labels) >= maxLabels {
+		return unnamed
+	}
+	from.labels[said] = true
+	return said
+}
+
+// maxOwnersKept bounds the owners that are remembered for each reporter.
+const maxOwnersKept = 1000
 
 // owner is who a reported owner is, nil where it is no process of the reporter's
 // user. What the process itself shows goes before what is said of it.
@@ -257,7 +288,7 @@ func (d *Desk) batch(now time.Time) traffic.Batch {
 	b := traffic.Batch{Monitor: d.Name(), At: now, Complete: true, Lost: d.refused}
 	pipes, relays := 0, 0
 	for key, from := range d.reporters {
-		ended := d.ended(from)
+		ended := d.ended(from, now)
 		for id, f := range from.flows {
 			if ended && !f.sample.Final {
 				f.sample.Final, f.changed = true, true
@@ -266,17 +297,15 @@ func (d *Desk) batch(now time.Time) traffic.Batch {
 				b.Samples = append(b.Samples, f.sample)
 				f.changed = false
 			}
-			if f.done {
-				delete(from.flows, id)
-				d.flows--
+			if f.done || ended {
+				d.forget(from, id)
 			}
 		}
 		switch {
 		case ended:
-			d.flows -= len(from.flows)
 			delete(d.reporters, key)
-			if _, ok := d.relays[from.peer.PID]; ok {
-				d.relays[from.peer.PID] = now.Add(relayedMemory)
+			if d.Has(from.peer.PID) {
+				d.setRelay(from.peer.PID, now.Add(relayedMemory))
 			}
 		case from.kind == KindForward:
 			relays++
@@ -284,11 +313,14 @@ func (d *Desk) batch(now time.Time) traffic.Batch {
 			pipes++
 		}
 	}
+	d.done = 0
+	d.relaying.Lock()
 	for pid, until := range d.relays {
 		if !until.IsZero() && now.After(until) {
 			delete(d.relays, pid)
 		}
 	}
+	d.relaying.Unlock()
 	b.Detail = fmt.Sprintf("%d pipes and %d relays report", pipes, relays)
 	if d.refused > 0 {
 		b.Detail += fmt.Sprintf(", %d reports refused", d.refused)
@@ -296,14 +328,24 @@ func (d *Desk) batch(now time.Time) traffic.Batch {
 	return b
 }
 
+// forget drops a flow of which all has been said.
+func (d *Desk) forget(from *reporter, id uint64) {
+	delete(from.flows, id)
+	d.flows--
+	if d.byUser[from.peer.UID]--; d.byUser[from.peer.UID] == 0 {
+		delete(d.byUser, from.peer.UID)
+	}
+}
+
 // ended reports whether a reporter's process is no more.
-func (d *Desk) ended(from *reporter) bool {
+func (d *Desk) ended(from *reporter, now time.Time) bool {
 	if errors.Is(unix.Kill(from.peer.PID, 0), unix.ESRCH) {
 		return true
 	}
-	if from.self == nil || d.opts.Processes == nil {
+	if from.self == nil || d.opts.Processes == nil || now.Sub(from.heard) < silence {
 		return false
 	}
-	now := d.opts.Processes.Describe(from.peer.PID)
-	return now == nil || now.Start != from.self.Start
+	from.heard = now // it is asked again after as long a silence
+	is := d.opts.Processes.Describe(from.peer.PID)
+	return is == nil || is.Start != from.self.Start
 }

@@ -1,6 +1,9 @@
 package pipe
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -196,10 +199,12 @@ func TestBadReports(t *testing.T) {
 	}{
 		{"no kind", Report{Life: 1}, "kind: want pipe or forward"},
 		{"too long", Report{Life: 1, Kind: KindPipe, Flows: many}, "at most"},
-		{"went down", Report{Life: 1, Kind: KindPipe, Flows: []ReportedFlow{flow(3, 1, 0, false), flow(1, 99, 0, false)}}, "went down"},
+		{"went down", Report{Life: 1, Kind: KindPipe, Flows: []ReportedFlow{flow(1, 99, 0, false), flow(3, 1, 0, false)}}, "went down"},
+		{"twice the same", Report{Life: 1, Kind: KindPipe, Flows: []ReportedFlow{flow(7, 100, 100, false), flow(7, 5, 0, false)}}, "ascending"},
 		{"after its end", Report{Life: 1, Kind: KindPipe, Flows: []ReportedFlow{flow(2, 6, 0, true)}}, "after its end"},
 		{"more taken than there is", Report{Life: 1, Kind: KindPipe, Flows: []ReportedFlow{flow(4, 6, 7, false)}}, "below what was taken"},
 		{"beyond all measure", Report{Life: 1, Kind: KindPipe, Flows: []ReportedFlow{flow(4, 1<<63, 0, false)}}, "not of this world"},
+		{"more than a disk holds", Report{Life: 1, Kind: KindPipe, Flows: []ReportedFlow{flow(4, 1<<48, 0, false)}}, "not of this world"},
 		{"another protocol", Report{Life: 1, Kind: KindPipe, Flows: []ReportedFlow{{ID: 4, Proto: 17}}}, "proto: want"},
 	} {
 		if err := d.Take(me(), &tt.r); err == nil || !strings.Contains(err.Error(), tt.want) {
@@ -258,5 +263,116 @@ func TestReporterEnds(t *testing.T) {
 	// Nobody but root is believed to relay.
 	if err := b.desk.Take(Peer{os.Getpid(), 1000}, &Report{Life: 5, Kind: KindForward}); err != nil || b.desk.Has(os.Getpid()) {
 		t.Errorf("a user's relay hides its sockets: %v", err)
+	}
+}
+
+// TestFoldUnderWay: flows that a daemon was sent are never told a second time
+// among others, whether its answer came or not.
+func TestFoldUnderWay(t *testing.T) {
+	r := NewReporter(KindForward)
+	b := newBooks(DeskOptions{})
+	var want ReportedCounts
+	for i := range uint64(maxUntaken + 1000) {
+		r.Note([]traffic.Sample{relayed(i+1, 1, 2, nil, false)})
+		want.Rx, want.Tx = want.Rx+1, want.Tx+2
+	}
+	lost := r.Next() // it arrives, and its answer does not
+	if err := b.desk.Take(me(), lost); err != nil {
+		t.Fatal(err)
+	}
+	nowhere := r.Next()
+	r.Unsent(nowhere) // some of these were sent before
+	for i := range uint64(maxUntaken + 1000) {
+		r.Note([]traffic.Sample{relayed(i+1, 10, 20, nil, true)})
+		want.Rx, want.Tx = want.Rx+9, want.Tx+18
+	}
+	deliver(t, r, b.desk, me())
+	if got := b.sum(t); !cmp.Equal(got, map[string]ReportedCounts{"L|": want}) {
+		t.Errorf("the daemon has %v, want %v", got, want)
+	}
+	b.sum(t)
+	if n := len(b.desk.reporters[lifeKey{os.Getpid(), r.life}].flows); n > 1 || len(r.flows) > 1 {
+		t.Errorf("%d flows are left at the daemon, %d at the reporter", n, len(r.flows))
+	}
+}
+
+// TestReportsAreBounded in text, whatever clients call themselves; and what is
+// refused comes again in smaller pieces.
+func TestReportsAreBounded(t *testing.T) {
+	r := NewReporter(KindForward)
+	o := &traffic.Owner{PID: 7, Start: 7, Command: strings.Repeat("<", traffic.MaxCommand)}
+	for i := range uint64(1500) {
+		r.Note([]traffic.Sample{relayed(i+1, 1, 2, o, false)})
+	}
+	first := r.Next()
+	if n := len(first.Flows); n < 100 || n > 300 {
+		t.Errorf("%d flows in a report", n)
+	}
+	r.Refused()
+	r.Refused()
+	b := newBooks(DeskOptions{})
+	deliver(t, r, b.desk, Peer{os.Getpid(), 1000})
+	if got, want := b.sum(t), (map[string]ReportedCounts{"L|": {1500, 3000}}); !cmp.Equal(got, want) {
+		t.Errorf("the daemon has %v, want %v", got, want)
+	}
+}
+
+// TestHostileReports: nothing of a report is text that could do harm, nor more of
+// it than there is room for.
+func TestHostileReports(t *testing.T) {
+	d := NewDesk(DeskOptions{})
+	zone := netip.MustParseAddr("fe80::1").WithZone("\x1b[2J" + strings.Repeat("x", 1000))
+	for i := range 3 * maxLabels {
+		if err := d.Take(Peer{os.Getpid(), 1000}, &Report{Life: 1, Kind: KindPipe, Flows: []ReportedFlow{{
+			ID: uint64(i), Proto: uint8(traffic.TCP), Label: fmt.Sprint("\x1b[2Jlabel ", i), Local: netip.AddrPortFrom(zone, 1),
+		}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	labels := make(map[string]bool)
+	for _, s := range d.batch(time.Now()).Samples {
+		labels[s.Label] = true
+		if s.Flow.Local.Addr().Zone() != "" || traffic.CleanText(s.Label, traffic.MaxWord) != s.Label {
+			t.Errorf("%+v", s)
+		}
+	}
+	if len(labels) > maxLabels+1 {
+		t.Errorf("%d labels of one process", len(labels))
+	}
+	if err := d.Take(Peer{0, 0}, &Report{Life: 1, Kind: KindPipe}); err == nil {
+		t.Error("nobody may report")
+	}
+}
+
+// TestClosedDesk: a report that comes after the last batch is for the next daemon.
+func TestClosedDesk(t *testing.T) {
+	r := NewReporter(KindPipe)
+	first, second := newBooks(DeskOptions{Interval: time.Hour}), newBooks(DeskOptions{})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	var batches []traffic.Batch
+	go func() { done <- first.desk.Run(ctx, func(b traffic.Batch) { batches = append(batches, b) }) }()
+	r.Note([]traffic.Sample{relayed(1, 10, 0, nil, false)})
+	deliver(t, r, first.desk, me())
+	cancel()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	samples := 0
+	for _, b := range batches {
+		samples += len(b.Samples)
+	}
+	if samples != 1 {
+		t.Errorf("%+v", batches)
+	}
+	r.Note([]traffic.Sample{relayed(1, 15, 0, nil, true)})
+	next := r.Next()
+	if err := first.desk.Take(me(), next); !errors.Is(err, ErrClosed) {
+		t.Fatalf("a closed desk says %v", err)
+	}
+	r.Unsent(next)
+	deliver(t, r, second.desk, me())
+	if got, want := second.sum(t), (map[string]ReportedCounts{"L|": {5, 0}}); !cmp.Equal(got, want) {
+		t.Errorf("the second daemon has %v, want %v", got, want)
 	}
 }

@@ -72,11 +72,12 @@ type Reporter struct {
 	mu sync.Mutex
 	// mu protects the fields below.
 	flows map[uint64]*untaken
-	ended int // of flows
+	ended int // of flows, unsent
 	done  []uint64
+	most  int // flows in a report
 }
 
-// maxUntaken bounds the flows that ended and that no daemon has taken. Beyond it
+// maxUntaken bounds the flows that ended and that no daemon was sent. Beyond it
 // they are told as one, of nobody.
 const maxUntaken = 5000
 
@@ -90,13 +91,15 @@ type untaken struct {
 	owner   *traffic.Owner // as taken
 	telling *traffic.Owner // in the latest report
 	told    bool
+	sent    bool // a daemon may have it, even where its answer did not come
+	again   bool // it was sent before the latest report
 }
 
 // NewReporter returns one with nothing to tell.
 func NewReporter(kind string) *Reporter {
 	var life [8]byte
 	rand.Read(life[:]) // it never fails
-	return &Reporter{kind: kind, life: binary.NativeEndian.Uint64(life[:]), flows: make(map[uint64]*untaken)}
+	return &Reporter{kind: kind, life: binary.NativeEndian.Uint64(life[:]), flows: make(map[uint64]*untaken), most: MaxReported}
 }
 
 // Note takes what there is to tell of some flows.
@@ -112,7 +115,7 @@ func (r *Reporter) Note(samples []traffic.Sample) {
 		if s.Owner == nil {
 			s.Owner = f.now.Owner // what is known stays known
 		}
-		if s.Final && !f.now.Final {
+		if s.Final && !f.now.Final && !f.sent {
 			r.ended++
 		}
 		f.now = s
@@ -122,7 +125,7 @@ func (r *Reporter) Note(samples []traffic.Sample) {
 	}
 }
 
-// fold makes one flow of all that ended.
+// fold makes one flow of all that ended before any daemon was sent them.
 func (r *Reporter) fold() {
 	one := r.flows[foldedID]
 	if one == nil {
@@ -130,7 +133,7 @@ func (r *Reporter) fold() {
 		r.flows[foldedID] = one
 	}
 	for id, f := range r.flows {
-		if !f.now.Final {
+		if !f.now.Final || f.sent {
 			continue
 		}
 		one.now.Label = f.now.Label
@@ -145,30 +148,102 @@ func (f *untaken) news() traffic.Counts {
 	return traffic.Counts{RxBytes: f.now.Counts.RxBytes - f.taken.Rx, TxBytes: f.now.Counts.TxBytes - f.taken.Tx}
 }
 
-// Next is what is to be told now, at most MaxReported flows; nil: nothing.
+// maxReportText is about how much text there is in a report, in bytes.
+const maxReportText = 1 << 20
+
+// Next is what is to be told now, ends first, as much as fits into one report; nil:
+// nothing. What becomes of it is for Taken, Refused or Unsent.
 func (r *Reporter) Next() *Report {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	next := &Report{Life: r.life, Kind: r.kind, Done: slices.Clone(r.done)}
+	var news []uint64
 	for id, f := range r.flows {
 		total := ReportedCounts{f.now.Counts.RxBytes, f.now.Counts.TxBytes}
-		if f.told && total == f.taken && f.owner == f.now.Owner && !f.now.Final {
-			continue
+		if !f.told || total != f.taken || f.owner != f.now.Owner || f.now.Final {
+			news = append(news, id)
 		}
-		f.telling = f.now.Owner
-		next.Flows = append(next.Flows, ReportedFlow{
-			ID: id, Proto: uint8(f.now.Flow.Proto), Local: f.now.Flow.Local, Remote: f.now.Flow.Remote,
-			Label: f.now.Label, Owner: reportOwner(f.now.Owner), Total: total, Taken: f.taken, Final: f.now.Final,
-		})
-		if len(next.Flows) == MaxReported {
+	}
+	slices.SortFunc(news, func(a, b uint64) int { return cmp.Or(r.flows[a].rank()-r.flows[b].rank(), cmp.Compare(a, b)) })
+	next := &Report{Life: r.life, Kind: r.kind, Done: slices.Clone(r.done[:min(len(r.done), MaxReported)])}
+	text := 0
+	for _, id := range news {
+		f := r.flows[id]
+		told := f.report(id)
+		text += told.text()
+		if n := len(next.Flows); n > 0 && (n >= r.most || text > maxReportText) {
 			break
 		}
+		if f.telling = f.now.Owner; !f.sent && f.now.Final {
+			r.ended--
+		}
+		f.sent, f.again = true, f.sent
+		next.Flows = append(next.Flows, told)
 	}
 	if len(next.Flows) == 0 && len(next.Done) == 0 {
 		return nil
 	}
 	slices.SortFunc(next.Flows, func(a, b ReportedFlow) int { return cmp.Compare(a.ID, b.ID) })
 	return next
+}
+
+// rank is the order in which flows are told: those that make room first.
+func (f *untaken) rank() int {
+	switch {
+	case f.told && f.now.Final:
+		return 0
+	case f.told:
+		return 1
+	case f.now.Final:
+		return 2
+	}
+	return 3
+}
+
+func (f *untaken) report(id uint64) ReportedFlow {
+	return ReportedFlow{
+		ID: id, Proto: uint8(f.now.Flow.Proto), Local: withoutZone(f.now.Flow.Local), Remote: withoutZone(f.now.Flow.Remote),
+		Label: f.now.Label, Owner: reportOwner(f.now.Owner), Taken: f.taken, Final: f.now.Final,
+		Total: ReportedCounts{f.now.Counts.RxBytes, f.now.Counts.TxBytes},
+	}
+}
+
+// withoutZone drops the zone of an IPv6 address, which means something only to who
+// has it, and may be any text.
+func withoutZone(a netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(a.Addr().WithZone(""), a.Port())
+}
+
+// text is how much of it there is.
+func (f *ReportedFlow) text() int {
+	n := 200 + len(f.Label)
+	if f.Owner != nil {
+		n += len(f.Owner.Command) + len(f.Owner.Comm)
+		for _, a := range f.Owner.Args {
+			n += len(a)
+		}
+	}
+	return n
+}
+
+// Refused notes that a daemon did not take a report: the next one is smaller.
+func (r *Reporter) Refused() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.most = max(1, r.most/2)
+}
+
+// Unsent notes that a report did not reach any daemon.
+func (r *Reporter) Unsent(back *Report) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, flow := range back.Flows {
+		if f := r.flows[flow.ID]; f != nil && !f.told && !f.again && f.sent {
+			f.sent = false
+			if f.now.Final {
+				r.ended++
+			}
+		}
+	}
 }
 
 // Greeting is a report of nothing: a daemon learns who is there.
@@ -178,6 +253,7 @@ func (r *Reporter) Greeting() *Report { return &Report{Life: r.life, Kind: r.kin
 func (r *Reporter) Taken(done *Report) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.most = min(2*r.most, MaxReported)
 	r.done = slices.DeleteFunc(r.done, func(id uint64) bool { return slices.Contains(done.Done, id) })
 	for _, told := range done.Flows {
 		f := r.flows[told.ID]
@@ -187,7 +263,6 @@ func (r *Reporter) Taken(done *Report) {
 		f.taken, f.told, f.owner = told.Total, true, f.telling
 		if told.Final {
 			delete(r.flows, told.ID)
-			r.ended--
 			r.done = append(r.done, told.ID)
 		}
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 func (p *program) runCommand() *cobra.Command {
-	var measure measureFlags
+	measure := measureFlags{relays: true}
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Count as a daemon: without a terminal, until a signal",
@@ -42,11 +42,11 @@ Exit status: 0, or 1 when it failed.`,
 // daemon runs a session, and what others reach it by, until ctx is cancelled or
 // something fails that it cannot do without.
 func (p *program) daemon(ctx context.Context, c config) error {
-	s := newSession(c)
+	s := newSession(c, c.Control.Socket != "")
 	var door *control
 	if c.Control.Socket != "" {
 		var err error
-		if door, err = openControl(c.Control, s.takeReports(c)); err != nil {
+		if door, err = openControl(c.Control, s.relays.desk); err != nil {
 			return err
 		}
 	}
@@ -61,7 +61,7 @@ func (p *program) daemon(ctx context.Context, c config) error {
 	g.Go(func() error {
 		for snapshot := range snapshots {
 			if door != nil {
-				door.newest.Store(snapshot)
+				door.newest.Store(newDocument(snapshot))
 			}
 		}
 		return nil

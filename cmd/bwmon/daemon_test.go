@@ -329,7 +329,7 @@ func TestTwoDaemons(t *testing.T) {
 	var errs bytes.Buffer
 	second.Stderr = &errs
 	err := here.Do(second.Run)
-	if err == nil || !strings.Contains(errs.String(), "another bwmon answers at") {
+	if err == nil || !strings.Contains(errs.String(), "another bwmon has the control socket") {
 		t.Errorf("%v, %s", err, errs.String())
 	}
 	if d.snapshot() == nil {

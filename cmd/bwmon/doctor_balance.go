@@ -19,6 +19,10 @@ func checkBalance(ctx context.Context, c config) []finding {
 	if err != nil || !caps.readsFlows() {
 		return nil // said already
 	}
+	if _, ok := findMonitor(c.Monitors, kindMachine); !ok {
+		return nil // there is none without interfaces
+	}
+	c.withoutRelays()
 	monitors := slices.Clone(c.Monitors)
 	for i := range monitors {
 		monitors[i].Setup, monitors[i].Lookback = false, false

@@ -60,7 +60,7 @@ Exit status: 0, or 1 when it failed.`,
 		if err != nil {
 			return err
 		}
-		c, err := p.config()
+		c, err := p.controlOnly()
 		if err != nil {
 			return err
 		}

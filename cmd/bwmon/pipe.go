@@ -88,7 +88,7 @@ type pipeJob struct {
 }
 
 func (f pipeFlags) job(p *program) (*pipeJob, error) {
-	c, err := p.config()
+	c, err := p.controlOnly()
 	if err != nil {
 		return nil, err
 	}
@@ -110,6 +110,17 @@ func (f pipeFlags) job(p *program) (*pipeJob, error) {
 		j.progress.fd = int(file.Fd())
 	}
 	return j, nil
+}
+
+// controlOnly is the configuration for those who need no more of it than where the
+// daemon is, and are to work all the same where it cannot be read, unless it was named.
+func (p *program) controlOnly() (config, error) {
+	c, err := p.config()
+	if err != nil && p.configPath == "" {
+		p.warn("the built-in defaults are taken: " + err.Error())
+		return defaultConfig(), nil
+	}
+	return c, err
 }
 
 // stopPatience is how long a mover that was told to stop may be in the midst of a

@@ -101,19 +101,35 @@ func (k *courier) tell(ctx context.Context) {
 			k.ever, k.told = true, time.Now()
 		}
 		k.mu.Unlock()
-		if err != nil {
-			return
+		var refusal *refusedError
+		var dial *net.OpError
+		switch {
+		case err == nil:
+			k.Taken(next)
+			continue
+		case errors.As(err, &refusal):
+			k.Unsent(next) // it took nothing of it
+			k.Refused()
+		case errors.As(err, &dial) && dial.Op == "dial":
+			k.Unsent(next)
 		}
-		k.Taken(next)
+		return
 	}
 }
 
+// refusedError is a daemon's no to a report.
+type refusedError struct{ why string }
+
+func (e *refusedError) Error() string { return e.why }
+
 func (k *courier) post(ctx context.Context, r *pipe.Report) error {
-	body, err := json.Marshal(r)
-	if err != nil {
+	var body bytes.Buffer
+	e := json.NewEncoder(&body)
+	e.SetEscapeHTML(false) // it would make six bytes of one
+	if err := e.Encode(r); err != nil {
 		return fmt.Errorf("write a report: %w", err)
 	}
-	q, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://bwmon/api/v1/reports", bytes.NewReader(body))
+	q, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://bwmon/api/v1/reports", &body)
 	if err != nil {
 		return fmt.Errorf("write a report: %w", err)
 	}
@@ -130,7 +146,7 @@ func (k *courier) post(ctx context.Context, r *pipe.Report) error {
 	if err := json.NewDecoder(answer.Body).Decode(&why); err != nil || why.Detail == "" {
 		why.Detail = answer.Status
 	}
-	return errors.New(traffic.CleanText(why.Detail, 1000))
+	return &refusedError{traffic.CleanText(why.Detail, 1000)}
 }
 
 // took reports whether a daemon took all there was.

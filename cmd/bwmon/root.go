@@ -57,6 +57,7 @@ type measureFlags struct {
 	lookback bool
 	interval string
 	bits     bool
+	relays   bool // those of the configuration run, also where none is asked for
 }
 
 func (f *measureFlags) register(cmd *cobra.Command) {
@@ -117,6 +118,9 @@ func (f *measureFlags) apply(c config) (config, error) {
 		monitors[i] = m
 	}
 	c.Monitors = monitors
+	if !f.relays && !slices.Contains(f.monitors, kindForward) {
+		c.withoutRelays() // they are the daemon's
+	}
 	if f.lookback && c.Auto { // only conntrack knows what was before
 		c.without(errors.New("--lookback"))
 	}
@@ -145,6 +149,11 @@ func (p *program) settings(f measureFlags) (config, error) {
 func (c *config) without(why error) {
 	c.Without, c.Auto = why, false
 	c.Monitors = slices.DeleteFunc(slices.Clone(c.Monitors), func(m monitorConfig) bool { return m.Kind == kindSocket })
+}
+
+// withoutRelays leaves the relays of the configuration out.
+func (c *config) withoutRelays() {
+	c.Monitors = slices.DeleteFunc(slices.Clone(c.Monitors), func(m monitorConfig) bool { return m.Kind == kindForward })
 }
 
 // now is the clock of everything published: RFC 3339 in UTC.

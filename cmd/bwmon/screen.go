@@ -23,7 +23,7 @@ func (p *program) fullScreen(cmd *cobra.Command, measure measureFlags) error {
 	if err := p.mayMeasure(c, cmd.CommandPath()); err != nil {
 		return err
 	}
-	s := newSession(c)
+	s := newSession(c, false)
 	ui := term.New(term.Options{
 		Snapshots: s.engine.Subscribe(),
 		Interval:  c.Interval,

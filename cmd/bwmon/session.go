@@ -16,6 +16,7 @@ import (
 	"bwmon/traffic"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
 )
 
 // session is the rooms, wired: monitors, the resolver that tells them owners,
@@ -29,12 +30,20 @@ type session struct {
 
 // newSession starts nothing. Where the choice of monitors is the program's, it
 // tries whether the socket monitor may run here.
-func newSession(c config) *session {
+func newSession(c config, takesReports bool) *session {
 	var links *machine.Monitor
 	if _, ok := findMonitor(c.Monitors, kindMachine); ok {
 		links = machine.New(machine.Options{Interval: c.Interval})
 	}
 	s := &session{engine: aggregate.NewEngine(engineOptions(c)), relays: &relays{}}
+	if _, ok := findMonitor(c.Monitors, kindForward); ok || takesReports {
+		s.relays.any = true
+	}
+	if takesReports {
+		s.relays.numbers = inFirstPIDs()
+		s.relays.desk = pipe.NewDesk(pipe.DeskOptions{Interval: c.Interval, Processes: newPIDs("/proc")})
+		s.monitors = append(s.monitors, s.relays.desk)
+	}
 	sockets := newSocketMonitor(c, links, s.relays)
 	if sockets != nil && c.Auto {
 		err := sockets.Open()
@@ -85,18 +94,14 @@ func (s *session) resolver(c config) *process.Resolver {
 	return s.owners
 }
 
-// takeReports adds a desk where pipes and relays report.
-func (s *session) takeReports(c config) *pipe.Desk {
-	s.relays.desk = pipe.NewDesk(pipe.DeskOptions{Interval: c.Interval, Processes: newPIDs("/proc")})
-	s.monitors = append(s.monitors, s.relays.desk)
-	return s.relays.desk
-}
-
 // relays are those of which the sockets have no rows of their own. It does not
 // change once a session runs.
 type relays struct {
+	any  bool // else there is none to know
 	own  []*pipe.Forwarder
 	desk *pipe.Desk // nil where none report
+	// numbers: those of processes are here what they are to the kernel.
+	numbers bool
 }
 
 // Has implements socket.Relays.
@@ -106,7 +111,15 @@ func (r *relays) Has(cookie uint64, pid int) bool {
 			return true
 		}
 	}
-	return r.desk != nil && pid != 0 && r.desk.Has(pid)
+	return r.desk != nil && r.numbers && pid != 0 && r.desk.Has(pid)
+}
+
+// inFirstPIDs reports whether the numbers of processes are here what they are to
+// the kernel, and not those of a container.
+func inFirstPIDs() bool {
+	const first = 0xeffffffc // PROC_PID_INIT_INO of linux/proc_ns.h
+	var st unix.Stat_t
+	return unix.Stat("/proc/self/ns/pid", &st) == nil && st.Ino == first
 }
 
 // newSocketMonitor returns nil where none is wanted. links may be nil.
@@ -121,7 +134,10 @@ func newSocketMonitor(c config, links *machine.Monitor, r *relays) *socket.Monit
 	}
 	o := socket.Options{
 		Interval: c.Interval, MaxShare: m.MaxShare, Cgroup: m.Cgroup, MaxFlows: m.MaxFlows,
-		Processes: process.NewDescriber(process.Options{}, root), Relays: r,
+		Processes: process.NewDescriber(process.Options{}, root),
+	}
+	if r.any {
+		o.Relays = r
 	}
 	if links != nil {
 		o.Interfaces = links
@@ -145,7 +161,11 @@ func engineOptions(c config) aggregate.Options {
 		})
 	}
 	for _, m := range c.Monitors {
-		o.Filters[m.Kind] = aggregate.Filter{Include: m.Include, Exclude: m.Exclude, IgnoreLocal: m.IgnoreLocal}
+		name := m.Kind
+		if m.Kind == kindForward { // of which there may be several
+			name = pipe.NewForwarder(m.Forward).Name()
+		}
+		o.Filters[name] = aggregate.Filter{Include: m.Include, Exclude: m.Exclude, IgnoreLocal: m.IgnoreLocal}
 	}
 	return o
 }

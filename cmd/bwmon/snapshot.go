@@ -106,7 +106,7 @@ const startLimit = 10 * time.Second
 // measureFor runs a session for the span, which begins when every monitor has
 // been heard of, or until ctx is cancelled, and returns its last snapshot.
 func measureFor(ctx context.Context, c config, flags snapshotFlags) (*traffic.Snapshot, error) {
-	s := newSession(c)
+	s := newSession(c, false)
 	s.engine.WantFlows(flags.flows)
 	snapshots := s.engine.Subscribe()
 	ctx, stop := context.WithCancel(ctx)
