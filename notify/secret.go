@@ -13,14 +13,22 @@ import (
 // holds one. It may be kept in a file or in the environment, and is then read
 // each time it is used, so that it can be changed while bwmon runs.
 type Secret struct {
-	text, file, env string
+	// A pointer, since package fmt prints unexported fields of others' structs
+	// without asking our methods, but never follows a pointer to a string.
+	text      *string
+	file, env string
 }
 
 // maxSecret bounds what is read from a file.
 const maxSecret = 64 << 10
 
 // SecretText is a secret that stands in the configuration itself.
-func SecretText(text string) Secret { return Secret{text: text} }
+func SecretText(text string) Secret {
+	if text == "" {
+		return Secret{}
+	}
+	return Secret{text: &text}
+}
 
 // SecretFile is a secret in a file; line ends after it are not part of it.
 func SecretFile(path string) Secret { return Secret{file: path} }
@@ -30,6 +38,14 @@ func SecretEnv(name string) Secret { return Secret{env: name} }
 
 // IsZero reports whether there is none.
 func (s Secret) IsZero() bool { return s == Secret{} }
+
+// Equal reports whether two secrets are the same or kept in the same place.
+func (s Secret) Equal(t Secret) bool {
+	if s.text != nil && t.text != nil {
+		return *s.text == *t.text
+	}
+	return s == t
+}
 
 // Read returns the secret itself. Its errors name the file or the variable.
 func (s Secret) Read() (string, error) {
@@ -43,7 +59,10 @@ func (s Secret) Read() (string, error) {
 		}
 		return text, nil
 	}
-	return s.text, nil
+	if s.text == nil {
+		return "", nil
+	}
+	return *s.text, nil
 }
 
 func readSecretFile(path string) (string, error) {
@@ -87,7 +106,7 @@ func (s Secret) String() string {
 		return "(secret in " + s.file + ")"
 	case s.env != "":
 		return "(secret in $" + s.env + ")"
-	case s.text != "":
+	case s.text != nil:
 		return "(secret)"
 	}
 	return "(none)"
