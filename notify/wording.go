@@ -1,0 +1,51 @@
+package notify
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+)
+
+// headline says what happened in one line: for subjects of mails, titles of
+// notifications and templates.
+func headline(a Alert) string {
+	if a.State == StateResolved {
+		return fmt.Sprintf("resolved: %s: %s", a.Rule, a.Subject)
+	}
+	return fmt.Sprintf("%s: %s: %s %s", a.State, a.Rule, a.Subject, comparison(a))
+}
+
+// comparison sets the value against what was agreed.
+func comparison(a Alert) string {
+	amount := rateText
+	over := ""
+	switch {
+	case a.Condition == "quota":
+		amount, over = bytesText, " a "+a.Period
+	case a.Window > 0:
+		over = fmt.Sprintf(" over %v", time.Duration(a.Window*float64(time.Second)))
+	}
+	word := map[string]string{"above": "above", "below": "below", "equals": "equal to", "quota": "of"}[a.Condition]
+	return fmt.Sprintf("%s %s, %s %s%s", a.Direction, amount(a.Value), word, amount(a.Threshold), over)
+}
+
+func rateText(f float64) string { return bytesText(f) + "/s" }
+
+// bytesText writes bytes in IEC units.
+func bytesText(f float64) string {
+	units := []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB"}
+	for math.Abs(f) >= 1024 && len(units) > 1 {
+		f, units = f/1024, units[1:]
+	}
+	text := fmt.Sprintf("%.1f", f)
+	return strings.TrimSuffix(text, ".0") + " " + units[0]
+}
+
+// timeText is a time on a screen.
+func timeText(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.Local().Format("2006-01-02 15:04:05 MST")
+}
