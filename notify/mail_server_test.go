@@ -159,4 +159,3 @@ func (s *mailSession) Data(r io.Reader) error {
 	s.server.rcpts = append(s.server.rcpts, s.to)
 	return nil
 }
-

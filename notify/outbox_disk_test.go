@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // An alert that finds the disk full is kept in memory, delivered all the same,
@@ -50,4 +51,25 @@ func TestOutboxOnFullDisk(t *testing.T) {
 	again := runOutbox(t, &recorder{}, OutboxOptions{Name: "ops", Dir: dir})
 	eventually(t, "all 11", func() bool { return again.Stats().Delivered == 11 })
 	again.stop()
+}
+
+// A disk that does not answer must not stop the ledger.
+func TestOutboxPutDoesNotWaitForAHangingDisk(t *testing.T) {
+	r := &recorder{}
+	box := runOutbox(t, r, OutboxOptions{Name: "ops", Dir: t.TempDir()})
+	eventually(t, "Run", func() bool {
+		box.mu.Lock()
+		defer box.mu.Unlock()
+		return box.keeping
+	})
+	box.disk.Lock() // as a write that hangs does
+	began := time.Now()
+	for i := range 50 {
+		box.Put(Event{Alert: testAlert(fmt.Sprint(i), StateFiring)})
+	}
+	if took := time.Since(began); took > 5*putPatience {
+		t.Errorf("50 alerts took %v", took)
+	}
+	eventually(t, "deliveries in the meantime", func() bool { return box.Stats().Delivered == 50 })
+	box.disk.Unlock()
 }
