@@ -10,6 +10,7 @@ import (
 
 func TestFiresOnceAndResolves(t *testing.T) {
 	r := appRule("cap", "^a$", Above, 1000, 10*time.Second)
+	r.Notify = []string{"ops"}
 	inBubble(t, Options{Host: "gw", Rules: []Rule{r}}, func(h *household) {
 		h.rates["a"], h.rates["b"] = 900, 5000
 		h.seconds(20)
@@ -26,6 +27,12 @@ func TestFiresOnceAndResolves(t *testing.T) {
 		h.seconds(1)
 		h.wantSaid("47 cap a resolved 1")
 		h.wantAlerts()
+		if got := SnapshotAlerts([]Alert{h.events[0].Alert}); len(got) != 1 || got[0].State != "firing" || got[0].Subject != "a" {
+			t.Errorf("in a snapshot: %v", got)
+		}
+		if got := h.book.Deliveries("cap"); len(got) != 1 || got[0] != "ops" || h.book.Deliveries("x") != nil {
+			t.Errorf("deliveries: %v", got)
+		}
 		fired, resolved := h.events[0].Alert, h.events[1].Alert
 		if fired.ID == "" || fired.ID != resolved.ID || !fired.Since.Equal(resolved.Since) || !fired.Since.Equal(fired.At) {
 			t.Errorf("fired as %+v, resolved as %+v", fired, resolved)
