@@ -127,9 +127,9 @@ func (r Rule) checkRate() error {
 	case r.Condition == Equals:
 		return fmt.Errorf("clear: want a rule above or below for it, got one that equals")
 	case r.Condition == Above && !(r.Clear > 0 && r.Clear <= r.Threshold):
-		return fmt.Errorf("clear: want a rate up to the threshold, %v, got %v", r.Threshold, r.Clear)
+		return fmt.Errorf("clear: want a rate up to the threshold, %s, got %s", rateText(r.Threshold), rateText(r.Clear))
 	case r.Condition == Below && !(r.Clear >= r.Threshold) || math.IsInf(r.Clear, 0):
-		return fmt.Errorf("clear: want a rate of the threshold, %v, or more, got %v", r.Threshold, r.Clear)
+		return fmt.Errorf("clear: want a rate of the threshold, %s, or more, got %s", rateText(r.Threshold), rateText(r.Clear))
 	}
 	return nil
 }

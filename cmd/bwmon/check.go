@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strings"
 
+	"bwmon/notify"
+
 	"github.com/spf13/cobra"
 )
 
@@ -50,6 +52,15 @@ func (p *program) printConfig(c config) {
 	}
 	if c.Control.Socket != "" {
 		fmt.Fprintf(p.stdout, "control   %q, group %q\n", c.Control.Socket, c.Control.Group)
+	}
+	if len(c.Rules)+len(c.Deliveries) > 0 {
+		fmt.Fprintf(p.stdout, "state     %q, calendars and hours of %s\n", c.StateDir, c.Zone)
+	}
+	for i, r := range c.Rules {
+		fmt.Fprintf(p.stdout, "rule %-4d %q: %s\n", i+1, r.Name, describeRule(r))
+	}
+	for i, n := range c.Deliveries {
+		fmt.Fprintf(p.stdout, "notify %-2d %q: %s\n", i+1, n.Name, n.Type)
 	}
 	for i, a := range c.Apps {
 		fmt.Fprintf(p.stdout, "app %-5d %q: %s\n", i+1, a.Name, strings.Join(describeApp(a), " and "))
@@ -111,4 +122,21 @@ func patterns(list []*regexp.Regexp) string {
 		quoted[i] = fmt.Sprintf("%q", re.String())
 	}
 	return strings.Join(quoted, " or ")
+}
+
+func describeRule(r notify.Rule) string {
+	u := units{}
+	text := fmt.Sprintf("%s %q: %s %s ", r.Subject.Kind, r.Subject.Match, r.Direction, r.Condition)
+	if r.Condition == notify.Quota {
+		text += fmt.Sprintf("of %s a %s", u.bytes(r.Quota.Bytes), r.Quota.Period)
+	} else {
+		text += fmt.Sprintf("%s over %v", u.rate(r.Threshold), r.Window)
+	}
+	if hours := r.Hours.String(); hours != "" {
+		text += ", " + hours
+	}
+	if len(r.Notify) == 0 {
+		return text + "; nobody is told"
+	}
+	return text + "; tell " + strings.Join(r.Notify, ", ")
 }

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"time"
 
+	"bwmon/notify"
 	"bwmon/pipe"
 )
 
@@ -25,6 +26,12 @@ type config struct {
 	Without error
 	Apps    []appConfig
 	Control controlConfig
+	Zone    *time.Location // of calendars and hours
+	// StateDir is where is kept what outlives a run: alerts that are not delivered
+	// yet, quotas, the alerts of the past.
+	StateDir   string
+	Rules      []notify.Rule
+	Deliveries []notifyConfig
 }
 
 // controlConfig is how other programs on this host reach a daemon.
@@ -74,6 +81,7 @@ func defaultConfig() config {
 	return config{
 		Interval: time.Second, AutoGroup: true, Auto: true, Monitors: defaultMonitors(),
 		Control: controlConfig{Socket: "/run/bwmon/bwmon.sock", Group: "bwmon"},
+		Zone:    time.Local, StateDir: "/var/lib/bwmon",
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"sort"
 	"strings"
 	"time"
+
+	"bwmon/notify"
 )
 
 // rawConfig is bwmon.toml as written. Its toml tags are the list of keys: a
@@ -13,9 +15,13 @@ import (
 type rawConfig struct {
 	Interval  string       `toml:"interval"`
 	AutoGroup bool         `toml:"auto_group"`
+	TimeZone  string       `toml:"time_zone"`
+	StateDir  string       `toml:"state_dir"`
 	Monitor   []rawMonitor `toml:"monitor"`
 	App       []rawApp     `toml:"app"`
 	Control   rawControl   `toml:"control"`
+	Rule      []rawRule    `toml:"rule"`
+	Notify    []rawNotify  `toml:"notify"`
 }
 
 // rawControl is [control].
@@ -126,6 +132,14 @@ func (c *configReader) set(field reflect.Value, v any, at place) {
 			c.setStrings(field, list, at)
 			return
 		}
+		if line, ok := v.(string); ok && field.Type() == reflect.TypeFor[words]() {
+			list, err := notify.SplitWords(line)
+			if err != nil {
+				c.problem(at, at, "%v", err)
+			}
+			field.Set(reflect.ValueOf(words(list)))
+			return
+		}
 	}
 	c.wrongType(at, wanted(field.Type()), v)
 }
@@ -139,7 +153,7 @@ func (c *configReader) setStrings(field reflect.Value, list []any, at place) {
 		}
 		out[i] = s
 	}
-	field.Set(reflect.ValueOf(out))
+	field.Set(reflect.ValueOf(out).Convert(field.Type()))
 }
 
 // setTables fills a slice of raw structs from [[name]] tables, or from the
@@ -173,8 +187,13 @@ func (c *configReader) setTables(field reflect.Value, v any, at place) {
 
 // start is what a table of that type holds before anything is written.
 func (c *configReader) start(t reflect.Type) (reflect.Value, bool) {
-	if t == reflect.TypeFor[rawMonitor]() {
+	switch t {
+	case reflect.TypeFor[rawMonitor]():
 		return reflect.ValueOf(defaultRawMonitor()), true
+	case reflect.TypeFor[rawRule]():
+		return reflect.ValueOf(defaultRawRule()), true
+	case reflect.TypeFor[rawNotify]():
+		return reflect.ValueOf(defaultRawNotify()), true
 	}
 	return reflect.Value{}, false
 }

@@ -16,14 +16,17 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// byPattern compares regexes by what was written.
+// byPattern compares regexes by what was written, and time zones by name.
 func byPattern() cmp.Option {
-	return cmp.Comparer(func(a, b *regexp.Regexp) bool {
-		if a == nil || b == nil {
-			return a == b
-		}
-		return a.String() == b.String()
-	})
+	return cmp.Options{
+		cmp.Comparer(func(a, b *regexp.Regexp) bool {
+			if a == nil || b == nil {
+				return a == b
+			}
+			return a.String() == b.String()
+		}),
+		cmp.Comparer(func(a, b *time.Location) bool { return a.String() == b.String() }),
+	}
 }
 
 func TestReferenceIsTheDefaults(t *testing.T) {
@@ -146,9 +149,9 @@ func TestParseConfigProblems(t *testing.T) {
 		want      []string
 	}{
 		{"unknown key", "\n\nintervall = \"1s\"\n", []string{`x:3: unknown key "intervall" (did you mean "interval"?)`}},
-		{"unknown key, nothing near", "colour = 1\n", []string{`x:1: unknown key "colour" (known here: app, auto_group, control, interval, monitor)`}},
+		{"unknown key, nothing near", "colour = 1\n", []string{`x:1: unknown key "colour" (known here: app, auto_group, control, interval, monitor, notify, rule, state_dir, time_zone)`}},
 		{"key of another table", "[[app]]\nname=\"a\"\nmatch=[\"b\"]\ninclude=[]\n", []string{`x:4: [[app]] 1 ("a"): unknown key "include" (known here: container, match, name, unit, user)`}},
-		{"unknown table", "[http]\nlisten = \"x\"\n", []string{`x:1: unknown key "http" (known here: app, auto_group, control, interval, monitor)`}},
+		{"unknown table", "[http]\nlisten = \"x\"\n", []string{`x:1: unknown key "http" (known here: app, auto_group, control, interval, monitor, notify, rule, state_dir, time_zone)`}},
 		{
 			"second app",
 			"[[app]]\nname = \"a\"\nmatch = [\"x\"]\n\n[[app]]\nname = \"video\"\nmatch = [\n  \"ok\",\n  \"a(\",\n]\nmach = 1\n",
@@ -173,6 +176,26 @@ func TestParseConfigProblems(t *testing.T) {
 		{"no unit", `interval = "5"`, []string{`x:1: interval: want a time like "1s", "500ms" or "1m", got "5"`}},
 		{"too short", `interval = "1ms"`, []string{`x:1: interval: want a time from 100ms to 1h, got "1ms"`}},
 		{"negative", `interval = "-1s"`, []string{`x:1: interval: want a time from 100ms to 1h, got "-1s"`}},
+		{"rules that are none", "[[rule]]\nname = \"a\"\napp = \"(\"\ntx_above = \"5 parsecs\"\n[[rule]]\nname = \"a\"\napp = \"x\"\nuser = \"y\"\n[[rule]]\nname = \"c\"\napp = \"x\"\nquota = \"1 GB\"\nwindow = \"1s\"\nlevels = [\"x\"]\n", []string{
+			`x:3: [[rule]] 1 ("a"): app: regex "(": missing closing ): ` + "`(`",
+			`x:4: [[rule]] 1 ("a"): tx_above: want a rate like "5 MiB/s" or "40 Mbit/s", got "5 parsecs"`,
+			`x:5: [[rule]] 2 ("a"): what was agreed is missing: add total_above = "5 MiB/s", or another of rx, tx, total with _above, _below or _equals, or quota`,
+			`x:6: [[rule]] 2 ("a"): name is taken already by [[rule]] 1: choose another one`,
+			`x:8: [[rule]] 2 ("a"): app and user: a rule is about one of them`,
+			`x:13: [[rule]] 3 ("c"): window: does nothing for a quota`,
+			`x:14: [[rule]] 3 ("c"): levels: want a share like "80 %", up to 1000 %, got "x"`,
+		}},
+		{"rules that contradict themselves", "[[rule]]\nname = \"a\"\napp = \"x\"\ntx_above = \"5 MiB/s\"\nclear = \"6 MiB/s\"\nnotify = [\"ops\"]\n[[rule]]\nname = \"b\"\napp = \"x\"\nrx_above = \"1 MiB/s\"\nclear = \"6 MiB/s\"\n[[notify]]\nname = \"opt\"\ntype = \"log\"\n", []string{
+			`x:6: [[rule]] 1 ("a"): notify: there is no [[notify]] named "ops" (did you mean "opt"?)`,
+			`x:11: [[rule]] 2 ("b"): clear: want a rate up to the threshold, 1 MiB/s, got 6 MiB/s`,
+		}},
+		{"deliveries to nobody", "[[notify]]\nname = \"a\"\ntype = \"command\"\ncommand = \"page 'x\"\nurl = \"http://x/\"\n[[notify]]\nname = \"b\"\ntype = \"mial\"\n[[notify]]\nname = \"c\"\ntype = \"mail\"\nhost = \"x\"\nfrom = \"nobody\"\n[[notify]]\nname = \"d\"\ntype = \"command\"\ncommand = [\"/no/such/program\"]\n", []string{
+			`x:4: [[notify]] 1 ("a"): command: split command: a ' is not closed`,
+			`x:5: [[notify]] 1 ("a"): url: does nothing for a delivery of type command`,
+			`x:8: [[notify]] 2 ("b"): type: want type = one of command, webhook, mail, export, log, desktop, got "mial"`,
+			`x:11: [[notify]] 3 ("c"): mail: from: "nobody" is no mail address`,
+			`x:16: [[notify]] 4 ("d"): command: exec: "/no/such/program": stat /no/such/program: no such file or directory`,
+		}},
 		{"relay to nowhere", "[[monitor]]\ntype = \"forward\"\nlisten = \":99999\"\nmax_relays = 0\ndrain = \"x\"\n", []string{
 			`x:1: [[monitor]] 1 ("forward"): target is missing: add target = "backend:80"`,
 			`x:3: [[monitor]] 1 ("forward"): listen: want an address to listen on, such as :8080, 0.0.0.0:8080, [::1]:8080 or unix:/run/x.sock, got ":99999": the port is to be a number from 1 to 65535`,

@@ -44,6 +44,21 @@ func (c *configReader) config(raw rawConfig) config {
 	}
 	out.Monitors = append(out.Monitors, listed...) // relays are none of the others' business
 	out.Control = c.control(raw.Control)
+	if raw.TimeZone != "" {
+		if out.Zone, err = time.LoadLocation(raw.TimeZone); err != nil {
+			c.problem("time_zone", "time_zone", `want the name of a time zone such as "Europe/Berlin", or "" for that of this host, got %s`, quoted(raw.TimeZone))
+			out.Zone = time.Local
+		}
+	}
+	if out.StateDir = raw.StateDir; !filepath.IsAbs(raw.StateDir) {
+		c.problem("state_dir", "state_dir", "want a path that begins with /, got %s", quoted(raw.StateDir))
+	}
+	out.Deliveries = c.deliveries(raw.Notify)
+	var names []string
+	for _, n := range raw.Notify {
+		names = append(names, n.Name)
+	}
+	out.Rules = c.rules(raw.Rule, names, out.Zone)
 	out.Apps = c.apps(raw.App)
 	return out
 }

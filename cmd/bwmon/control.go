@@ -32,6 +32,7 @@ type control struct {
 	inode    uint64   // of the socket, to know it again
 	lock     *os.File // as long as it is open, this socket is ours
 	desk     *pipe.Desk
+	watch    *watch // nil: nothing was agreed
 	newest   atomic.Pointer[document]
 	decoding chan struct{} // holds one for each report being read
 }
@@ -171,6 +172,8 @@ type peerKey struct{}
 func (s *control) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /api/v1/reports", s.takeReport)
+	mux.HandleFunc("GET /api/v1/alerts", s.listAlerts)
+	mux.HandleFunc("POST /api/v1/silences", s.addSilence)
 	mux.HandleFunc("GET /api/v1/snapshot", func(w http.ResponseWriter, _ *http.Request) {
 		newest := s.newest.Load()
 		if newest == nil {

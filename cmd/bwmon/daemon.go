@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	"bwmon/traffic"
+
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 )
@@ -17,7 +19,7 @@ func (p *program) runCommand() *cobra.Command {
 		Short: "Count as a daemon: without a terminal, until a signal",
 		Long: `run keeps the books without a terminal, until a signal ends it. Relays listed in
 the configuration run in it; pipes and relays of other programs report to it over
-the control socket.
+the control socket. It watches the rules, and delivers the alerts.
 
 Exit status: 0, or 1 when it failed.`,
 		Example: `  sudo bwmon run
@@ -42,13 +44,17 @@ Exit status: 0, or 1 when it failed.`,
 // daemon runs a session, and what others reach it by, until ctx is cancelled or
 // something fails that it cannot do without.
 func (p *program) daemon(ctx context.Context, c config) error {
+	w, err := newWatch(c, engineOptions(c).Host, p.stderr)
+	if err != nil {
+		return err
+	}
 	s := newSession(c, c.Control.Socket != "")
 	var door *control
 	if c.Control.Socket != "" {
-		var err error
 		if door, err = openControl(c.Control, s.relays.desk); err != nil {
 			return err
 		}
+		door.watch = w
 	}
 	var names []string
 	for _, m := range s.monitors {
@@ -57,12 +63,18 @@ func (p *program) daemon(ctx context.Context, c config) error {
 	fmt.Fprintf(p.stderr, "bwmon: running: %s\n", strings.Join(names, ", "))
 	snapshots := s.engine.Subscribe()
 	g, ctx := errgroup.WithContext(ctx)
+	publish := func(s *traffic.Snapshot) {
+		if door != nil {
+			door.newest.Store(newDocument(s))
+		}
+	}
 	g.Go(func() error { return s.run(ctx) })
 	g.Go(func() error {
+		if w != nil {
+			return w.run(ctx, snapshots, publish)
+		}
 		for snapshot := range snapshots {
-			if door != nil {
-				door.newest.Store(newDocument(snapshot))
-			}
+			publish(snapshot)
 		}
 		return nil
 	})

@@ -58,7 +58,8 @@ func startDaemonIn(t *testing.T, host *lab.Host, group, more string, args ...str
 	}
 	d := &daemon{t: t, host: host, bin: bin, group: group, socket: filepath.Join(dir, "bwmon.sock"), args: args}
 	d.config = filepath.Join(dir, "bwmon.toml")
-	src := fmt.Sprintf("interval = \"100ms\"\n[control]\nsocket = %q\ngroup = \"nogroup\"\n%s", d.socket, more)
+	src := fmt.Sprintf("interval = \"100ms\"\nstate_dir = %q\n[control]\nsocket = %q\ngroup = \"nogroup\"\n%s",
+		filepath.Join(dir, "state"), d.socket, more)
 	if err := os.WriteFile(d.config, []byte(src), 0o644); err != nil {
 		t.Fatal(err)
 	}

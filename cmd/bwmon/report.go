@@ -44,10 +44,7 @@ func newCourier(c controlConfig, kind string) *courier {
 	if c.Socket == "" {
 		return k
 	}
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "unix", c.Socket)
-	}
-	k.client = &http.Client{Transport: &http.Transport{DialContext: dial, MaxIdleConns: 1}, Timeout: courierPatience}
+	k.client = daemonClient(c, courierPatience)
 	return k
 }
 
@@ -142,11 +139,7 @@ func (k *courier) post(ctx context.Context, r *pipe.Report) error {
 	if answer.StatusCode == http.StatusNoContent {
 		return nil
 	}
-	var why problemDetails
-	if err := json.NewDecoder(answer.Body).Decode(&why); err != nil || why.Detail == "" {
-		why.Detail = answer.Status
-	}
-	return &refusedError{traffic.CleanText(why.Detail, 1000)}
+	return &refusedError{problemIn(answer).Error()}
 }
 
 // took reports whether a daemon took all there was.

@@ -38,6 +38,9 @@ Exit status: 0 ok, 1 failed while running, 2 wrong usage or configuration.`,
 	measure.registerUnits(root)
 	root.AddCommand(
 		p.runCommand(),
+		p.alertsCommand(),
+		p.silenceCommand(),
+		p.notifyCommand(),
 		p.snapshotCommand(),
 		p.pipeCommand(),
 		p.forwardCommand(),

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"time"
+
+	"bwmon/notify"
+	"bwmon/traffic"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+)
+
+// alertFlags are those of alerts alone.
+type alertFlags struct {
+	format  string
+	rule    string
+	subject string
+	since   time.Duration
+	limit   int
+}
+
+func (p *program) alertsCommand() *cobra.Command {
+	var flags alertFlags
+	cmd := &cobra.Command{
+		Use:   "alerts",
+		Short: "List what fires now, and what fired",
+		Long: `alerts asks the daemon for the alerts that are pending or firing, and lists them
+with those of the past, newest first. Where no daemon runs it reads the history
+alone, which takes root.
+
+Exit status: 0, or 1 when it failed.`,
+		Example: `  bwmon alerts
+  bwmon alerts --rule backup --since 24h
+  bwmon alerts --format json | jq '.current[].subject'`,
+		Args: cobra.NoArgs,
+		RunE: p.runs(func(cmd *cobra.Command) error {
+			c, err := p.config()
+			if err != nil {
+				return err
+			}
+			return p.alerts(cmd.Context(), c, flags)
+		}),
+	}
+	f := cmd.Flags()
+	f.StringVar(&flags.format, "format", "table", "output `FORMAT`: table or json")
+	f.StringVar(&flags.rule, "rule", "", "only alerts of rules in whose name this `REGEX` is found")
+	f.StringVar(&flags.subject, "subject", "", "only alerts of subjects in whose name this `REGEX` is found")
+	f.DurationVar(&flags.since, "since", 0, "only what was told in this `TIME` until now, such as 24h")
+	f.IntVar(&flags.limit, "limit", 100, "list at most this `NUMBER` of the past; 0: all")
+	return cmd
+}
+
+func (f alertFlags) filter(now time.Time) (func(notify.Alert) bool, error) {
+	rule, err := regexp.Compile(f.rule)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("--rule: %w", err)}
+	}
+	subject, err := regexp.Compile(f.subject)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("--subject: %w", err)}
+	}
+	switch {
+	case f.format != "table" && f.format != "json":
+		return nil, usageError{fmt.Errorf("--format: want table or json, got %s", quoted(f.format))}
+	case f.since < 0 || f.limit < 0:
+		return nil, usageError{errors.New("--since, --limit: want no negative value")}
+	}
+	return func(a notify.Alert) bool {
+		return rule.MatchString(a.Rule) && subject.MatchString(a.Subject) && (f.since == 0 || now.Sub(a.At) <= f.since)
+	}, nil
+}
+
+func (p *program) alerts(ctx context.Context, c config, flags alertFlags) error {
+	keep, err := flags.filter(time.Now())
+	if err != nil {
+		return err
+	}
+	list, err := askAlerts(ctx, c, flags)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ECONNREFUSED) {
+		p.warn("no daemon runs: what fires now is not known")
+		list = alertList{Schema: traffic.SchemaVersion, Current: []notify.Alert{}}
+		if list.Past, err = notify.ReadJournal(filepath.Join(c.StateDir, "alerts"), keep, flags.limit); errors.Is(err, fs.ErrNotExist) {
+			err = nil // there never was one
+		}
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		err = fmt.Errorf(`may not ask the daemon, nor read the history: run "sudo bwmon alerts", or join the group of the control socket: %w`, err)
+	}
+	if err != nil {
+		return err
+	}
+	if list.Past == nil {
+		list.Past = []notify.Alert{}
+	}
+	if flags.format == "json" {
+		return p.printJSON(list)
+	}
+	printAlerts(p.stdout, list)
+	return nil
+}
+
+// askAlerts asks the daemon.
+func askAlerts(ctx context.Context, c config, flags alertFlags) (list alertList, err error) {
+	if c.Control.Socket == "" {
+		return list, fs.ErrNotExist
+	}
+	query := url.Values{
+		"rule": {flags.rule}, "subject": {flags.subject}, "since": {flags.since.String()}, "limit": {strconv.Itoa(flags.limit)},
+	}
+	err = askDaemon(ctx, c.Control, http.MethodGet, "/api/v1/alerts?"+query.Encode(), nil, &list)
+	return list, err
+}
+
+func printAlerts(w io.Writer, list alertList) {
+	if len(list.Current)+len(list.Past) == 0 {
+		fmt.Fprintln(w, "no alerts")
+		return
+	}
+	for _, part := range []struct {
+		title  string
+		alerts []notify.Alert
+	}{{"NOW", list.Current}, {"PAST", list.Past}} {
+		if len(part.alerts) == 0 {
+			continue
+		}
+		g := newGrid(part.title, "STATE", "RULE", "SUBJECT", ">VALUE", ">AGREED", "SINCE")
+		for _, a := range part.alerts {
+			value, agreed := alertFigures(a)
+			g.add(a.At.Local().Format(time.DateTime), string(a.State), a.Rule, a.Kind+" "+traffic.CleanText(a.Subject, maxShown), value, agreed,
+				a.Since.Local().Format(time.DateTime))
+		}
+		g.print(w)
+		fmt.Fprintln(w)
+	}
+}
+
+// alertFigures are the value and what was agreed, for people.
+func alertFigures(a notify.Alert) (value, agreed string) {
+	u := units{}
+	if a.Condition == string(notify.Quota) {
+		return u.bytes(uint64(a.Value)), fmt.Sprintf("%s %s a %s (%s)", a.Direction, u.bytes(uint64(a.Threshold)), a.Period, levelText(a.Level))
+	}
+	return u.rate(a.Value), fmt.Sprintf("%s %s %s", a.Direction, a.Condition, u.rate(a.Threshold))
+}
+
+func (s *control) listAlerts(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	flags := alertFlags{format: "json", rule: q.Get("rule"), subject: q.Get("subject")}
+	var err error
+	if since := q.Get("since"); since != "" {
+		flags.since, err = time.ParseDuration(since)
+	}
+	if limit := q.Get("limit"); limit != "" && err == nil {
+		flags.limit, err = strconv.Atoi(limit)
+	}
+	keep, wrong := flags.filter(time.Now())
+	if err = errors.Join(err, wrong); err != nil {
+		sayProblem(w, http.StatusBadRequest, err)
+		return
+	}
+	list := alertList{Schema: traffic.SchemaVersion, Current: []notify.Alert{}, Past: []notify.Alert{}}
+	if s.watch != nil {
+		if list, err = s.watch.alerts(keep, flags.limit); err != nil {
+			sayProblem(w, http.StatusInternalServerError, err)
+			return
+		}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(list) // who asked may have gone
+}

@@ -1,0 +1,236 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"bwmon/notify"
+	"bwmon/traffic"
+)
+
+// rawRule is one [[rule]]. Of the subjects one is given, and one condition.
+type rawRule struct {
+	Name string `toml:"name"`
+
+	App       string `toml:"app"`
+	Command   string `toml:"command"`
+	User      string `toml:"user"`
+	Container string `toml:"container"`
+	Unit      string `toml:"unit"`
+	LANHost   string `toml:"lan_host"`
+	Interface string `toml:"interface"`
+	Pipe      string `toml:"pipe"`
+
+	RxAbove     string `toml:"rx_above"`
+	RxBelow     string `toml:"rx_below"`
+	RxEquals    string `toml:"rx_equals"`
+	TxAbove     string `toml:"tx_above"`
+	TxBelow     string `toml:"tx_below"`
+	TxEquals    string `toml:"tx_equals"`
+	TotalAbove  string `toml:"total_above"`
+	TotalBelow  string `toml:"total_below"`
+	TotalEquals string `toml:"total_equals"`
+	Window      string `toml:"window"`
+	Consecutive int    `toml:"consecutive"`
+	Clear       string `toml:"clear"`
+
+	Quota         string   `toml:"quota"`
+	Per           string   `toml:"per"`
+	Direction     string   `toml:"direction"`
+	Levels        []string `toml:"levels"`
+	MonthStartsOn int      `toml:"month_starts_on"`
+
+	Repeat string   `toml:"repeat"`
+	Hours  string   `toml:"hours"`
+	Notify []string `toml:"notify"`
+}
+
+func defaultRawRule() rawRule {
+	r := rawRule{
+		Window: notify.DefaultWindow.String(), Consecutive: 1, Repeat: notify.DefaultRepeat.String(),
+		Per: string(notify.Month), Direction: string(notify.Total), MonthStartsOn: 1,
+	}
+	for _, level := range notify.DefaultLevels() {
+		r.Levels = append(r.Levels, levelText(level))
+	}
+	return r
+}
+
+// condition is a rate that a rule compares, and the key it is written under.
+type condition struct {
+	key        string
+	text       string
+	direction  notify.Direction
+	comparison notify.Comparison
+}
+
+func (r *rawRule) conditions() []condition {
+	return []condition{
+		{"rx_above", r.RxAbove, notify.Rx, notify.Above}, {"rx_below", r.RxBelow, notify.Rx, notify.Below},
+		{"rx_equals", r.RxEquals, notify.Rx, notify.Equals},
+		{"tx_above", r.TxAbove, notify.Tx, notify.Above}, {"tx_below", r.TxBelow, notify.Tx, notify.Below},
+		{"tx_equals", r.TxEquals, notify.Tx, notify.Equals},
+		{"total_above", r.TotalAbove, notify.Total, notify.Above}, {"total_below", r.TotalBelow, notify.Total, notify.Below},
+		{"total_equals", r.TotalEquals, notify.Total, notify.Equals},
+	}
+}
+
+func (r *rawRule) subjects() map[notify.Kind]string {
+	return map[notify.Kind]string{
+		notify.KindApp: r.App, notify.KindCommand: r.Command, notify.KindUser: r.User, notify.KindContainer: r.Container,
+		notify.KindUnit: r.Unit, notify.KindLANHost: r.LANHost, notify.KindInterface: r.Interface, notify.KindPipe: r.Pipe,
+	}
+}
+
+// rules validates what was agreed. deliveries are the names there are.
+func (c *configReader) rules(raw []rawRule, deliveries []string, loc *time.Location) []notify.Rule {
+	var out []notify.Rule
+	first := make(map[string]int)
+	for i := range raw {
+		r, at := &raw[i], place("rule").index(i)
+		c.named(r.Name, at, "rule", first)
+		if _, taken := first[r.Name]; !taken {
+			first[r.Name] = i + 1
+		}
+		rule := notify.Rule{Name: r.Name, Consecutive: r.Consecutive, Notify: r.Notify}
+		c.ruleSubject(&rule, r, at)
+		c.ruleCondition(&rule, r, at)
+		rule.Window = c.span(r.Window, at.key("window"), false)
+		rule.Repeat = c.span(r.Repeat, at.key("repeat"), true)
+		var err error
+		if rule.Hours, err = notify.ParseSchedule(r.Hours, loc); err != nil {
+			c.problem(at.key("hours"), at.key("hours"), "%v", err)
+		}
+		for k, name := range r.Notify {
+			if !slices.Contains(deliveries, name) {
+				c.problem(at.key("notify").index(k), at.key("notify"), "there is no [[notify]] named %s%s", quoted(name), didYouMean(name, deliveries))
+			}
+		}
+		if !c.blamedBelow(at) {
+			if err := rule.Check(); err != nil {
+				key, text, _ := strings.Cut(err.Error(), ": ")
+				c.problem(at.key(key), at.key(key), "%s", text)
+			}
+		}
+		out = append(out, rule)
+	}
+	return out
+}
+
+func didYouMean(name string, names []string) string {
+	if n := nearest(name, names); n != "" {
+		return " (did you mean " + quoted(n) + "?)"
+	}
+	return ""
+}
+
+// blamedBelow reports whether anything of a table is wrong already.
+func (c *configReader) blamedBelow(at place) bool {
+	for p := range c.blamed {
+		if p == at || strings.HasPrefix(string(p), string(at)+".") {
+			return true
+		}
+	}
+	return false
+}
+
+// named complains of the name of a table that others refer to.
+func (c *configReader) named(name string, at place, table string, first map[string]int) {
+	switch key := at.key("name"); {
+	case strings.TrimSpace(name) == "":
+		c.problem(key, at, `name is missing: add name = "…"`)
+	case traffic.CleanText(name, traffic.MaxWord) != name:
+		c.problem(key, key, "want at most %d bytes of printable text, got %s", traffic.MaxWord, quoted(name))
+	case first[name] > 0:
+		c.problem(key, at, "name is taken already by [[%s]] %d: choose another one", table, first[name])
+	}
+}
+
+func (c *configReader) ruleSubject(rule *notify.Rule, r *rawRule, at place) {
+	subjects := r.subjects()
+	for _, kind := range notify.Kinds() {
+		key := at.key(string(kind))
+		if !c.written(at, string(kind)) {
+			continue
+		}
+		if rule.Subject.Kind != "" {
+			c.problem(key, at, "%s and %s: a rule is about one of them", rule.Subject.Kind, kind)
+			return
+		}
+		rule.Subject = notify.Subject{Kind: kind, Match: c.regex(subjects[kind], key)}
+	}
+	if rule.Subject.Kind == "" {
+		c.problem(at.key("app"), at, `whom it is about is missing: add app = "^Backup$", or command, user, container, unit, lan_host, interface or pipe`)
+	}
+}
+
+func (c *configReader) ruleCondition(rule *notify.Rule, r *rawRule, at place) {
+	said := ""
+	for _, k := range r.conditions() {
+		if !c.written(at, k.key) {
+			continue
+		}
+		if said != "" {
+			c.problem(at.key(k.key), at, "%s and %s: a rule has one condition", said, k.key)
+			return
+		}
+		said = k.key
+		rate, err := notify.ParseRate(k.text)
+		if err != nil {
+			c.problem(at.key(k.key), at.key(k.key), "%v", err)
+		}
+		rule.Direction, rule.Condition, rule.Threshold = k.direction, k.comparison, rate
+	}
+	quota := []string{"per", "direction", "levels", "month_starts_on"}
+	if c.written(at, "quota") {
+		if said != "" {
+			c.problem(at.key("quota"), at, "%s and quota: a rule has one condition", said)
+			return
+		}
+		c.ruleQuota(rule, r, at)
+		c.uselessFor(at, "a quota", "window", "consecutive", "clear")
+		return
+	}
+	c.uselessFor(at, "a rule without a quota", quota...)
+	if said == "" {
+		c.problem(at.key("total_above"), at, `what was agreed is missing: add total_above = "5 MiB/s", or another of rx, tx, total with _above, _below or _equals, or quota`)
+		return
+	}
+	if c.written(at, "clear") {
+		var err error
+		if rule.Clear, err = notify.ParseRate(r.Clear); err != nil {
+			c.problem(at.key("clear"), at.key("clear"), "%v", err)
+		}
+	}
+}
+
+func (c *configReader) uselessFor(at place, what string, keys ...string) {
+	for _, key := range keys {
+		if c.written(at, key) {
+			c.problem(at.key(key), at.key(key), "does nothing for %s", what)
+		}
+	}
+}
+
+func (c *configReader) ruleQuota(rule *notify.Rule, r *rawRule, at place) {
+	var err error
+	note := func(key string, err error) {
+		if err != nil {
+			c.problem(at.key(key), at.key(key), "%v", err)
+		}
+	}
+	rule.Condition, rule.Direction = notify.Quota, notify.Direction(r.Direction)
+	rule.Quota.MonthStartsOn = r.MonthStartsOn
+	rule.Quota.Bytes, err = notify.ParseSize(r.Quota)
+	note("quota", err)
+	rule.Quota.Period, err = notify.ParsePeriod(r.Per)
+	note("per", err)
+	for i, text := range r.Levels {
+		level, err := notify.ParseLevel(text)
+		if err != nil {
+			c.problem(at.key("levels").index(i), at.key("levels"), "%v", err)
+		}
+		rule.Quota.Levels = append(rule.Quota.Levels, level)
+	}
+}
