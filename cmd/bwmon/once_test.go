@@ -129,6 +129,7 @@ func wantBooks(t *testing.T, s traffic.Snapshot, hosts ...string) {
 // is booked once, to the one that asks, though every byte comes in and goes out
 // at the LAN's interface.
 func TestHairpin(t *testing.T) {
+	long(t)
 	for _, tc := range []struct{ name, public, inside, client string }{
 		{"IPv4", "198.19.0.1:80", "198.18.1.11:7000", "198.18.1.10"},
 		{"IPv6", "[fd00:19::1]:80", "[fd00:18::11]:7000", "fd00:18::10"},
@@ -157,6 +158,7 @@ func TestHairpin(t *testing.T) {
 // public address, behind which stands a LAN host, has its bytes in its row, and
 // the LAN host has none.
 func TestOwnPublicAddress(t *testing.T) {
+	long(t)
 	for _, masquerade := range []bool{false, true} {
 		t.Run(fmt.Sprintf("masquerade=%v", masquerade), func(t *testing.T) {
 			twice(t, func(t *testing.T, o office, measure func(func()) traffic.Snapshot) {
@@ -196,6 +198,7 @@ func wantProxy(t *testing.T, s traffic.Snapshot, command string) {
 // TestRedirect: connections of LAN hosts that a rule turns to a proxy on the
 // router are the proxy's.
 func TestRedirect(t *testing.T) {
+	long(t)
 	twice(t, func(t *testing.T, o office, measure func(func()) traffic.Snapshot) {
 		server := o.wan.Serve(lab.Server{Proto: "tcp", Listen: netip.MustParseAddrPort("198.19.0.2:7000")})
 		o.gw.Redirect("tcp", server.Addr, 3128)
@@ -214,6 +217,7 @@ func TestRedirect(t *testing.T) {
 // is in nobody's books, since it is at none of the interfaces, also where the
 // kernel tracks it, and where a rule sends it back.
 func TestBridged(t *testing.T) {
+	long(t)
 	for _, public := range []string{"198.18.1.11:7000", "[fd00:18::11]:7000", "198.19.0.1:80"} {
 		t.Run(public, func(t *testing.T) {
 			twice(t, func(t *testing.T, o office, measure func(func()) traffic.Snapshot) {
@@ -247,6 +251,7 @@ func TestBridged(t *testing.T) {
 // proxy on the router accepts in their place, and makes anew, are the proxy's,
 // also where it makes them from the LAN host's address.
 func TestTransparentProxy(t *testing.T) {
+	long(t)
 	for _, tc := range []struct{ name, server, listen, router, client string }{
 		{"IPv4", "198.19.0.2:7000", "0.0.0.0:3128", "198.19.0.1", "198.18.1.10"},
 		{"IPv6", "[fd00:19::2]:7000", "[::]:3128", "fd00:19::1", "fd00:18::10"},
@@ -278,5 +283,13 @@ func TestTransparentProxy(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// long skips a test of many variants where a short run is asked for.
+func long(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("it takes long")
 	}
 }
