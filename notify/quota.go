@@ -2,6 +2,7 @@ package notify
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -184,6 +185,9 @@ func (b *Book) loadUsage() {
 	list, err := b.quotas.Load()
 	if err != nil {
 		b.loadError = fmt.Errorf("load quota usage, which begins anew: %w", err)
+		if errors.Is(err, ErrUnread) {
+			b.quotas = nil // what is there is not to be replaced
+		}
 	}
 	slices.SortStableFunc(list, func(u, v Usage) int { return u.Start.Compare(v.Start) })
 	var told []identity
@@ -203,7 +207,12 @@ func (b *Book) loadUsage() {
 			b.usages[usageKey{rule, who}] = u
 		}
 		u.enter(kept.Start.Unix())
-		u.bytes, u.level, u.since = kept.Bytes, kept.Level, kept.Since
+		// The quota may have been raised: what was told of the former one is not of
+		// this.
+		u.bytes, u.level, u.since = kept.Bytes, min(kept.Level, b.rules[rule].reached(kept.Bytes)), kept.Since
+		if u.level == 0 {
+			u.since = time.Time{}
+		}
 		if !kept.Since.IsZero() {
 			told = append(told, who)
 		}

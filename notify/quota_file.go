@@ -22,6 +22,10 @@ type quotaDocument struct {
 
 const quotaSchema = 1
 
+// ErrUnread is returned by a QuotaStore that holds something which could not be
+// read now: nothing is saved over it.
+var ErrUnread = errors.New("it cannot be read")
+
 // Load reads the file; where there is none, nothing was used. A file that cannot
 // be understood is put aside under the name with ".bad" at its end.
 func (f QuotaFile) Load() ([]Usage, error) {
@@ -30,7 +34,7 @@ func (f QuotaFile) Load() ([]Usage, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrUnread, err)
 	}
 	usage, err := parseUsage(text)
 	if err != nil {

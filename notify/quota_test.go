@@ -258,3 +258,34 @@ func TestUsageIsBounded(t *testing.T) {
 		}
 	})
 }
+
+// TestQuotaRaised: what was told of a smaller quota is not taken for the larger one's.
+func TestQuotaRaised(t *testing.T) {
+	store := &memoryStore{}
+	inBubble(t, Options{Host: "gw", Rules: []Rule{quotaRule("day", 1000, Day)}, Quotas: store}, func(h *household) {
+		h.rates["a"] = 1
+		h.seconds(1010) // the baseline is in no quota
+		h.wantSaid("801 day a firing 1", "1001 day a firing 2")
+		if err := h.book.Save(); err != nil {
+			t.Fatal(err)
+		}
+		h.book = NewBook(Options{Host: "gw", Rules: []Rule{quotaRule("day", 2000, Day)}, Quotas: store, Location: berlin(t)})
+		clear(h.totals)
+		h.said = nil
+		before := h.ticks
+		h.seconds(1000)
+		h.wantSaid(fmt.Sprintf("%d day a firing 1", before+592), fmt.Sprintf("%d day a firing 2", before+992))
+	})
+}
+
+// TestNoTicksForAWhile: where nobody ticked, the average is over all of that time.
+func TestNoTicksForAWhile(t *testing.T) {
+	rules := []Rule{appRule("above", "a", Above, 1500, time.Second), appRule("below", "a", Below, 500, time.Second)}
+	inBubble(t, Options{Rules: rules}, func(h *household) {
+		h.rates["a"] = 1000
+		h.seconds(130)
+		h.tick(300 * time.Second)
+		h.seconds(130)
+		h.wantSaid()
+	})
+}

@@ -8,6 +8,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"bwmon/traffic"
 )
 
 // scrub takes out of an error what is secret in a request, however the error came
@@ -28,10 +30,10 @@ func scrub(err error, r *http.Request) error {
 	for _, secret := range secretsOf(r) {
 		text = strings.ReplaceAll(text, secret, "(secret)")
 	}
-	if text == err.Error() {
+	if text == err.Error() && len(text) <= shownAnswer {
 		return err
 	}
-	clean := errors.New(text)
+	clean := errors.New(traffic.CleanText(text, shownAnswer)) // not before: half a secret is one, too
 	if IsPermanent(err) {
 		return Permanent(clean)
 	}
@@ -65,8 +67,9 @@ func secretsOf(r *http.Request) []string {
 			add(url.QueryEscape(v))
 		}
 	}
-	if password, ok := r.URL.User.Password(); ok {
-		list = append(list, r.URL.User.String(), password)
+	if r.URL.User != nil {
+		password, _ := r.URL.User.Password()
+		list = append(list, r.URL.User.String(), r.URL.User.Username(), password)
 	}
 	for name, values := range r.Header {
 		if name == "Content-Type" || name == "User-Agent" {

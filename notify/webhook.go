@@ -193,6 +193,9 @@ func followSameHost(r *http.Request, via []*http.Request) error {
 	return nil
 }
 
+// shownAnswer is how much of an answer is shown, once secrets have been taken out.
+const shownAnswer = 300
+
 // judge says what an answer means.
 func judge(answer *http.Response, said []byte, now time.Time) error {
 	code := answer.StatusCode
@@ -204,7 +207,7 @@ func judge(answer *http.Response, said []byte, now time.Time) error {
 		return fmt.Errorf("%w, a redirect that is not followed", err)
 	}
 	if text := strings.TrimSpace(string(said)); text != "" {
-		err = fmt.Errorf("%w: %s", err, traffic.CleanText(text, 200))
+		err = fmt.Errorf("%w: %s", err, traffic.CleanText(text, maxAnswer))
 	}
 	switch {
 	case code == http.StatusRequestTimeout, code == http.StatusTooEarly, code == http.StatusTooManyRequests, code >= 500:

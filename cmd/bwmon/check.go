@@ -22,6 +22,9 @@ how to mend it, and then exits with status 2. It measures nothing.`,
 		Args: cobra.NoArgs,
 		RunE: p.runs(func(*cobra.Command) error {
 			c, err := p.config()
+			if err == nil {
+				err = checkDeliveries(c)
+			}
 			if err != nil {
 				return err
 			}

@@ -7,10 +7,13 @@ import (
 	"io/fs"
 	"os"
 	"regexp"
+	"strconv"
 	"time"
 
 	"bwmon/notify"
 	"bwmon/pipe"
+
+	"golang.org/x/sys/unix"
 )
 
 // config is the configuration, validated: what the program is wired from.
@@ -127,12 +130,29 @@ func loadConfig(named string, others []string) (config, error) {
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
+		if err == nil {
+			err = trusted(path)
+		}
 		if err != nil {
 			return config{}, err
 		}
 		return parseConfig(path, src)
 	}
 	return defaultConfig(), nil
+}
+
+// trusted refuses a file that nobody named and that another user may have put there:
+// a configuration names programs to run.
+func trusted(path string) error {
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err != nil {
+		return fmt.Errorf("read configuration: %w", err)
+	}
+	owner := st.Uid == 0 || int(st.Uid) == os.Geteuid() || strconv.Itoa(int(st.Uid)) == os.Getenv("SUDO_UID")
+	if owner && st.Mode&0o002 == 0 {
+		return nil
+	}
+	return fmt.Errorf("configuration %q can be written by other users: if it is meant, name it with -c, or make it yours", path)
 }
 
 func readConfig(path string) (string, error) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -59,6 +60,7 @@ func defaultRawNotify() rawNotify {
 
 // notifyConfig is one delivery: one of the options is its own.
 type notifyConfig struct {
+	Where    string // it stands: file, line and table
 	Name     string
 	Type     string
 	MaxItems int
@@ -123,6 +125,12 @@ func (c *configReader) uselessKeys(at place, kind string) {
 
 func (c *configReader) delivery(r *rawNotify, at place) notifyConfig {
 	n := notifyConfig{Name: r.Name, Type: r.Type, MaxItems: r.MaxItems, MaxAge: c.span(r.MaxAge, at.key("max_age"), false)}
+	if r.Parallel < 1 {
+		c.problem(at.key("parallel"), at.key("parallel"), "want a number above 0, got %d", r.Parallel)
+	}
+	if strings.HasPrefix(r.Name, ".") {
+		c.problem(at.key("name"), at.key("name"), "want a name that does not begin with a dot, got %s", quoted(r.Name))
+	}
 	if r.MaxItems < 1 {
 		c.problem(at.key("max_items"), at.key("max_items"), "want a number above 0, got %d", r.MaxItems)
 	}
@@ -152,15 +160,26 @@ func (c *configReader) delivery(r *rawNotify, at place) notifyConfig {
 	case "desktop":
 		n.Desktop = notify.DesktopOptions{Address: r.Bus, Timeout: timeout}
 	}
-	if !c.blamedBelow(at) {
-		if err := n.check(); err != nil {
-			c.problem(at.key("type"), at, "%v", err)
-		}
-	}
+	n.Where = fmt.Sprintf("%s:%d: %s", c.file, c.lineOf(at.key("type")), c.describe(at))
 	return n
 }
 
-// check finds what is wrong as far as that can be told without telling anybody.
+// checkDeliveries finds what is wrong with deliveries as far as that can be told
+// without telling anybody. Unlike the reading of the configuration, which everybody
+// does who uses bwmon, it looks for programs, users, files and secrets.
+func checkDeliveries(c config) error {
+	var errs []error
+	for _, n := range c.Deliveries {
+		if err := n.check(); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", n.Where, err))
+		}
+	}
+	if len(errs) == 0 {
+		return nil
+	}
+	return usageError{errors.Join(errs...)}
+}
+
 func (n notifyConfig) check() error {
 	var err error
 	switch n.Type {

@@ -103,6 +103,9 @@ func (c *configReader) rules(raw []rawRule, deliveries []string, loc *time.Locat
 			c.problem(at.key("hours"), at.key("hours"), "%v", err)
 		}
 		for k, name := range r.Notify {
+			if slices.Contains(r.Notify[:k], name) {
+				c.problem(at.key("notify").index(k), at.key("notify"), "%s is named twice", quoted(name))
+			}
 			if !slices.Contains(deliveries, name) {
 				c.problem(at.key("notify").index(k), at.key("notify"), "there is no [[notify]] named %s%s", quoted(name), didYouMean(name, deliveries))
 			}

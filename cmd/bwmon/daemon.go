@@ -44,6 +44,9 @@ Exit status: 0, or 1 when it failed.`,
 // daemon runs a session, and what others reach it by, until ctx is cancelled or
 // something fails that it cannot do without.
 func (p *program) daemon(ctx context.Context, c config) error {
+	if err := checkDeliveries(c); err != nil {
+		return err
+	}
 	w, err := newWatch(c, engineOptions(c).Host, p.stderr)
 	if err != nil {
 		return err

@@ -31,7 +31,7 @@ type daemon struct {
 	socket string
 	args   []string
 	cmd    *exec.Cmd
-	errs   *bytes.Buffer
+	errs   *lines
 	client *http.Client
 }
 
@@ -73,7 +73,7 @@ func startDaemonIn(t *testing.T, host *lab.Host, group, more string, args ...str
 
 func (d *daemon) start() {
 	d.t.Helper()
-	d.errs = &bytes.Buffer{}
+	d.errs = &lines{}
 	d.cmd = command(d.t, d.t.Context(), append([]string{"run", "-c", d.config}, d.args...)...)
 	d.cmd.Stderr = d.errs
 	if d.group != "" {
@@ -135,12 +135,12 @@ func copyFile(from, to string) error {
 type pipeline struct {
 	cmd  *exec.Cmd
 	in   io.WriteCloser
-	errs *bytes.Buffer
+	errs *lines
 }
 
 func (d *daemon) pipe(name string, as *syscall.Credential) *pipeline {
 	d.t.Helper()
-	p := &pipeline{cmd: command(d.t, d.t.Context(), "pipe", "-c", d.config, "--name", name), errs: &bytes.Buffer{}}
+	p := &pipeline{cmd: command(d.t, d.t.Context(), "pipe", "-c", d.config, "--name", name), errs: &lines{}}
 	p.cmd.Path, p.cmd.Dir, p.cmd.Stderr = d.bin, filepath.Dir(d.bin), p.errs
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: as}
 	var err error
@@ -268,7 +268,7 @@ func TestRelayCountsOnce(t *testing.T) {
 	d := startDaemonIn(t, here, group, fmt.Sprintf("[[monitor]]\ntype = \"forward\"\nlisten = \":8001\"\ntarget = %q\n", server.Addr), "--cgroup", group)
 	relay := command(t, t.Context(), "forward", "-c", d.config, "0.0.0.0:8002", server.Addr.String())
 	inGroup(t, relay, group)
-	var errs bytes.Buffer
+	var errs lines
 	relay.Stderr = &errs
 	if err := here.Do(relay.Start); err != nil {
 		t.Fatal(err)

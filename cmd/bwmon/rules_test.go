@@ -3,10 +3,13 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -139,10 +142,110 @@ repeat = "0s"`, `test -e %[1]s.open || exit 1; echo "$BWMON_STATE" >> %[1]s`)
 	}
 	d.start()
 	poll(t, "both are told", func() bool { return len(toldBy(t, said)) >= 2 })
+	d.stop()
+	d.start() // of what is over, nothing is told again
+	time.Sleep(formerPatience + 2*time.Second)
 	if got := strings.Join(toldBy(t, said), " "); got != "firing resolved" {
 		t.Errorf("told: %s", got)
 	}
 	d.stop()
+}
+
+// TestFormerAlerts: what an earlier run told of goes on, ends, or waits for its
+// subject.
+func TestFormerAlerts(t *testing.T) {
+	dir := t.TempDir()
+	c := defaultConfig()
+	c.StateDir = dir
+	rule := func(name string, comparison notify.Comparison) notify.Rule {
+		return notify.Rule{
+			Name: name, Subject: notify.Subject{Kind: notify.KindApp, Match: regexp.MustCompile(".")},
+			Direction: notify.Tx, Condition: comparison, Threshold: 1000, Window: time.Second,
+		}
+	}
+	c.Rules = []notify.Rule{rule("above", notify.Above), rule("below", notify.Below)}
+	j, err := notify.OpenJournal(filepath.Join(dir, "alerts"), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	alert := func(id, rule, subject string, state notify.State, comparison notify.Comparison) notify.Alert {
+		return notify.Alert{
+			ID: id, Rule: rule, Kind: "app", Subject: subject, State: state, Condition: string(comparison), Window: 1, At: time.Now(),
+		}
+	}
+	if err := errors.Join(j.Append(
+		alert("1", "above", "over", notify.StateFiring, notify.Above),
+		alert("1", "above", "over", notify.StateResolved, notify.Above),
+		alert("2", "above", "busy", notify.StateFiring, notify.Above),
+		alert("3", "below", "gone", notify.StateFiring, notify.Below),
+		alert("4", "no such rule", "x", notify.StateFiring, notify.Below),
+	), j.Close()); err != nil {
+		t.Fatal(err)
+	}
+	w, err := newWatch(c, "host", io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.close()
+	ids := func() string {
+		var list []string
+		for _, a := range w.former {
+			list = append(list, a.ID)
+		}
+		return strings.Join(list, " ")
+	}
+	snapshot := func(elapsed float64, apps ...string) *traffic.Snapshot {
+		s := &traffic.Snapshot{At: time.Now(), Elapsed: elapsed}
+		for _, name := range apps {
+			s.Apps = append(s.Apps, traffic.App{Name: name})
+		}
+		return s
+	}
+	for _, tt := range []struct {
+		elapsed float64
+		apps    []string
+		want    string
+	}{
+		{0.5, []string{"busy"}, "3 2"}, // no rule is left of 4
+		{100, []string{"busy"}, "3"},   // it had the time to fire
+		{200, nil, "3"},                // there is still nothing
+		{300, []string{"gone"}, ""},
+	} {
+		w.ask(snapshot(tt.elapsed, tt.apps...), false)
+		if got := ids(); got != tt.want {
+			t.Errorf("after %v s: %q are left, want %q", tt.elapsed, got, tt.want)
+		}
+	}
+	again, err := unresolved(w.journal)
+	if err != nil || len(again) > 0 {
+		t.Errorf("the next run would settle %+v, %v", again, err)
+	}
+}
+
+// TestNothingIsJudged while a monitor that counted fails, or has not begun.
+func TestNothingIsJudged(t *testing.T) {
+	w := &watch{ran: make(map[string]bool)}
+	state := func(elapsed float64, states ...string) *traffic.Snapshot {
+		s := &traffic.Snapshot{Elapsed: elapsed}
+		for i, state := range states {
+			s.Monitors = append(s.Monitors, traffic.MonitorStatus{Name: fmt.Sprint("m", i), State: state})
+		}
+		return s
+	}
+	for _, tt := range []struct {
+		s    *traffic.Snapshot
+		want string
+	}{
+		{state(1, traffic.StateStarting, traffic.StateFailed), "m0"},
+		{state(1, traffic.StateRunning, traffic.StateFailed), ""},
+		{state(2, traffic.StateFailed, traffic.StateFailed), "m0"},
+		{state(3, traffic.StateRunning, traffic.StateFailed), ""},
+		{state(30, traffic.StateRunning, traffic.StateStarting), ""},
+	} {
+		if got := w.unsettled(tt.s); got != tt.want {
+			t.Errorf("%+v: %q, want %q", tt.s.Monitors, got, tt.want)
+		}
+	}
 }
 
 // TestSilence: a rule that is silenced tells nobody, and only root silences it.

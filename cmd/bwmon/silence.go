@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"os"
 	"time"
 
 	"bwmon/notify"
@@ -21,7 +22,8 @@ func (p *program) silenceCommand() *cobra.Command {
 		Use:   "silence [flags] RULE [SUBJECT]",
 		Short: "Have a rule of the daemon say nothing for a time",
 		Long: `silence keeps a rule of the running daemon, or one subject of it, from telling that
-it fires. What still fires when the time is over is told then. It takes root.
+it fires. What still fires when the time is over is told then. A silence ends with
+the daemon. It takes root.
 
 Exit status: 0, or 1 when the daemon could not be told.`,
 		Example: `  sudo bwmon silence "backup cap" --for 2h
@@ -49,8 +51,8 @@ Exit status: 0, or 1 when the daemon could not be told.`,
 
 func (s *control) addSilence(w http.ResponseWriter, r *http.Request) {
 	peer, _ := r.Context().Value(peerKey{}).(*pipe.Peer)
-	if peer == nil || peer.UID != 0 {
-		sayProblem(w, http.StatusForbidden, errors.New("only root may silence a rule"))
+	if peer == nil || peer.UID != 0 && int(peer.UID) != os.Geteuid() {
+		sayProblem(w, http.StatusForbidden, errors.New("only root, or the user the daemon runs as, may silence a rule"))
 		return
 	}
 	var silence notify.Silence

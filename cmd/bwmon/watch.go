@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -25,7 +26,9 @@ type watch struct {
 	names   []string // of the deliveries, as boxes
 	journal *notify.Journal
 	stderr  io.Writer
-	former  []notify.Alert // that fired when an earlier run ended
+	former  []former        // that fired when an earlier run ended
+	ran     map[string]bool // monitors, in this run
+	rules   map[string]bool // there are
 
 	current atomic.Pointer[[]notify.Alert]
 }
@@ -36,7 +39,10 @@ func newWatch(c config, host string, stderr io.Writer) (*watch, error) {
 	if len(c.Rules) == 0 && len(c.Deliveries) == 0 {
 		return nil, nil
 	}
-	w := &watch{stderr: stderr}
+	w := &watch{stderr: stderr, ran: make(map[string]bool), rules: make(map[string]bool)}
+	for _, r := range c.Rules {
+		w.rules[r.Name] = true
+	}
 	log := slog.New(slog.NewTextHandler(stderr, nil))
 	var err error
 	if w.journal, err = notify.OpenJournal(filepath.Join(c.StateDir, "alerts"), 0); err != nil {
@@ -91,24 +97,6 @@ func (n notifyConfig) open(stateDir string, log *slog.Logger) (*notify.Outbox, e
 	return notify.OpenOutbox(s, o)
 }
 
-// unresolved are the alerts that the journal knows to fire and not to be resolved.
-// Quotas resolve by themselves: they are remembered.
-func unresolved(j *notify.Journal) ([]notify.Alert, error) {
-	seen := make(map[string]bool)
-	var list []notify.Alert
-	_, err := j.Read(func(a notify.Alert) bool {
-		if !seen[a.ID] && a.State == notify.StateFiring && a.Condition != string(notify.Quota) {
-			list = append(list, a)
-		}
-		seen[a.ID] = true
-		return false
-	}, 0)
-	if err != nil {
-		return nil, fmt.Errorf("read the alerts of the past: %w", err)
-	}
-	return list, nil
-}
-
 // run evaluates the rules for each snapshot, which it publishes with its alerts,
 // and delivers until ctx is cancelled. What is left is delivered by the next run.
 func (w *watch) run(ctx context.Context, snapshots <-chan *traffic.Snapshot, publish func(*traffic.Snapshot)) error {
@@ -117,42 +105,83 @@ func (w *watch) run(ctx context.Context, snapshots <-chan *traffic.Snapshot, pub
 		g.Go(func() error { return box.Run(ctx) })
 	}
 	for s := range snapshots {
-		for _, a := range w.former {
-			// Whoever it concerns fires again if it goes on.
-			a.State, a.At, a.Value = notify.StateResolved, s.At, 0
-			w.tell(notify.Event{Alert: a, Snapshot: s})
-		}
-		w.former = nil
-		for _, e := range w.book.Tick(time.Now(), s) {
-			w.tell(e)
+		var waiting string
+		if waiting = w.unsettled(s); waiting == "" {
+			w.ask(s, ctx.Err() != nil)
 		}
 		alerts := w.book.Alerts()
+		alerts = append(alerts, w.former...)
 		w.current.Store(&alerts)
 		with := *s
 		with.Alerts = notify.SnapshotAlerts(alerts)
-		with.Monitors = append(slices.Clip(s.Monitors), w.statuses()...)
+		with.Monitors = append(slices.Clip(s.Monitors), w.statuses(waiting)...)
 		publish(&with)
 	}
-	return errors.Join(g.Wait(), w.book.Save(), w.close())
+	return errors.Join(w.book.Save(), g.Wait(), w.close())
 }
 
-// tell writes an event down and gives it to those who deliver it.
+// startPatience is how long a monitor may take to be heard of first.
+const startPatience = 10 // seconds
+
+// unsettled is the monitor that keeps the books from being complete, "" where none
+// does: totals that stand still because somebody who counted fails are no reason to
+// alert. One that never ran is missed by nobody.
+func (w *watch) unsettled(s *traffic.Snapshot) (name string) {
+	for _, m := range s.Monitors {
+		switch {
+		case m.State == traffic.StateRunning:
+			w.ran[m.Name] = true
+		case m.State == traffic.StateFailed && w.ran[m.Name],
+			m.State == traffic.StateStarting && s.Elapsed < startPatience:
+			name = m.Name
+		}
+	}
+	return name
+}
+
+// ask asks the rules and tells what they say. When the daemon is ending, rates fall
+// because monitors end: of those nothing is told then.
+func (w *watch) ask(s *traffic.Snapshot, ending bool) {
+	events := w.book.Tick(time.Now(), s)
+	if ending {
+		events = slices.DeleteFunc(events, func(e notify.Event) bool { return e.Alert.Condition != string(notify.Quota) })
+	} else {
+		w.settleFormer(s, events)
+	}
+	quota := false
+	for _, e := range events {
+		w.tell(e)
+		quota = quota || e.Alert.Condition == string(notify.Quota)
+	}
+	if quota { // that it was told is not to be forgotten by a kill
+		if err := w.book.Save(); err != nil {
+			w.complain("quotas", err)
+		}
+	}
+}
+
+func (w *watch) complain(of string, err error) {
+	fmt.Fprintf(w.stderr, "bwmon: %s: %s\n", of, traffic.CleanText(err.Error(), 1000))
+}
+
+// tell gives an event to those who deliver it, and writes it down.
 func (w *watch) tell(e notify.Event) {
 	if e.Alert.State == notify.StateFiring {
 		fmt.Fprintln(w.stderr, notify.AncestorLine(e.Alert))
 	}
-	if err := w.journal.Append(e.Alert); err != nil {
-		fmt.Fprintf(w.stderr, "bwmon: alert history: %s\n", traffic.CleanText(err.Error(), 1000))
-	}
+	// In this order: who is killed in between tells it once more, not never.
 	for _, name := range w.book.Deliveries(e.Alert.Rule) {
 		if i := slices.Index(w.names, name); i >= 0 {
 			w.boxes[i].Put(e)
 		}
 	}
+	if err := w.journal.Append(e.Alert); err != nil {
+		w.complain("alert history", err)
+	}
 }
 
 // statuses are the deliveries' health, shown beside the monitors', and the rules'.
-func (w *watch) statuses() []traffic.MonitorStatus {
+func (w *watch) statuses(waiting string) []traffic.MonitorStatus {
 	list := make([]traffic.MonitorStatus, 0, len(w.boxes)+1)
 	for _, box := range w.boxes {
 		st := box.Stats()
@@ -166,8 +195,14 @@ func (w *watch) statuses() []traffic.MonitorStatus {
 		}
 		list = append(list, m)
 	}
-	if troubles := w.book.Troubles(); len(troubles) > 0 {
-		list = append(list, traffic.MonitorStatus{Name: "rules", Kind: "notify", State: traffic.StateFailed, Detail: troubles[0]})
+	troubles := w.book.Troubles()
+	if waiting != "" {
+		troubles = append(troubles, "nothing is judged while the monitor "+waiting+" does not count")
+	}
+	if len(troubles) > 0 {
+		list = append(list, traffic.MonitorStatus{
+			Name: "rules", Kind: "notify", State: traffic.StateFailed, Detail: strings.Join(troubles, "; "),
+		})
 	}
 	return list
 }
