@@ -89,7 +89,7 @@ func (p *program) alerts(ctx context.Context, c config, flags alertFlags) error 
 	list, err := askAlerts(ctx, c, flags)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ECONNREFUSED) {
 		p.warn("no daemon runs: what fires now is not known")
-		list = alertList{Schema: traffic.SchemaVersion, Current: []notify.Alert{}}
+		list = newAlertList()
 		if list.Past, err = notify.ReadJournal(filepath.Join(c.StateDir, "alerts"), keep, flags.limit); errors.Is(err, fs.ErrNotExist) {
 			err = nil // there never was one
 		}
@@ -123,6 +123,13 @@ func askAlerts(ctx context.Context, c config, flags alertFlags) (list alertList,
 }
 
 func printAlerts(w io.Writer, list alertList) {
+	for _, s := range list.Silences {
+		of := ""
+		if s.Subject != "" {
+			of = " of " + traffic.CleanText(s.Subject, maxShown)
+		}
+		fmt.Fprintf(w, "%s%s is silent until %s\n", s.Rule, of, s.Until.Local().Format(time.DateTime))
+	}
 	if len(list.Current)+len(list.Past) == 0 {
 		fmt.Fprintln(w, "no alerts")
 		return
@@ -169,7 +176,7 @@ func (s *control) listAlerts(w http.ResponseWriter, r *http.Request) {
 		sayProblem(w, http.StatusBadRequest, err)
 		return
 	}
-	list := alertList{Schema: traffic.SchemaVersion, Current: []notify.Alert{}, Past: []notify.Alert{}}
+	list := newAlertList()
 	if s.watch != nil {
 		if list, err = s.watch.alerts(keep, flags.limit); err != nil {
 			sayProblem(w, http.StatusInternalServerError, err)

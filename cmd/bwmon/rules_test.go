@@ -257,6 +257,9 @@ func TestSilence(t *testing.T) {
 window = "500ms"`, `echo "$BWMON_STATE" >> %s`)
 	d := startDaemon(t, here, more, "--cgroup", group)
 	d.run("silence", "cap", "--for", "1h")
+	if text := d.run("alerts"); !strings.Contains(text, "cap is silent until") || !strings.Contains(text, "no alerts") {
+		t.Errorf("alerts: %s", text)
+	}
 	here.Start(lab.Client{
 		Args: []string{"client"}, Proto: "tcp", Target: server.Addr, Send: 4 << 20, Chunk: 16 << 10, Spread: true, Life: 2 * time.Second,
 	}).Wait()

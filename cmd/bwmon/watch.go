@@ -217,7 +217,8 @@ func (w *watch) close() error {
 
 // alerts are those of now, and those of the past that are kept, newest first.
 func (w *watch) alerts(keep func(notify.Alert) bool, limit int) (alertList, error) {
-	list := alertList{Schema: traffic.SchemaVersion, Current: []notify.Alert{}}
+	list := newAlertList()
+	list.Silences = append(list.Silences, w.book.Silences()...)
 	if now := w.current.Load(); now != nil {
 		for _, a := range *now {
 			if keep(a) {
@@ -230,9 +231,17 @@ func (w *watch) alerts(keep func(notify.Alert) bool, limit int) (alertList, erro
 	return list, err
 }
 
+func newAlertList() alertList {
+	return alertList{
+		Schema: traffic.SchemaVersion, Current: []notify.Alert{}, Past: []notify.Alert{}, Silences: []notify.Silence{},
+	}
+}
+
 // alertList is the document of alerts.
 type alertList struct {
 	Schema  int            `json:"schema"`
 	Current []notify.Alert `json:"current"` // pending or firing, by rule and subject
 	Past    []notify.Alert `json:"past"`    // what was told, newest first
+	// Silences are the rules, or subjects of them, that say nothing for now.
+	Silences []notify.Silence `json:"silences"`
 }
