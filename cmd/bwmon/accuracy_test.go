@@ -203,21 +203,17 @@ func protoOf(name string) uint8 {
 }
 
 // TestShortConnections: processes that live long open connections that live 2
-// to 500 ms. Nothing is missing from the totals, and most is booked to the right
-// process: 99 % and more on a machine that does nothing else, as docs/accuracy.md
-// has it. Whether a socket of 2 ms is seen depends on when the machine lets bwmon
-// run, so the test is content with less, and has three attempts; the totals have one.
+// to 500 ms. Nothing is missing from the totals, and at least 99 % is booked to
+// the right process. Whether a socket of 2 ms is seen depends on when the
+// machine lets bwmon run, so a busy one has three attempts; the totals have one.
 func TestShortConnections(t *testing.T) {
-	const quiet, busy = 0.99, 0.95
 	var best float64
 	for range 3 {
-		if best = max(best, shortConnections(t)); best >= quiet {
+		if best = max(best, shortConnections(t)); best >= 0.99 {
 			return
 		}
 	}
-	if best < busy {
-		t.Errorf("at best %.3f %% of the bytes are on the right process, want %g %%", 100*best, 100*busy)
-	}
+	t.Errorf("at best %.3f %% of the bytes are on the right process, want 99 %%", 100*best)
 }
 
 // shortConnections returns the share of bytes that is on the right process.
