@@ -44,41 +44,17 @@ func (r *Relay) run(ready func(netip.AddrPort), stop <-chan struct{}) Report {
 		return rep
 	}
 	ready(addrPort(ln.Addr()))
-	var (
-		wg   sync.WaitGroup
-		mu   sync.Mutex // protects the report and open
-		open = make(map[net.Conn]bool)
-	)
-	wg.Go(func() {
-		<-stop
-		ln.Close()
+	var mu sync.Mutex // protects the report
+	serveAll(ln, stop, func(conn net.Conn) {
+		near, far, err := r.pass(conn.(*net.TCPConn))
 		mu.Lock()
 		defer mu.Unlock()
-		for c := range open {
-			c.SetDeadline(time.Now().Add(lastCall))
+		rep.add(near)
+		rep.add(far)
+		if err != nil && rep.Error == "" {
+			rep.Error = err.Error()
 		}
 	})
-	for {
-		conn, err := ln.Accept()
-		if err != nil {
-			break // stopped
-		}
-		mu.Lock()
-		open[conn] = true
-		mu.Unlock()
-		wg.Go(func() {
-			near, far, err := r.pass(conn.(*net.TCPConn))
-			mu.Lock()
-			defer mu.Unlock()
-			delete(open, conn)
-			rep.add(near)
-			rep.add(far)
-			if err != nil && rep.Error == "" {
-				rep.Error = err.Error()
-			}
-		})
-	}
-	wg.Wait()
 	return rep
 }
 

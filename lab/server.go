@@ -52,9 +52,22 @@ func (s *Server) streams(rep *Report, ready func(netip.AddrPort), stop <-chan st
 		return err
 	}
 	ready(addrPort(ln.Addr()))
+	var mu sync.Mutex // protects the report
+	serveAll(ln, stop, func(conn net.Conn) {
+		did := serveStream(conn)
+		mu.Lock()
+		defer mu.Unlock()
+		rep.add(did)
+	})
+	return nil
+}
+
+// serveAll serves each connection in a goroutine of its own until stop is closed,
+// and returns when all are served.
+func serveAll(ln net.Listener, stop <-chan struct{}, serve func(net.Conn)) {
 	var (
 		wg   sync.WaitGroup
-		mu   sync.Mutex // protects the report and open
+		mu   sync.Mutex // protects open
 		open = make(map[net.Conn]bool)
 	)
 	wg.Go(func() {
@@ -75,15 +88,13 @@ func (s *Server) streams(rep *Report, ready func(netip.AddrPort), stop <-chan st
 		open[conn] = true
 		mu.Unlock()
 		wg.Go(func() {
-			did := serveStream(conn)
+			serve(conn)
 			mu.Lock()
+			defer mu.Unlock()
 			delete(open, conn)
-			rep.add(did)
-			mu.Unlock()
 		})
 	}
 	wg.Wait()
-	return nil
 }
 
 // serveStream does as the stream's header orders, until the client has no

@@ -45,7 +45,7 @@ type flow struct {
 	moved  bool // is in changed
 	told   bool
 	silent bool   // it stands in other books
-	netns  uint32 // of the socket, once that is gone
+	netns  uint32 // it is in; 0: as far as its socket knows
 }
 
 func newBook(o *owners, r Relays) *book {
@@ -92,7 +92,7 @@ func (b *book) open(k *bpfFlowKey, v *bpfFlow) *flow {
 		name: traffic.Flow{
 			Proto: traffic.Proto(v.Proto), Local: addrPort(v.Local, v.Lport), Remote: addrPort(v.Remote, v.Rport), ID: b.lives,
 		},
-		scope: traffic.ScopeLocal,
+		scope: traffic.ScopeLocal, netns: v.Netns, // the kernel answers in all with one socket
 	}
 	if k.Which&loopback != 0 {
 		f.scope = traffic.ScopeLoopback
@@ -165,7 +165,9 @@ func (b *book) close(f *flow, now time.Time) {
 		b.inner.closed(f.name.Local.Addr(), now)
 	}
 	s := b.sockets[f.key.Cookie]
-	f.netns = s.netns
+	if f.netns == 0 {
+		f.netns = s.netns
+	}
 	b.ending = append(b.ending, f)
 	for at := &s.first; *at != nil; at = &(*at).next {
 		if *at == f {
@@ -221,7 +223,7 @@ func (b *book) place(f *flow) {
 	}
 	f.told = true
 	netns := f.netns
-	if s := b.sockets[f.key.Cookie]; s != nil {
+	if s := b.sockets[f.key.Cookie]; netns == 0 && s != nil {
 		netns = s.netns
 	}
 	if f.scope == traffic.ScopeLocal && netns != 0 && netns != b.netns {

@@ -304,8 +304,16 @@ func TestEchoReplies(t *testing.T) {
 	ours, peer, _ := pair(t)
 	b := watch(t, ours, Options{}) // of the whole machine: the kernel is in no other cgroup
 	startChild(t, peer, peer.Cgroup(), "ping", "198.18.0.1", "5", "108").wait()
+	// It answers with the same sockets in other namespaces, which is not ours.
+	startChild(t, ours, ours.Cgroup(), "ping", "198.18.0.2", "20", "108").wait()
 	time.Sleep(100 * time.Millisecond)
 	b.stop()
+	elsewhere, _ := b.sum(func(s traffic.Sample) bool {
+		return s.Owner != nil && s.Owner.IsKernel() && s.Scope == traffic.ScopeInner && s.Flow.Remote.Addr().String() == "198.18.0.1"
+	})
+	if want := uint64(20 * 128); elsewhere.TxBytes != want {
+		t.Errorf("the peer's kernel sent %+v, want %d bytes", elsewhere, want)
+	}
 	got, _ := b.sum(func(s traffic.Sample) bool {
 		return s.Owner != nil && s.Owner.IsKernel() && s.Scope == traffic.ScopeLocal && s.Flow.Remote.Addr().String() == "198.18.0.2"
 	})
