@@ -203,6 +203,18 @@ func worker([]string) error {
 
 // sendfile sends a file of a size to an address with sendfile(2).
 func sendfile(args []string) error {
+	return sendZeros(args, func(f *os.File, conn *net.TCPConn, size int64) error {
+		n, err := io.Copy(conn, f) // the library uses sendfile
+		if err == nil && n != size {
+			err = errors.New("not all was sent")
+		}
+		return err
+	})
+}
+
+// sendZeros has a file of a size sent to an address, both in args, and waits for
+// the other end to end.
+func sendZeros(args []string, send func(f *os.File, conn *net.TCPConn, size int64) error) error {
 	size, _ := strconv.ParseInt(args[1], 10, 64)
 	f, err := os.CreateTemp("", "bwmon")
 	if err != nil {
@@ -217,16 +229,10 @@ func sendfile(args []string) error {
 		return err
 	}
 	defer conn.Close()
-	n, err := io.Copy(conn, f) // the library uses sendfile
-	if err == nil && n != size {
-		err = errors.New("not all was sent")
-	}
-	if err != nil {
+	if err := send(f, conn.(*net.TCPConn), size); err != nil {
 		return err
 	}
-	conn.(*net.TCPConn).CloseWrite()
-	_, err = io.Copy(io.Discard, conn)
-	return err
+	return finish(conn)
 }
 
 // chat talks to itself over Unix sockets that have a cookie, until its standard

@@ -24,22 +24,10 @@ func init() {
 
 // spliceFile sends a file of a size to an address through a pipe, with
 // splice(2) on both ends of it.
-func spliceFile(args []string) error {
-	size, _ := strconv.ParseInt(args[1], 10, 64)
-	f, err := os.CreateTemp("", "bwmon")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	if err := f.Truncate(size); err != nil {
-		return err
-	}
-	conn, err := net.Dial("tcp", args[0])
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	socket, err := conn.(*net.TCPConn).File() // which blocks
+func spliceFile(args []string) error { return sendZeros(args, spliceZeros) }
+
+func spliceZeros(f *os.File, conn *net.TCPConn, size int64) error {
+	socket, err := conn.File() // which blocks
 	if err != nil {
 		return err
 	}
@@ -65,7 +53,7 @@ func spliceFile(args []string) error {
 		}
 		left -= n
 	}
-	return finish(conn)
+	return nil
 }
 
 // finish ends what is sent on a connection and waits for the other end to.
