@@ -204,6 +204,8 @@ func (c *configReader) ruleCondition(rule *notify.Rule, r *rawRule, at place) {
 		var err error
 		if rule.Clear, err = notify.ParseRate(r.Clear); err != nil {
 			c.problem(at.key("clear"), at.key("clear"), "%v", err)
+		} else if rule.Clear == 0 {
+			c.problem(at.key("clear"), at.key("clear"), "want a rate above 0, got %s", quoted(r.Clear))
 		}
 	}
 }

@@ -189,6 +189,9 @@ func TestParseConfigProblems(t *testing.T) {
 			`x:6: [[rule]] 1 ("a"): notify: there is no [[notify]] named "ops" (did you mean "opt"?)`,
 			`x:11: [[rule]] 2 ("b"): clear: want a rate up to the threshold, 1 MiB/s, got 6 MiB/s`,
 		}},
+		{"a rule that never clears", "[[rule]]\nname = \"a\"\napp = \"x\"\ntx_above = \"5 MiB/s\"\nclear = \"0 B/s\"\n", []string{
+			`x:5: [[rule]] 1 ("a"): clear: want a rate above 0, got "0 B/s"`,
+		}},
 		{"deliveries to nobody", "[[notify]]\nname = \"a\"\ntype = \"command\"\ncommand = \"page 'x\"\nurl = \"http://x/\"\n[[notify]]\nname = \"b\"\ntype = \"mial\"\n[[notify]]\nname = \"c\"\ntype = \"mail\"\nhost = \"x\"\nfrom = \"nobody\"\n[[notify]]\nname = \"d\"\ntype = \"command\"\ncommand = [\"/no/such/program\"]\n", []string{
 			`x:4: [[notify]] 1 ("a"): command: split command: a ' is not closed`,
 			`x:5: [[notify]] 1 ("a"): url: does nothing for a delivery of type command`,

@@ -105,8 +105,8 @@ func (w *watch) run(ctx context.Context, snapshots <-chan *traffic.Snapshot, pub
 		g.Go(func() error { return box.Run(ctx) })
 	}
 	for s := range snapshots {
-		var waiting string
-		if waiting = w.unsettled(s); waiting == "" {
+		waiting := w.unsettled(s)
+		if waiting == "" {
 			w.ask(s, ctx.Err() != nil)
 		}
 		alerts := w.book.Alerts()
