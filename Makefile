@@ -4,8 +4,8 @@ PREFIX  ?= /usr/local
 GO      ?= go
 # Arguments for "make run": make run ARGS="snapshot --for 10s"
 ARGS    ?=
-# Time for each target of "make fuzz".
-FUZZTIME ?= 30s
+# Inputs for each target of "make fuzz", or a time such as 5m.
+FUZZTIME ?= 200000x
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
@@ -33,7 +33,7 @@ lint: check-go ## gofmt, go vet, staticcheck
 vuln: check-go ## look for known vulnerabilities; asks vuln.go.dev
 	@GO="$(GO)" scripts/vuln
 
-fuzz: check-go ## run every fuzz target for FUZZTIME
+fuzz: check-go ## run every fuzz target on FUZZTIME inputs
 	@GO="$(GO)" scripts/fuzz $(FUZZTIME)
 
 bench: check-go ## run all benchmarks
