@@ -19,10 +19,6 @@ import (
 // otherwise the balance would not hold.
 const AppExcluded = "(excluded)"
 
-// HostsFolded is the name of the LAN host, without address, that stands for
-// all the hosts folded together to bound memory.
-const HostsFolded = "(other hosts)"
-
 // The defaults of Options.
 const (
 	DefaultInterval    = time.Second

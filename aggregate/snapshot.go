@@ -21,6 +21,8 @@ func (l *Ledger) Tick(now time.Time, monitors []traffic.MonitorStatus, flows boo
 		Monitors:   monitors,
 		Interfaces: []traffic.Interface{},
 		Balance:    l.balance(),
+		Pipes:      []traffic.PipeRow{},
+		Rules:      []traffic.Rule{},
 		Alerts:     []traffic.Alert{},
 	}
 	if monitors == nil {
@@ -82,7 +84,7 @@ func (l *Ledger) hostRows(flows bool) []traffic.LANHost {
 	for _, a := range accounts {
 		row := traffic.LANHost{Host: a.key.host, Usage: a.usage(), Connections: a.open}
 		if !row.Host.IsValid() {
-			row.Name = HostsFolded
+			row.Name = traffic.HostsFolded
 		}
 		if flows {
 			row.Flows, row.Closed = a.flowRows()

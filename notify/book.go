@@ -165,7 +165,24 @@ func (b *Book) compare(a, c *Alert) int {
 func SnapshotAlerts(alerts []Alert) []traffic.Alert {
 	list := make([]traffic.Alert, len(alerts))
 	for i, a := range alerts {
-		list[i] = traffic.Alert{Rule: a.Rule, Subject: a.Subject, State: string(a.State), Since: a.Since}
+		list[i] = traffic.Alert{
+			Rule: a.Rule, Kind: a.Kind, Subject: a.Subject, State: string(a.State), Since: a.Since,
+			App: a.App, Command: a.Command, User: a.User, Container: a.Container, Unit: a.Unit,
+			Direction: a.Direction, Condition: a.Condition, Value: a.Value, Threshold: a.Threshold, Window: a.Window,
+		}
+	}
+	return list
+}
+
+// Rules are the book's rules as a Snapshot has them. Any goroutine may call it.
+func (b *Book) Rules() []traffic.Rule {
+	list := make([]traffic.Rule, len(b.rules))
+	for i := range b.rules {
+		r := &b.rules[i].Rule
+		list[i] = traffic.Rule{
+			Name: r.Name, Kind: string(r.Subject.Kind), Match: traffic.CleanText(r.Subject.Match.String(), traffic.MaxCommand),
+			Text: r.text(),
+		}
 	}
 	return list
 }

@@ -30,6 +30,22 @@ func comparison(a Alert) string {
 	return fmt.Sprintf("%s %s, %s %s%s", a.Direction, amount(a.Value), word, amount(a.Threshold), over)
 }
 
+// text says what was agreed in one line.
+func (r Rule) text() string {
+	if r.Condition == Quota {
+		return fmt.Sprintf("%s: %s a %s", r.Direction, bytesText(float64(r.Quota.Bytes)), r.Quota.Period)
+	}
+	word := string(r.Condition)
+	if r.Condition == Equals {
+		word = "equal to"
+	}
+	text := fmt.Sprintf("%s %s %s over %v", r.Direction, word, rateText(r.Threshold), r.Window)
+	if r.Consecutive > 1 {
+		text += fmt.Sprintf(", %d times", r.Consecutive)
+	}
+	return text
+}
+
 func rateText(f float64) string { return bytesText(f) + "/s" }
 
 // bytesText writes bytes in IEC units.

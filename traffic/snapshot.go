@@ -2,6 +2,7 @@ package traffic
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -15,6 +16,8 @@ const (
 	AppKernel       = "(kernel)"         // the kernel's own
 	AppOther        = "(other apps)"     // apps folded together to bound memory
 	CommandsFolded  = "(other commands)" // likewise the commands of one app
+	HostsFolded     = "(other hosts)"    // likewise LAN hosts, and remote ones
+	PipesFolded     = "(other pipes)"    // likewise pipes
 )
 
 // Snapshot is everything bwmon knows at one tick. It is immutable once
@@ -22,16 +25,23 @@ const (
 // All *_bytes are totals since the monitors started, exact; all *_rate are
 // bytes per second over the monitor's last complete interval.
 type Snapshot struct {
-	Schema     int             `json:"schema"`
-	Host       string          `json:"host"`
-	At         time.Time       `json:"at"`
-	Elapsed    float64         `json:"elapsed_s"` // measured time since the monitors started
-	Monitors   []MonitorStatus `json:"monitors"`
-	Apps       []App           `json:"apps"`
-	LANHosts   []LANHost       `json:"lan_hosts"`
-	Interfaces []Interface     `json:"interfaces"`
-	Balance    Balance         `json:"balance"`
-	Alerts     []Alert         `json:"alerts"`
+	Schema   int             `json:"schema"`
+	Host     string          `json:"host"`
+	At       time.Time       `json:"at"`
+	Elapsed  float64         `json:"elapsed_s"` // measured time since the monitors started
+	Monitors []MonitorStatus `json:"monitors"`
+	Apps     []App           `json:"apps"`
+	LANHosts []LANHost       `json:"lan_hosts"`
+	// RemoteHosts is whom all this was exchanged with, forwarded flows
+	// included; without loopback. In the document it appears with the flows.
+	RemoteHosts []RemoteHost `json:"remote_hosts,omitempty"`
+	// Pipes are the named pipes and relays. What they carried stands in Apps
+	// too, under the same name.
+	Pipes      []PipeRow   `json:"pipes"`
+	Interfaces []Interface `json:"interfaces"`
+	Balance    Balance     `json:"balance"`
+	Rules      []Rule      `json:"rules"` // what was agreed, in the order of the configuration
+	Alerts     []Alert     `json:"alerts"`
 }
 
 // The states of a monitor.
@@ -41,6 +51,48 @@ const (
 	StateFailed   = "failed"  // Detail says why; it is tried again
 	StateStopped  = "stopped" // it ended by itself
 )
+
+// WithoutFlows is s without the flows and remote hosts, as most readers want
+// it; s itself where it has none. It shares all else with s.
+func (s *Snapshot) WithoutFlows() *Snapshot {
+	if !s.hasFlows() {
+		return s
+	}
+	bare := *s
+	bare.RemoteHosts = nil
+	bare.Apps = slices.Clone(s.Apps)
+	for i := range bare.Apps {
+		a := &bare.Apps[i]
+		a.Commands = slices.Clone(a.Commands)
+		for j := range a.Commands {
+			a.Commands[j].Flows, a.Commands[j].Closed = nil, nil
+		}
+	}
+	bare.LANHosts = slices.Clone(s.LANHosts)
+	for i := range bare.LANHosts {
+		bare.LANHosts[i].Flows, bare.LANHosts[i].Closed = nil, nil
+	}
+	return &bare
+}
+
+func (s *Snapshot) hasFlows() bool {
+	if s.RemoteHosts != nil {
+		return true
+	}
+	for i := range s.Apps {
+		for j := range s.Apps[i].Commands {
+			if c := &s.Apps[i].Commands[j]; c.Flows != nil || c.Closed != nil {
+				return true
+			}
+		}
+	}
+	for i := range s.LANHosts {
+		if h := &s.LANHosts[i]; h.Flows != nil || h.Closed != nil {
+			return true
+		}
+	}
+	return false
+}
 
 // MonitorStatus is one monitor's health.
 type MonitorStatus struct {
@@ -117,6 +169,25 @@ type LANHost struct {
 	Recent      []Rate    `json:"-"`
 }
 
+// RemoteHost is what was exchanged with one host elsewhere: rx came from it.
+type RemoteHost struct {
+	// Host is not valid in the row that stands for hosts folded together to
+	// bound memory; its Name says so.
+	Host netip.Addr `json:"host"`
+	Name string     `json:"name"`
+	Usage
+	Connections int `json:"connections"`
+}
+
+// PipeRow is what a named pipe or relay carried, in payload bytes: rx and tx are
+// those of whom it carried them for.
+type PipeRow struct {
+	Name string `json:"pipe"`
+	Usage
+	Connections int    `json:"connections"`
+	Recent      []Rate `json:"-"`
+}
+
 // Interface is what one network interface carried, in layer-3 bytes.
 type Interface struct {
 	Name string `json:"name"`
@@ -149,10 +220,34 @@ type Balance struct {
 	ResidualTx     int64  `json:"residual_tx"`
 }
 
+// Rule is one thing that was agreed, for people and for finding the rows that
+// it is about.
+type Rule struct {
+	Name  string `json:"rule"`
+	Kind  string `json:"kind"`  // of its subjects: app, command, lan_host, …
+	Match string `json:"match"` // regex (RE2), searched in the subject's name
+	Text  string `json:"text"`  // such as "tx above 5 MiB/s over 1m0s"
+}
+
 // Alert is one rule's state for one subject.
 type Alert struct {
 	Rule    string    `json:"rule"`
+	Kind    string    `json:"kind"` // of the subject
 	Subject string    `json:"subject"`
-	State   string    `json:"state"`
+	State   string    `json:"state"` // pending or firing
 	Since   time.Time `json:"since"`
+
+	// App, Command, User, Container and Unit are the subject's, as far as it
+	// has them.
+	App       string `json:"app,omitempty"`
+	Command   string `json:"command,omitempty"`
+	User      string `json:"user,omitempty"`
+	Container string `json:"container,omitempty"`
+	Unit      string `json:"unit,omitempty"`
+
+	Direction string  `json:"direction"` // rx, tx or total
+	Condition string  `json:"condition"` // above, below, equals or quota
+	Value     float64 `json:"value"`     // bytes per second; of a quota: bytes
+	Threshold float64 `json:"threshold"` // likewise
+	Window    float64 `json:"window_s"`  // seconds averaged over; of a quota: 0
 }

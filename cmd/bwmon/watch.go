@@ -29,6 +29,7 @@ type watch struct {
 	former  []former        // that fired when an earlier run ended
 	ran     map[string]bool // monitors, in this run
 	rules   map[string]bool // there are
+	agreed  []traffic.Rule
 
 	current atomic.Pointer[[]notify.Alert]
 }
@@ -61,6 +62,7 @@ func newWatch(c config, host string, stderr io.Writer) (*watch, error) {
 	w.book = notify.NewBook(notify.Options{
 		Host: host, Rules: c.Rules, Location: c.Zone, Quotas: notify.QuotaFile{Path: filepath.Join(c.StateDir, "quota.json")},
 	})
+	w.agreed = w.book.Rules()
 	return w, nil
 }
 
@@ -113,6 +115,7 @@ func (w *watch) run(ctx context.Context, snapshots <-chan *traffic.Snapshot, pub
 		alerts = append(alerts, w.former...)
 		w.current.Store(&alerts)
 		with := *s
+		with.Rules = w.agreed
 		with.Alerts = notify.SnapshotAlerts(alerts)
 		with.Monitors = append(slices.Clip(s.Monitors), w.statuses(waiting)...)
 		publish(&with)

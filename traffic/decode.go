@@ -1,0 +1,123 @@
+package traffic
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"net/netip"
+)
+
+// DecodeSnapshot reads a document that another bwmon wrote. All its text is made
+// clean and its rates finite, since nothing that comes from elsewhere is trusted;
+// flows without a valid address keep it. It refuses another schema.
+func DecodeSnapshot(document []byte) (*Snapshot, error) {
+	var s Snapshot
+	if err := json.Unmarshal(document, &s); err != nil {
+		return nil, fmt.Errorf("read a snapshot: %w", err)
+	}
+	if s.Schema != SchemaVersion {
+		return nil, fmt.Errorf("read a snapshot: its schema is %d, this bwmon knows %d: use the same version on both sides", s.Schema, SchemaVersion)
+	}
+	s.clean()
+	return &s, nil
+}
+
+// clean makes all text of s clean and its figures finite.
+func (s *Snapshot) clean() {
+	s.Host = CleanText(s.Host, MaxWord)
+	if !(s.Elapsed >= 0) {
+		s.Elapsed = 0
+	}
+	for i := range s.Monitors {
+		m := &s.Monitors[i]
+		words(&m.Name, &m.Kind, &m.State)
+		m.Detail = CleanText(m.Detail, MaxCommand)
+	}
+	for i := range s.Apps {
+		a := &s.Apps[i]
+		a.Name = CleanText(a.Name, MaxCommand)
+		a.Usage.clean()
+		a.Processes, a.Connections = max(a.Processes, 0), max(a.Connections, 0)
+		for j := range a.Commands {
+			a.Commands[j].clean()
+		}
+	}
+	for i := range s.LANHosts {
+		h := &s.LANHosts[i]
+		words(&h.Name)
+		h.Host = h.Host.WithZone("")
+		h.Usage.clean()
+		h.Connections = max(h.Connections, 0)
+		cleanFlows(h.Flows)
+	}
+	for i := range s.RemoteHosts {
+		h := &s.RemoteHosts[i]
+		words(&h.Name)
+		h.Host = h.Host.WithZone("")
+		h.Usage.clean()
+		h.Connections = max(h.Connections, 0)
+	}
+	for i := range s.Pipes {
+		p := &s.Pipes[i]
+		p.Name = CleanText(p.Name, MaxCommand)
+		p.Usage.clean()
+		p.Connections = max(p.Connections, 0)
+	}
+	for i := range s.Interfaces {
+		words(&s.Interfaces[i].Name)
+		s.Interfaces[i].Usage.clean()
+	}
+	for i := range s.Rules {
+		r := &s.Rules[i]
+		words(&r.Name, &r.Kind)
+		r.Match, r.Text = CleanText(r.Match, MaxCommand), CleanText(r.Text, MaxCommand)
+	}
+	for i := range s.Alerts {
+		a := &s.Alerts[i]
+		words(&a.Rule, &a.Kind, &a.State, &a.User, &a.Container, &a.Unit, &a.Direction, &a.Condition)
+		a.Subject, a.App, a.Command = CleanText(a.Subject, MaxCommand), CleanText(a.App, MaxCommand), CleanText(a.Command, MaxCommand)
+		a.Value, a.Threshold, a.Window = finite(a.Value), finite(a.Threshold), finite(a.Window)
+	}
+}
+
+func (c *Command) clean() {
+	c.Command = CleanText(c.Command, MaxCommand)
+	words(&c.User, &c.Container, &c.Unit)
+	c.Usage.clean()
+	c.Processes, c.Connections = max(c.Processes, 0), max(c.Connections, 0)
+	cleanFlows(c.Flows)
+}
+
+func cleanFlows(flows []FlowRow) {
+	for i := range flows {
+		f := &flows[i]
+		words(&f.Proto, &f.Scope)
+		f.Local, f.Remote = withoutZone(f.Local), withoutZone(f.Remote)
+		f.Usage.clean()
+	}
+}
+
+// withoutZone drops the name of an interface, which may be any text.
+func withoutZone(a netip.AddrPort) netip.AddrPort {
+	if a.Addr().Zone() == "" {
+		return a
+	}
+	return netip.AddrPortFrom(a.Addr().WithZone(""), a.Port())
+}
+
+func words(list ...*string) {
+	for _, w := range list {
+		*w = CleanText(*w, MaxWord)
+	}
+}
+
+func (u *Usage) clean() { u.RxRate, u.TxRate = finite(u.RxRate), finite(u.TxRate) }
+
+// finite is v where that is a possible figure: JSON has numbers that are none
+// once they are sums.
+func finite(v float64) float64 {
+	if !(v >= 0) || v > math.MaxInt64 {
+		return 0
+	}
+	return v
+}
