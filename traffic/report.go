@@ -1,0 +1,78 @@
+package traffic
+
+import "time"
+
+// Query asks the history what was used. It is what `bwmon report`, the API and
+// the surfaces ask with.
+type Query struct {
+	// By says what the rows are: a series kind, see the By constants.
+	By string
+	// Name keeps the series of exactly that name; of commands App keeps those of
+	// one app. "" keeps all.
+	Name, App string
+	// From and To are the time asked about, To excluded. A zero From is the
+	// beginning of the history, a zero To is now.
+	From, To time.Time
+	// Step divides the time: minute, hour, day or month, of the history's time
+	// zone; "" does not.
+	Step string
+	// Top keeps the series with most bytes, rx and tx together, and sums the
+	// others in one row; 0 keeps all.
+	Top int
+}
+
+// What a report's rows may be.
+const (
+	ByApp        = "app"
+	ByCommand    = "command"
+	ByUser       = "user"
+	ByContainer  = "container"
+	ByUnit       = "unit"
+	ByLANHost    = "lan-host"
+	ByRemoteHost = "remote-host"
+	ByInterface  = "interface"
+	ByPipe       = "pipe"
+)
+
+// The steps of a report.
+const (
+	StepMinute = "minute"
+	StepHour   = "hour"
+	StepDay    = "day"
+	StepMonth  = "month"
+)
+
+// Others is the row of a report that sums what Query.Top left out, and of the
+// history what was too much to be kept by name.
+const Others = "(others)"
+
+// Report is the answer. Its JSON is a public document.
+type Report struct {
+	Schema int       `json:"schema"`
+	Host   string    `json:"host"`
+	By     string    `json:"by"`
+	Step   string    `json:"step,omitempty"`
+	From   time.Time `json:"from"` // what is covered: whole pieces of the finest level that still has it
+	To     time.Time `json:"to"`
+	Zone   string    `json:"zone"` // whose days and months these are
+	// Times are the beginnings of the steps, the same for all rows; empty
+	// without a Step.
+	Times []time.Time `json:"times,omitempty"`
+	Rows  []ReportRow `json:"rows"` // most bytes first, Others last
+	// Total is the sum of the rows.
+	Total ReportRow `json:"total"`
+	// Detail says what of the time asked about the history does not have; "" where
+	// it has all.
+	Detail string `json:"detail,omitempty"`
+}
+
+// ReportRow is one series.
+type ReportRow struct {
+	Name    string `json:"name"`
+	App     string `json:"app,omitempty"` // of a command
+	RxBytes uint64 `json:"rx_bytes"`
+	TxBytes uint64 `json:"tx_bytes"`
+	// Rx and Tx are the bytes of each step.
+	Rx []uint64 `json:"rx,omitempty"`
+	Tx []uint64 `json:"tx,omitempty"`
+}
