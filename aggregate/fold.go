@@ -171,18 +171,18 @@ func (l *Ledger) countOpen(a *account, change int) {
 		return
 	}
 	switch idle := a.app.open == 0; {
-	case idle && !a.app.links.queued:
+	case idle && !l.idle.holds(a.app):
 		l.idle.push(a.app)
-	case !idle && a.app.links.queued:
+	case !idle && l.idle.holds(a.app):
 		l.idle.remove(a.app)
 	}
 }
 
 func (s *shelf) setIdle(a *account) {
 	switch idle := a.open == 0; {
-	case idle && !a.links.queued:
+	case idle && !s.idle.holds(a):
 		s.idle.push(a)
-	case !idle && a.links.queued:
+	case !idle && s.idle.holds(a):
 		s.idle.remove(a)
 	}
 }

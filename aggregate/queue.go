@@ -8,10 +8,7 @@ type queue[T linked[T]] struct {
 	n           int
 }
 
-type links[T any] struct {
-	prev, next T
-	queued     bool
-}
+type links[T any] struct{ prev, next T }
 
 type linked[T any] interface {
 	comparable
@@ -20,8 +17,7 @@ type linked[T any] interface {
 
 func (q *queue[T]) push(item T) {
 	var none T
-	l := item.link()
-	*l = links[T]{prev: q.last, queued: true}
+	item.link().prev = q.last
 	if q.last == none {
 		q.first = item
 	} else {
@@ -31,11 +27,17 @@ func (q *queue[T]) push(item T) {
 	q.n++
 }
 
+// holds reports whether item is in.
+func (q *queue[T]) holds(item T) bool {
+	var none T
+	return q.first == item || item.link().prev != none
+}
+
 // remove takes item out; nothing happens when it is not in.
 func (q *queue[T]) remove(item T) {
 	var none T
 	l := item.link()
-	if !l.queued {
+	if !q.holds(item) {
 		return
 	}
 	if l.prev == none {
