@@ -23,6 +23,7 @@ type CommandOptions struct {
 	Name      string   // what its bytes are booked under; "": under its command line
 	Rate      uint64   // bytes per second each way; 0: as fast as can be
 	Processes Processes
+	Mask      *traffic.Mask // hides secrets in Args where these describe the program
 }
 
 // Command runs a program whose standard input and output are counted. It runs
@@ -91,8 +92,9 @@ func (c *Command) describe() {
 	o := c.opts.Processes.Describe(c.process.Pid)
 	if o != nil && o.Args == nil {
 		told := *o
-		told.Command = traffic.CleanText(strings.Join(c.opts.Args, " "), traffic.MaxCommand)
-		for _, a := range c.opts.Args[:min(len(c.opts.Args), maxArgs)] {
+		args := strings.Split(c.opts.Mask.Hide(strings.Join(c.opts.Args, "\x00")), "\x00")
+		told.Command = traffic.CleanText(strings.Join(args, " "), traffic.MaxCommand)
+		for _, a := range args[:min(len(args), maxArgs)] {
 			told.Args = append(told.Args, traffic.CleanText(a, traffic.MaxWord))
 		}
 		o = &told

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,6 +23,7 @@ type Peer struct {
 type DeskOptions struct {
 	Interval  time.Duration // between batches; default 1 s
 	Processes Processes     // nil: owners are as they are reported
+	Mask      *traffic.Mask // hides secrets in command lines as they are reported
 }
 
 // ErrClosed is returned for reports that come when the books have been closed.
@@ -268,13 +270,14 @@ func (d *Desk) owner(from *reporter, r *ReportedOwner) *traffic.Owner {
 	}
 	o := &traffic.Owner{
 		PID: r.PID, Start: r.Start, UID: r.UID,
-		Comm: traffic.CleanText(r.Comm, traffic.MaxWord), Command: traffic.CleanText(r.Command, traffic.MaxCommand),
+		Comm: traffic.CleanText(r.Comm, traffic.MaxWord), Command: traffic.CleanText(d.opts.Mask.Hide(r.Command), traffic.MaxCommand),
 		User: fmt.Sprint(r.UID),
 	}
 	if from.self != nil && from.self.UID == r.UID {
 		o.User = from.self.User
 	}
-	for _, a := range r.Args[:min(len(r.Args), maxArgs)] {
+	args := strings.Split(d.opts.Mask.Hide(strings.Join(r.Args, "\x00")), "\x00")
+	for _, a := range args[:min(len(args), len(r.Args), maxArgs)] {
 		o.Args = append(o.Args, traffic.CleanText(a, traffic.MaxWord))
 	}
 	return o

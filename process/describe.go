@@ -17,11 +17,11 @@ type Describer struct {
 	groups groups
 }
 
-// NewDescriber reads nothing yet. Of the options it uses Proc and Passwd, and
+// NewDescriber reads nothing yet. Of the options it uses Proc, Passwd and Mask, and
 // cgroup is where cgroup v2 is mounted; "" if it is not.
 func NewDescriber(o Options, cgroup string) *Describer {
 	o = o.withDefaults()
-	return &Describer{ids: newIdentities(o.Proc, o.Passwd), groups: groups{root: cgroup, now: o.Now}}
+	return &Describer{ids: newIdentities(o.Proc, o.Passwd, o.Mask), groups: groups{root: cgroup, now: o.Now}}
 }
 
 // Describe returns the owner that a process is. start is in clock ticks after
@@ -34,7 +34,7 @@ func (d *Describer) Describe(pid int, start uint64, uid uint32, comm string, cmd
 			cmdline = whole
 		}
 	}
-	args, command := parseCmdline(cmdline)
+	args, command := parseCmdline(cmdline, d.ids.mask)
 	comm = traffic.CleanText(comm, traffic.MaxWord)
 	if command == "" {
 		command = "[" + comm + "]"

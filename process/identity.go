@@ -22,13 +22,14 @@ var errStat = errors.New("malformed stat line")
 type identities struct {
 	proc  string
 	users *users
+	mask  *traffic.Mask
 	buf   []byte
 	seed  maphash.Seed
 }
 
-func newIdentities(proc, passwd string) *identities {
+func newIdentities(proc, passwd string, mask *traffic.Mask) *identities {
 	return &identities{
-		proc: proc, users: newUsers(passwd),
+		proc: proc, users: newUsers(passwd), mask: mask,
 		// The longest command line kept, and room to see that it went on.
 		buf:  make([]byte, 2*traffic.MaxCommand),
 		seed: maphash.MakeSeed(),
@@ -81,9 +82,9 @@ func parseStat(b []byte) (stat, error) {
 // parseCmdline turns /proc/PID/cmdline into the arguments and their joined
 // line, both clean. A program that writes its title over its arguments leaves
 // one word and a tail of NULs or spaces, which is dropped. Both are empty for
-// kernel threads and zombies.
-func parseCmdline(b []byte) (args []string, line string) {
-	text := strings.TrimRight(string(b), "\x00 ")
+// kernel threads and zombies. What the mask hides is in neither.
+func parseCmdline(b []byte, mask *traffic.Mask) (args []string, line string) {
+	text := mask.Hide(strings.TrimRight(string(b), "\x00 "))
 	if text == "" {
 		return nil, ""
 	}
@@ -144,7 +145,7 @@ func (id *identities) refresh(p *process, now int64) bool {
 	if p.owner != nil && p.place == place && p.cmdline == hash {
 		return true
 	}
-	args, command := parseCmdline(line)
+	args, command := parseCmdline(line, id.mask)
 	o, ok := id.owner(p.pid, st, args, command)
 	if ok {
 		p.owner, p.cmdline, p.place = o, hash, place

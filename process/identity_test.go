@@ -50,7 +50,7 @@ func TestParseCmdline(t *testing.T) {
 		"one huge argument": {long, []string{strings.Repeat("x", traffic.MaxWord-3) + "…"}, strings.Repeat("x", traffic.MaxCommand-3) + "…"},
 		"many arguments":    {strings.Repeat("a\x00", 100), strings.Split(strings.Repeat("a ", maxArgs-1)+"a", " "), strings.TrimSpace(strings.Repeat("a ", 100))},
 	} {
-		args, line := parseCmdline([]byte(c.in))
+		args, line := parseCmdline([]byte(c.in), nil)
 		if diff := cmp.Diff(c.args, args); diff != "" {
 			t.Errorf("%s: arguments (-want +got):\n%s", name, diff)
 		}
@@ -102,7 +102,7 @@ func TestRefresh(t *testing.T) {
 		"stat": statLine("web"), "cmdline": "web\x00-d\x00",
 		"status": "Uid:\t0\t33\t0\t0\n", "cgroup": "0::/system.slice/web.service\n",
 	})
-	ids := newIdentities(proc, passwd)
+	ids := newIdentities(proc, passwd, nil)
 	p := &process{pid: 12, dir: -1}
 	now := int64(time.Hour)
 	if !ids.refresh(p, now) {
@@ -168,7 +168,7 @@ func TestRefreshInTheMidstOfAnExec(t *testing.T) {
 	} {
 		proc := t.TempDir()
 		fixture(t, proc, 12, map[string]string{"stat": statLine("web"), "status": "Uid:\t0\t0\t0\t0\n"})
-		ids, p, now := newIdentities(proc, "/dev/null"), &process{pid: 12, dir: -1}, int64(time.Hour)
+		ids, p, now := newIdentities(proc, "/dev/null", nil), &process{pid: 12, dir: -1}, int64(time.Hour)
 		for i, files := range c.steps {
 			if i == len(c.steps)-1 {
 				now += c.waits
@@ -219,7 +219,7 @@ func FuzzParseCmdline(f *testing.F) {
 	f.Add([]byte("nginx: worker process\x00\x00"))
 	f.Add([]byte("\xff\x1b[31m\x00 \x00"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		args, line := parseCmdline(b)
+		args, line := parseCmdline(b, traffic.NewMask(true))
 		if len(line) > traffic.MaxCommand || !utf8.ValidString(line) || strings.ContainsAny(line, "\x00\x1b\n") {
 			t.Errorf("line %q", line)
 		}
@@ -227,4 +227,16 @@ func FuzzParseCmdline(f *testing.F) {
 			t.Errorf("arguments %q of line %q", args, line)
 		}
 	})
+}
+
+// TestSecretsInCommandLines: neither the line nor the arguments keep what the mask
+// hides, also where a secret is an argument of its own.
+func TestSecretsInCommandLines(t *testing.T) {
+	args, line := parseCmdline([]byte("curl\x00-u\x00alice:hunter2\x00--token\x00abc\x00url\x00"), traffic.NewMask(true))
+	if want := "curl -u alice:*** --token *** url"; line != want {
+		t.Errorf("line %q, want %q", line, want)
+	}
+	if diff := cmp.Diff([]string{"curl", "-u", "alice:***", "--token", "***", "url"}, args); diff != "" {
+		t.Errorf("arguments (-want +got):\n%s", diff)
+	}
 }

@@ -168,7 +168,7 @@ func awaitCommand(t *testing.T, pid, command string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, line := parseCmdline(b); line == command {
+		if _, line := parseCmdline(b, nil); line == command {
 			return
 		}
 		if time.Now().After(deadline) {

@@ -23,6 +23,8 @@ type Options struct {
 	Proc string
 	// Passwd is the file that names users; default /etc/passwd.
 	Passwd string
+	// Mask hides secrets in command lines; nil hides nothing.
+	Mask *traffic.Mask
 	// Interval is the shortest time between two dumps of all sockets;
 	// default 1 s.
 	Interval time.Duration

@@ -76,9 +76,9 @@ type scanner struct {
 // maxHolders bounds the sockets whose holders are remembered.
 const maxHolders = 500_000
 
-func newScanner(proc, passwd string) *scanner {
+func newScanner(proc, passwd string, mask *traffic.Mask) *scanner {
 	return &scanner{
-		procs: newProcesses(proc), ids: newIdentities(proc, passwd),
+		procs: newProcesses(proc), ids: newIdentities(proc, passwd, mask),
 		holders: newAging[uint32, holder](maxHolders),
 	}
 }

@@ -20,7 +20,7 @@ func TestSocketClosedByExec(t *testing.T) {
 		proc := t.TempDir()
 		fixture(t, proc, 12, map[string]string{"stat": statLine("sleep"), "cmdline": "sleep\x0010\x00", "status": "Uid:\t0\t0\t0\t0\n"})
 		descriptor(t, proc, c.link)
-		s := newScanner(proc, "/dev/null")
+		s := newScanner(proc, "/dev/null", nil)
 		defer s.close()
 		s.now = int64(time.Hour)
 		if err := s.procs.list(s.now); err != nil {
@@ -112,7 +112,7 @@ func TestIdentityOfYoungProcessIsReadEachTime(t *testing.T) {
 		proc := t.TempDir()
 		files := map[string]string{"stat": statLine("x"), "cmdline": "parent\x00", "status": "Uid:\t0\t0\t0\t0\n"}
 		fixture(t, proc, 1, files)
-		s := newScanner(proc, "/dev/null")
+		s := newScanner(proc, "/dev/null", nil)
 		defer s.close()
 		s.now = int64(time.Hour)
 		list := func() {

@@ -73,7 +73,7 @@ type unheld struct {
 func newWorker(r *Resolver) (*worker, error) {
 	w := &worker{
 		r: r, net: filepath.Join(r.opts.Proc, "thread-self", "net"),
-		scan:   newScanner(r.opts.Proc, r.opts.Passwd),
+		scan:   newScanner(r.opts.Proc, r.opts.Passwd, r.opts.Mask),
 		budget: openBudget(r.opts.Share, r.opts.Now()),
 		fast:   errand{search: newSearch(func() {})},
 		unheld: newAging[uint32, unheld](maxHolders), doubted: make(map[key]struct{}),

@@ -12,6 +12,7 @@ import (
 
 	"bwmon/notify"
 	"bwmon/pipe"
+	"bwmon/traffic"
 
 	"golang.org/x/sys/unix"
 )
@@ -29,6 +30,7 @@ type config struct {
 	Without error
 	Apps    []appConfig
 	Control controlConfig
+	Mask    *traffic.Mask  // of command lines
 	Zone    *time.Location // of calendars and hours
 	// StateDir is where is kept what outlives a run: alerts that are not delivered
 	// yet, quotas, the alerts of the past.
@@ -84,6 +86,7 @@ func defaultConfig() config {
 	return config{
 		Interval: time.Second, AutoGroup: true, Auto: true, Monitors: defaultMonitors(),
 		Control: controlConfig{Socket: "/run/bwmon/bwmon.sock", Group: "bwmon"},
+		Mask:    traffic.NewMask(true),
 		Zone:    time.Local, StateDir: "/var/lib/bwmon",
 	}
 }

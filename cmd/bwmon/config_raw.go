@@ -22,6 +22,13 @@ type rawConfig struct {
 	Control   rawControl   `toml:"control"`
 	Rule      []rawRule    `toml:"rule"`
 	Notify    []rawNotify  `toml:"notify"`
+	Mask      rawMask      `toml:"mask"`
+}
+
+// rawMask is [mask].
+type rawMask struct {
+	Secrets  bool     `toml:"secrets"`
+	Patterns []string `toml:"patterns"`
 }
 
 // rawControl is [control].

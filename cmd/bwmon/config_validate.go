@@ -44,6 +44,7 @@ func (c *configReader) config(raw rawConfig) config {
 	}
 	out.Monitors = append(out.Monitors, listed...) // relays are none of the others' business
 	out.Control = c.control(raw.Control)
+	out.Mask = traffic.NewMask(raw.Mask.Secrets, c.regexes(raw.Mask.Patterns, place("mask").key("patterns"))...)
 	if raw.TimeZone != "" {
 		if out.Zone, err = time.LoadLocation(raw.TimeZone); err != nil {
 			c.problem("time_zone", "time_zone", `want the name of a time zone such as "Europe/Berlin", or "" for that of this host, got %s`, quoted(raw.TimeZone))

@@ -65,7 +65,7 @@ Exit status: 0, or 1 when it failed.`,
 			return err
 		}
 		flags.chatty = cmd.Flags().Changed("format")
-		return p.forward(cmd.Context(), o, flags, newCourier(c.Control, pipe.KindForward))
+		return p.forward(cmd.Context(), o, flags, c.Mask, newCourier(c.Control, pipe.KindForward))
 	})
 	f := cmd.Flags()
 	f.IntVar(&flags.max, "max-relays", 10_000, "relay at most this `NUMBER` of connections at a time; reset those beyond")
@@ -104,9 +104,9 @@ func (f forwardFlags) options(listen, target string) (pipe.ForwardOptions, error
 }
 
 // forward relays until ctx is cancelled.
-func (p *program) forward(ctx context.Context, o pipe.ForwardOptions, flags forwardFlags, k *courier) error {
-	owners := process.New(process.Options{})
-	o.Owners, o.Processes = owners, newPIDs("/proc")
+func (p *program) forward(ctx context.Context, o pipe.ForwardOptions, flags forwardFlags, mask *traffic.Mask, k *courier) error {
+	owners := process.New(process.Options{Mask: mask})
+	o.Owners, o.Processes = owners, newPIDs("/proc", mask)
 	f := pipe.NewForwarder(o)
 	done := make(chan struct{})
 	var g, lookups errgroup.Group

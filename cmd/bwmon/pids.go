@@ -19,12 +19,12 @@ type pids struct {
 	describer *process.Describer
 }
 
-func newPIDs(proc string) *pids {
+func newPIDs(proc string, mask *traffic.Mask) *pids {
 	root, err := socket.Root(proc)
 	if err != nil {
 		root = "" // containers and units go without names
 	}
-	return &pids{proc, process.NewDescriber(process.Options{Proc: proc}, root)}
+	return &pids{proc, process.NewDescriber(process.Options{Proc: proc, Mask: mask}, root)}
 }
 
 // Describe implements pipe.Processes.

@@ -83,6 +83,7 @@ type pipeJob struct {
 	rate      uint64
 	progress  progress
 	processes pipe.Processes
+	mask      *traffic.Mask
 	courier   *courier
 	chatty    bool // the user asked for a summary, whoever else is told
 }
@@ -92,7 +93,7 @@ func (f pipeFlags) job(p *program) (*pipeJob, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &pipeJob{program: p, flags: f, processes: newPIDs("/proc"), courier: newCourier(c.Control, pipe.KindPipe)}
+	j := &pipeJob{program: p, flags: f, processes: newPIDs("/proc", c.Mask), mask: c.Mask, courier: newCourier(c.Control, pipe.KindPipe)}
 	if j.rate, err = parseAmount(strings.TrimSuffix(f.rate, "/s")); f.rate != "" && (err != nil || j.rate == 0) {
 		return nil, usageError{fmt.Errorf("--rate-limit: want a rate such as 10MiB/s, got %s", quoted(f.rate))}
 	}

@@ -26,7 +26,7 @@ func (j *pipeJob) command(args []string) error {
 	signal.Notify(signals, heeded(passedOn()...)...)
 	pipes := make(chan os.Signal, 1)
 	signal.Notify(pipes, unix.SIGPIPE)
-	c := pipe.NewCommand(pipe.CommandOptions{Args: args, Name: j.flags.name, Rate: j.rate, Processes: j.processes})
+	c := pipe.NewCommand(pipe.CommandOptions{Args: args, Name: j.flags.name, Rate: j.rate, Processes: j.processes, Mask: j.mask})
 	if err := c.Start(); err != nil {
 		return cannotRun(args[0], err)
 	}

@@ -41,7 +41,7 @@ func newSession(c config, takesReports bool) *session {
 	}
 	if takesReports {
 		s.relays.numbers = inFirstPIDs()
-		s.relays.desk = pipe.NewDesk(pipe.DeskOptions{Interval: c.Interval, Processes: newPIDs("/proc")})
+		s.relays.desk = pipe.NewDesk(pipe.DeskOptions{Interval: c.Interval, Processes: newPIDs("/proc", c.Mask), Mask: c.Mask})
 		s.monitors = append(s.monitors, s.relays.desk)
 	}
 	sockets := newSocketMonitor(c, links, s.relays)
@@ -77,7 +77,7 @@ func newSession(c config, takesReports bool) *session {
 			s.monitors = append(s.monitors, links)
 		case kindForward:
 			o := m.Forward
-			o.Interval, o.Owners, o.Processes = c.Interval, s.resolver(c), newPIDs("/proc")
+			o.Interval, o.Owners, o.Processes = c.Interval, s.resolver(c), newPIDs("/proc", c.Mask)
 			f := pipe.NewForwarder(o)
 			s.relays.own = append(s.relays.own, f)
 			s.monitors = append(s.monitors, f)
@@ -89,7 +89,7 @@ func newSession(c config, takesReports bool) *session {
 // resolver returns the one that all monitors share.
 func (s *session) resolver(c config) *process.Resolver {
 	if s.owners == nil {
-		s.owners = process.New(process.Options{Interval: c.Interval})
+		s.owners = process.New(process.Options{Interval: c.Interval, Mask: c.Mask})
 	}
 	return s.owners
 }
@@ -134,7 +134,7 @@ func newSocketMonitor(c config, links *machine.Monitor, r *relays) *socket.Monit
 	}
 	o := socket.Options{
 		Interval: c.Interval, MaxShare: m.MaxShare, Cgroup: m.Cgroup, MaxFlows: m.MaxFlows,
-		Processes: process.NewDescriber(process.Options{}, root),
+		Processes: process.NewDescriber(process.Options{Mask: c.Mask}, root),
 	}
 	if r.any {
 		o.Relays = r

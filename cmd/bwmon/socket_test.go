@@ -39,6 +39,31 @@ func rowOf(s traffic.Snapshot, command string) (rx, tx uint64) {
 	return rx, tx
 }
 
+// TestSecretsAreMasked: what a command line should not have held is shown by nobody,
+// whoever counts.
+func TestSecretsAreMasked(t *testing.T) {
+	for _, monitor := range []string{kindSocket, kindConntrack} {
+		t.Run(monitor, func(t *testing.T) {
+			here, there := cable(t, monitor == kindSocket)
+			server := there.Serve(lab.Server{Proto: "tcp", Listen: netip.MustParseAddrPort("198.18.1.2:7000")})
+			args := []string{"--monitor", monitor, "--monitor", kindMachine}
+			if monitor == kindSocket {
+				args = append(args, "--cgroup", here.Cgroup())
+			}
+			s := snapshotOf(t, here, func() {
+				here.Start(lab.Client{
+					Args: []string{"loader", "--password", "hunter2", "-v"}, Proto: "tcp", Target: server.Addr, Send: 10_000, Receive: 50_000,
+					Life: time.Second,
+				}).Wait()
+			}, args...)
+			if rx, _ := rowOf(s, "loader --password *** -v"); rx < 50_000 {
+				text, _ := json.Marshal(s.Apps)
+				t.Errorf("rx %d of the masked command line in %s", rx, text)
+			}
+		})
+	}
+}
+
 // TestAutoTakesTheSocketMonitor: without being told, bwmon counts at the
 // socket, and changes nothing in the kernel of a host that forwards nothing.
 func TestAutoTakesTheSocketMonitor(t *testing.T) {
