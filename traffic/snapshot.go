@@ -55,7 +55,7 @@ const (
 // WithoutFlows is s without the flows and remote hosts, as most readers want
 // it; s itself where it has none. It shares all else with s.
 func (s *Snapshot) WithoutFlows() *Snapshot {
-	if !s.hasFlows() {
+	if !s.HasFlows() {
 		return s
 	}
 	bare := *s
@@ -75,7 +75,8 @@ func (s *Snapshot) WithoutFlows() *Snapshot {
 	return &bare
 }
 
-func (s *Snapshot) hasFlows() bool {
+// HasFlows reports whether flows were asked for.
+func (s *Snapshot) HasFlows() bool {
 	if s.RemoteHosts != nil {
 		return true
 	}

@@ -82,10 +82,10 @@ func TestDecodeRefuses(t *testing.T) {
 func TestWithoutFlows(t *testing.T) {
 	s := whole("curl")
 	bare := s.WithoutFlows()
-	if bare.hasFlows() {
+	if bare.HasFlows() {
 		t.Error("flows were left in it")
 	}
-	if !s.hasFlows() || s.Apps[0].Commands[0].Closed == nil {
+	if !s.HasFlows() || s.Apps[0].Commands[0].Closed == nil {
 		t.Error("the snapshot itself was written to")
 	}
 	if again := bare.WithoutFlows(); again != bare {
