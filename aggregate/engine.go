@@ -15,17 +15,19 @@ import (
 // goroutine, Run's, owns the ledger; each monitor has one of its own.
 type Engine struct {
 	opts        Options
-	wantFlows   atomic.Bool
+	wants       wants
 	started     atomic.Bool
 	subscribers subscribers
 }
 
 // NewEngine starts nothing.
-func NewEngine(o Options) *Engine { return &Engine{opts: o.withDefaults()} }
+func NewEngine(o Options) *Engine { return &Engine{opts: o.withDefaults(), wants: newWants()} }
 
-// WantFlows says whether flows are put into the snapshots to come; they are
-// not unless it is called. Any goroutine may call it at any time.
-func (e *Engine) WantFlows(want bool) { e.wantFlows.Store(want) }
+// WantFlows has flows put into the snapshots to come until release is called,
+// once or more often. Any number may want them, and there are none while nobody
+// does. When the first begins to want them, a snapshot is published for it at
+// once, or as soon as soonest allows. Any goroutine may call both at any time.
+func (e *Engine) WantFlows() (release func()) { return e.wants.add() }
 
 // Subscribe returns a channel of the snapshots to come, and at once of the
 // newest there is. It holds one and keeps the newest: a slow reader loses
@@ -78,20 +80,36 @@ func (e *Engine) Run(ctx context.Context, monitors ...traffic.Monitor) error {
 	return nil
 }
 
+// soonest is how soon after a snapshot another one is published for those who
+// want flows: they may come and go many times a second, and flows are dear.
+const soonest = 200 * time.Millisecond
+
 // loop books and publishes until ctx is cancelled and all monitors have
 // returned, and then publishes the last snapshot.
 func (e *Engine) loop(ctx context.Context, d *desk, reports <-chan report, returned <-chan struct{}) {
 	ticker := time.NewTicker(e.opts.Interval)
 	defer ticker.Stop()
+	var soon <-chan time.Time // a snapshot for those who want flows
 	cancelled := ctx.Done()
 	for returned != nil || cancelled != nil {
 		select {
 		case r := <-reports:
 			if d.enter(r) {
 				e.tick(d) // everybody is heard: no need to wait for the tick
+				soon = nil
 			}
 		case <-ticker.C:
 			e.tick(d)
+			soon = nil
+		case <-e.wants.news:
+			if !d.ticked.IsZero() { // else the first one is to come
+				soon = time.After(soonest - time.Since(d.ticked))
+			}
+		case <-soon:
+			soon = nil
+			if e.wants.any() {
+				e.tick(d)
+			}
 		case <-cancelled:
 			cancelled = nil
 		case <-returned:
@@ -110,7 +128,8 @@ func (e *Engine) loop(ctx context.Context, d *desk, reports <-chan report, retur
 }
 
 func (e *Engine) tick(d *desk) {
-	e.subscribers.publish(d.ledger.Tick(e.opts.Now(), d.statuses(), e.wantFlows.Load()))
+	d.ticked = time.Now()
+	e.subscribers.publish(d.ledger.Tick(e.opts.Now(), d.statuses(), e.wants.any()))
 }
 
 // desk is what the loop owns: the ledger, and the monitors' health.
@@ -118,6 +137,7 @@ type desk struct {
 	ledger *Ledger
 	health []health
 	heard  bool // of every monitor
+	ticked time.Time
 }
 
 // enter books a report. It returns true once: when every monitor has been

@@ -291,25 +291,6 @@ func TestNothingIsLostBetweenBusyMonitors(t *testing.T) {
 	}
 }
 
-func TestFlowsAreThereWhileWanted(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		e := start(t, Options{}, steady("m"))
-		flows := func() int { return len(e.latest(time.Second).Apps[0].Commands[0].Flows) }
-		if n := flows(); n != 0 {
-			t.Errorf("%d flows that nobody wants", n)
-		}
-		e.WantFlows(true)
-		if n := flows(); n != 1 {
-			t.Errorf("%d flows, want 1", n)
-		}
-		e.WantFlows(false)
-		if n := flows(); n != 0 {
-			t.Errorf("%d flows that nobody wants any more", n)
-		}
-		e.stop()
-	})
-}
-
 func TestUnsubscribe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := start(t, Options{}, steady("m"))

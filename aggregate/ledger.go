@@ -24,6 +24,7 @@ type Ledger struct {
 	hosts    shelf
 	passing  shelf        // one account, which no row shows
 	closed   queue[*flow] // those not open, the one that ended first first
+	beat     beat
 
 	// The balance, without loopback and opening balances.
 	carried, local, forwarded, unattributed octets

@@ -35,8 +35,9 @@ func (l *Ledger) Tick(now time.Time, monitors []traffic.MonitorStatus, flows boo
 		}
 	}
 	slices.SortStableFunc(s.Interfaces, func(a, b traffic.Interface) int { return strings.Compare(a.Name, b.Name) })
-	s.Apps = l.appRows(flows)
-	s.LANHosts = l.hostRows(flows)
+	due := l.beat.due(now, l.opts.Interval)
+	s.Apps = l.appRows(flows, due)
+	s.LANHosts = l.hostRows(flows, due)
 	return s
 }
 
@@ -52,7 +53,7 @@ func (l *Ledger) balance() traffic.Balance {
 	}
 }
 
-func (l *Ledger) appRows(flows bool) []traffic.App {
+func (l *Ledger) appRows(flows, due bool) []traffic.App {
 	if l.changed {
 		l.appOrder = slices.SortedFunc(maps.Values(l.apps), func(a, b *app) int { return strings.Compare(a.name, b.name) })
 		l.changed = false
@@ -71,14 +72,14 @@ func (l *Ledger) appRows(flows bool) []traffic.App {
 			row.Usage = sum(row.Usage, commands[len(commands)-1].Usage)
 		}
 		row.Commands = commands[first:len(commands):len(commands)]
-		a.recent.push(traffic.Rate{Rx: row.RxRate, Tx: row.TxRate})
+		a.recent.note(row.Usage, due)
 		row.Recent = a.recent.last()
 		rows = append(rows, row)
 	}
 	return rows
 }
 
-func (l *Ledger) hostRows(flows bool) []traffic.LANHost {
+func (l *Ledger) hostRows(flows, due bool) []traffic.LANHost {
 	accounts := l.hosts.sorted()
 	rows := make([]traffic.LANHost, 0, len(accounts))
 	for _, a := range accounts {
@@ -89,7 +90,7 @@ func (l *Ledger) hostRows(flows bool) []traffic.LANHost {
 		if flows {
 			row.Flows, row.Closed = a.flowRows()
 		}
-		a.recent.push(traffic.Rate{Rx: row.RxRate, Tx: row.TxRate})
+		a.recent.note(row.Usage, due)
 		row.Recent = a.recent.last()
 		rows = append(rows, row)
 	}

@@ -88,3 +88,19 @@ func TestRecentIsOnePerTick(t *testing.T) {
 		t.Errorf("after a minute without traffic: %v", recent)
 	}
 }
+
+// TestSnapshotInBetweenIsNoTick: it would make the last minute a shorter one.
+func TestSnapshotInBetweenIsNoTick(t *testing.T) {
+	l := newLedger(Options{})
+	l.Book(complete("m", 0))
+	var recent []traffic.Rate
+	for i := range 5 {
+		l.Book(complete("m", float64(i+1), sample(1, uint64(100*i), 0, owner(1, "curl"))))
+		l.Tick(at(float64(i+1)), nil, false)
+		recent = l.Tick(at(float64(i)+1.2), nil, true).Apps[0].Recent
+	}
+	l.Tick(at(4), nil, false) // the clock was set back
+	if len(recent) != 4 || len(l.apps["curl"].recent.last()) != 5 {
+		t.Errorf("after five ticks, the first without a rate: %v, with another one: %v", recent, l.apps["curl"].recent.last())
+	}
+}

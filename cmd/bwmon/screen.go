@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"bwmon/aggregate"
 	"bwmon/ui/term"
 
 	"github.com/spf13/cobra"
@@ -27,7 +28,7 @@ func (p *program) fullScreen(cmd *cobra.Command, measure measureFlags) error {
 	ui := term.New(term.Options{
 		Snapshots: s.engine.Subscribe(),
 		Interval:  c.Interval,
-		WantFlows: s.engine.WantFlows,
+		WantFlows: flowSwitch(s.engine),
 		Version:   versionText(),
 		Bits:      measure.bits,
 	})
@@ -38,4 +39,17 @@ func (p *program) fullScreen(cmd *cobra.Command, measure measureFlags) error {
 	err = ui.Run(ctx)
 	stop()
 	return errors.Join(err, <-ended)
+}
+
+// flowSwitch wants flows of an engine while it is on. One goroutine calls it.
+func flowSwitch(e *aggregate.Engine) func(on bool) {
+	release := func() {}
+	return func(on bool) {
+		former := release
+		release = func() {}
+		if on {
+			release = e.WantFlows()
+		}
+		former()
+	}
 }

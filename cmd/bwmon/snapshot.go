@@ -107,7 +107,9 @@ const startLimit = 10 * time.Second
 // been heard of, or until ctx is cancelled, and returns its last snapshot.
 func measureFor(ctx context.Context, c config, flags snapshotFlags) (*traffic.Snapshot, error) {
 	s := newSession(c, false)
-	s.engine.WantFlows(flags.flows)
+	if flags.flows {
+		defer s.engine.WantFlows()()
+	}
 	snapshots := s.engine.Subscribe()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
