@@ -19,6 +19,9 @@ type Query struct {
 	// Top keeps the series with most bytes, rx and tx together, and sums the
 	// others in one row; 0 keeps all.
 	Top int
+	// Percentile asks of interfaces for that percentile of their rates, too, as
+	// transit is billed: 95 usually; 0: for none.
+	Percentile float64
 }
 
 // What a report's rows may be.
@@ -75,4 +78,30 @@ type ReportRow struct {
 	// Rx and Tx are the bytes of each step.
 	Rx []uint64 `json:"rx,omitempty"`
 	Tx []uint64 `json:"tx,omitempty"`
+	// Percentile is what Query.Percentile asked for.
+	Percentile *Percentile `json:"percentile,omitempty"`
+}
+
+// Percentile is the rate that a share of a time's samples does not exceed, each the
+// mean of five minutes. What is billed is the larger of the two.
+type Percentile struct {
+	Of      float64 `json:"of"`      // per cent, as asked for
+	RxBits  float64 `json:"rx_bits"` // per second
+	TxBits  float64 `json:"tx_bits"`
+	Samples int     `json:"samples"` // there were
+	Missing int     `json:"missing"` // of the time asked about, which has passed: nothing was counted then
+}
+
+// Clean makes all text of r clean. Whoever reads a report from elsewhere calls it.
+func (r *Report) Clean() {
+	words(&r.Host, &r.By, &r.Step, &r.Zone)
+	r.Detail = CleanText(r.Detail, MaxCommand)
+	r.Total.clean()
+	for i := range r.Rows {
+		r.Rows[i].clean()
+	}
+}
+
+func (r *ReportRow) clean() {
+	r.Name, r.App = CleanText(r.Name, MaxCommand), CleanText(r.App, MaxCommand)
 }
