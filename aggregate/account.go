@@ -9,8 +9,8 @@ import (
 	"bwmon/traffic"
 )
 
-// accountKey tells the accounts on one shelf apart: a command within an app,
-// or a LAN host.
+// accountKey tells the accounts on one shelf apart: a command within an app, a
+// LAN or remote host, or a pipe, whose name is command.
 type accountKey struct {
 	command, user, container, unit string
 	host                           netip.Addr
@@ -31,10 +31,13 @@ func (k accountKey) compare(l accountKey) int {
 // account is one row's books. At every moment
 //
 //	sum of meters = sum of its flows' meters + closed
+//
+// except that accounts beside (see beside.go) do not list flows.
 type account struct {
 	key   accountKey
-	app   *app   // nil for a LAN host
-	shelf *shelf // nil when it stands for folded accounts and never is idle
+	app   *app     // nil for hosts and pipes
+	shelf *shelf   // nil when it is never idle, as one that stands for folded accounts
+	into  *account // where it was folded into; nil: it was not
 	links links[*account]
 
 	meters []sourceMeter // one per source that booked to it: hardly ever more than two
@@ -42,7 +45,7 @@ type account struct {
 	open   int
 	crew   crew
 	closed traffic.Closed
-	recent recent // LAN hosts only
+	recent recent // LAN hosts and pipes only
 }
 
 type sourceMeter struct {

@@ -2,6 +2,7 @@ package aggregate
 
 import (
 	"fmt"
+	"net/netip"
 	"runtime"
 	"testing"
 
@@ -34,6 +35,43 @@ func BenchmarkBookKnownFlows(b *testing.B) {
 		l.Book(complete("m", float64(i), samples...))
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(samples)), "ns/flow")
+}
+
+// remote is the n-th remote host.
+func remote(n int) netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, 19, byte(n >> 8), byte(n)}), 443)
+}
+
+// BenchmarkBookManyRemotes has as many remote hosts as are kept.
+func BenchmarkBookManyRemotes(b *testing.B) {
+	l, samples := filled(1, 10, 1)
+	samples = samples[:0]
+	for n := range 65536 {
+		s := sample(n, 1000, 100, owner(1+n%500, "curl"))
+		s.Flow.Remote = remote(n % 4096)
+		samples = append(samples, s)
+	}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		for j := range samples {
+			samples[j].Counts.RxBytes += 1000
+		}
+		l.Book(complete("m", float64(i), samples...))
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(samples)), "ns/flow")
+}
+
+// BenchmarkBookNewRemotes begins and ends flows with hosts that are new.
+func BenchmarkBookNewRemotes(b *testing.B) {
+	l, samples := filled(1, 1, 1)
+	s := samples[0]
+	s.Final = true
+	b.ReportAllocs()
+	for i := 2; b.Loop(); i++ {
+		s.Flow = flowKey(i)
+		s.Flow.Remote = remote(i)
+		l.Book(complete("m", float64(i)/1e5, s))
+	}
 }
 
 // BenchmarkFlowMemory says what an open flow takes.
@@ -76,6 +114,7 @@ func benchmarkTick(b *testing.B, l *Ledger, samples []traffic.Sample, flows bool
 	l.Book(complete("m", 1, samples...))
 	b.ReportAllocs()
 	for b.Loop() {
+		l.beat = beat{} // as if it were the next
 		l.Tick(at(1), nil, flows)
 	}
 }
@@ -88,6 +127,19 @@ func BenchmarkTick500x10(b *testing.B) {
 func BenchmarkTick10kFlows(b *testing.B) {
 	l, samples := filled(100, 10, 10)
 	benchmarkTick(b, l, samples, true)
+}
+
+// BenchmarkTickRemotes publishes 4,096 remote hosts and no flows.
+func BenchmarkTickRemotes(b *testing.B) {
+	l := newLedger(Options{Remotes: true})
+	var samples []traffic.Sample
+	for n := range 4096 {
+		s := sample(n, 1000, 100, owner(1, "curl"))
+		s.Flow.Remote = remote(n)
+		samples = append(samples, s)
+	}
+	l.Book(complete("m", 0, samples...))
+	benchmarkTick(b, l, samples, false)
 }
 
 // BenchmarkFold books one new command after the other: of one app, and of as

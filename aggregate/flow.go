@@ -23,6 +23,7 @@ type flow struct {
 
 	src     *source
 	account *account
+	beside  *account       // likewise booked to, see beside.go; nil: none
 	owner   *traffic.Owner // nil while nobody knows it
 	links   links[*flow]   // in Ledger.closed, once it is not open
 
@@ -59,10 +60,10 @@ func (f *flow) advance(total traffic.Counts) (delta traffic.Counts, restarted bo
 // label is what its monitor named its app; "" where it did not, and where the
 // name has been folded away.
 func (f *flow) label() string {
-	if !f.labeled || f.account.app.pinned {
+	if !f.labeled {
 		return ""
 	}
-	return f.account.app.name
+	return f.accountBeside().key.command
 }
 
 // isOfNobody reports whether the flow only passes through.

@@ -59,7 +59,7 @@ func (l *Ledger) accountOn(s *shelf, owner *app, key accountKey) *account {
 	if a := s.rows[key]; a != nil {
 		return a
 	}
-	if owner == nil && !key.host.IsValid() {
+	if owner == nil && key == (accountKey{}) {
 		return s.fold(owner)
 	}
 	if crowded, n := l.crowdedShelf(s, owner != nil); crowded != nil {
@@ -132,11 +132,13 @@ func (l *Ledger) foldApp(a *app) {
 	l.idle.remove(a)
 	delete(l.apps, a.name)
 	l.changed = true
+	l.foldPipe(a.name)
 }
 
-// foldAccount adds all of from to into. The flows it still lists go with it,
-// so that what is said of them again is recognised.
+// foldAccount adds all of from, which has no open flows, to into. The flows it
+// still lists go with it, so that what is said of them again is recognised.
 func (l *Ledger) foldAccount(from, into *account) {
+	from.into = into
 	for i := range from.meters {
 		m := &from.meters[i]
 		into.meter(m.src).merge(&m.src.window, m.meter)
@@ -155,6 +157,7 @@ func (l *Ledger) foldAccount(from, into *account) {
 			l.rows--
 		}
 	}
+	from.meters, from.recent = nil, recent{} // flows may still hold it
 }
 
 // countOpen keeps count of a's open flows, by which it is idle or not.

@@ -202,7 +202,7 @@ func TestMillionCommandLines(t *testing.T) {
 // TestMemoryStaysBounded books many times what is kept of each kind, and
 // wants no more of the heap for several times as much.
 func TestMemoryStaysBounded(t *testing.T) {
-	l := newLedger(Options{MaxApps: 50, MaxCommands: 20, MaxHosts: 100, KeepClosed: 100})
+	l := newLedger(Options{MaxApps: 50, MaxCommands: 20, MaxHosts: 100, MaxRemotes: 100, KeepClosed: 100})
 	n := 0
 	book := func(times int) {
 		for range times {
@@ -211,10 +211,14 @@ func TestMemoryStaysBounded(t *testing.T) {
 				n++
 				s := sample(n, 10, 1, owner(n, fmt.Sprintf("program%d argument %d", n%500, n)))
 				s.Final = true
+				s.Flow.Remote = remote(n)
 				forwarded := s
 				forwarded.Scope = traffic.ScopeForwarded
 				forwarded.Flow.ID = ^forwarded.Flow.ID
-				b.Samples = append(b.Samples, s, forwarded)
+				labelled := s
+				labelled.Scope, labelled.Label = traffic.ScopePipe, fmt.Sprint("pipe-", n)
+				labelled.Flow.ID += 1 << 40
+				b.Samples = append(b.Samples, s, forwarded, labelled)
 			}
 			b.Monitor, b.At, b.Complete = "m", at(float64(n)/1000), true
 			l.Book(b)
@@ -239,8 +243,22 @@ func TestMemoryStaysBounded(t *testing.T) {
 	for _, a := range s.Apps {
 		rx += a.RxBytes
 	}
-	if want := uint64(10 * n); rx != want {
+	if want := uint64(20 * n); rx != want {
 		t.Errorf("the rows hold %d bytes, want %d", rx, want)
+	}
+	rx = 0
+	for _, h := range s.RemoteHosts {
+		rx += h.RxBytes
+	}
+	if want := uint64(20 * n); rx != want {
+		t.Errorf("the remote hosts hold %d bytes, want %d", rx, want)
+	}
+	rx = 0
+	for _, p := range s.Pipes {
+		rx += p.RxBytes
+	}
+	if want := uint64(10 * n); rx != want {
+		t.Errorf("the pipes hold %d bytes, want %d", rx, want)
 	}
 	runtime.KeepAlive(l)
 }

@@ -22,7 +22,10 @@ type Ledger struct {
 	idle     queue[*app]
 	rows     int // commands of all apps, without the folded ones
 	hosts    shelf
-	passing  shelf        // one account, which no row shows
+	passing  shelf // one account, which no row shows
+	pipes    shelf // accounts beside, as all these:
+	remotes  shelf
+	nowhere  account      // of flows that name no remote host
 	closed   queue[*flow] // those not open, the one that ended first first
 	beat     beat
 
@@ -39,6 +42,8 @@ func NewLedger(o Options, start time.Time) *Ledger {
 		apps:    make(map[string]*app),
 		hosts:   shelf{max: o.MaxHosts},
 		passing: shelf{max: 1},
+		pipes:   shelf{max: o.MaxApps},
+		remotes: shelf{max: o.MaxRemotes},
 	}
 }
 
@@ -121,14 +126,21 @@ func (l *Ledger) bookSample(src *source, s *traffic.Sample, opening bool) {
 
 func (l *Ledger) bookOctets(f *flow, o octets, opening bool) {
 	w, m := &f.src.window, f.account.meter(f.src)
+	beside := f.accountBeside()
 	if opening {
 		m.bookBefore(w, o)
 		f.meter.bookBefore(w, o)
 		f.opening = f.opening.add(o)
+		if beside != nil {
+			beside.meter(f.src).bookBefore(w, o)
+		}
 		return
 	}
 	m.book(w, o)
 	f.meter.book(w, o)
+	if beside != nil {
+		beside.meter(f.src).book(w, o)
+	}
 	if b := l.balanceOf(f); b != nil {
 		*b = b.add(o)
 	}
@@ -153,6 +165,7 @@ func (l *Ledger) openFlow(src *source, s *traffic.Sample) *flow {
 	f := &flow{key: s.Flow, src: src, owner: s.Owner, labeled: s.Label != "", scope: s.Scope}
 	src.flows.insert(f)
 	l.attach(f, l.accountOf(f, s.Owner, s.Label))
+	l.openBeside(f, s.Label)
 	return f
 }
 
@@ -204,6 +217,9 @@ func (l *Ledger) closeFlow(f *flow) {
 		f.account.app.crew.flowEnded(p)
 	}
 	l.countOpen(f.account, -1)
+	if f.beside != nil {
+		l.countOpen(f.beside, -1)
+	}
 	l.trimClosed()
 }
 

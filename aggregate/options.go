@@ -1,6 +1,7 @@
 // Package aggregate is the ledger: it books the running totals that monitors
-// sample to accounts (the commands of apps, LAN hosts, interfaces), measures
-// their rates, keeps the balance and publishes it all as Snapshots.
+// sample to accounts (the commands of apps, pipes, LAN and remote hosts,
+// interfaces), measures their rates, keeps the balance and publishes it all as
+// Snapshots.
 //
 // Ledger is the bookkeeping alone, without clock or goroutine; Engine runs
 // monitors and owns a Ledger.
@@ -26,6 +27,7 @@ const (
 	DefaultMaxCommands = 1000
 	DefaultMaxRows     = 20000
 	DefaultMaxHosts    = 65536
+	DefaultMaxRemotes  = 4096
 	DefaultKeepClosed  = 10000
 )
 
@@ -38,12 +40,17 @@ type Options struct {
 	Rules   Rules
 	Filters map[string]Filter // by the monitor's kind, or by its whole name
 
-	// MaxApps bounds the apps, MaxCommands the commands of each app, MaxRows
-	// the commands of all apps together, MaxHosts the LAN hosts. Beyond, those
-	// without open connections that were idle longest are folded into one row
-	// (of MaxRows: of the app that has most); where all have open connections,
-	// new ones go to that row at once. No byte is lost by it.
-	MaxApps, MaxCommands, MaxRows, MaxHosts int
+	// Remotes puts the remote hosts into every Snapshot, not only into those with
+	// flows.
+	Remotes bool
+
+	// MaxApps bounds the apps and the pipes, MaxCommands the commands of each app,
+	// MaxRows the commands of all apps together, MaxHosts the LAN hosts,
+	// MaxRemotes the remote ones. Beyond, those without open connections that were
+	// idle longest are folded into one row (of MaxRows: of the app that has most);
+	// where all have open connections, new ones go to that row at once. No byte is
+	// lost by it. A pipe is also folded when its app is.
+	MaxApps, MaxCommands, MaxRows, MaxHosts, MaxRemotes int
 
 	// KeepClosed is how many ended flows are remembered, over all accounts, to
 	// be listed and to recognise what is said of them again. Flows that ended
@@ -72,7 +79,8 @@ func (o Options) withDefaults() Options {
 		standard int
 	}{
 		{&o.MaxApps, DefaultMaxApps}, {&o.MaxCommands, DefaultMaxCommands},
-		{&o.MaxRows, DefaultMaxRows}, {&o.MaxHosts, DefaultMaxHosts}, {&o.KeepClosed, DefaultKeepClosed},
+		{&o.MaxRows, DefaultMaxRows}, {&o.MaxHosts, DefaultMaxHosts}, {&o.MaxRemotes, DefaultMaxRemotes},
+		{&o.KeepClosed, DefaultKeepClosed},
 	} {
 		if *limit.value <= 0 {
 			*limit.value = limit.standard

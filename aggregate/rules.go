@@ -62,7 +62,7 @@ func unreserved(name string) string {
 	switch name {
 	case "":
 		return unnamed
-	case traffic.AppUnattributed, traffic.AppKernel, traffic.AppOther, AppExcluded:
+	case traffic.AppUnattributed, traffic.AppKernel, traffic.AppOther, traffic.PipesFolded, AppExcluded:
 		return "[" + name + "]"
 	}
 	return name

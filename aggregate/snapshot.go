@@ -21,7 +21,6 @@ func (l *Ledger) Tick(now time.Time, monitors []traffic.MonitorStatus, flows boo
 		Monitors:   monitors,
 		Interfaces: []traffic.Interface{},
 		Balance:    l.balance(),
-		Pipes:      []traffic.PipeRow{},
 		Rules:      []traffic.Rule{},
 		Alerts:     []traffic.Alert{},
 	}
@@ -38,6 +37,10 @@ func (l *Ledger) Tick(now time.Time, monitors []traffic.MonitorStatus, flows boo
 	due := l.beat.due(now, l.opts.Interval)
 	s.Apps = l.appRows(flows, due)
 	s.LANHosts = l.hostRows(flows, due)
+	s.Pipes = l.pipeRows(due)
+	if flows || l.opts.Remotes {
+		s.RemoteHosts = l.remoteRows()
+	}
 	return s
 }
 
