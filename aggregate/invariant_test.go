@@ -15,8 +15,8 @@ import (
 func TestBooksAgreeWithAnIndependentModel(t *testing.T) {
 	for name, o := range map[string]Options{
 		"roomy": {},
-		"tight": {MaxApps: 3, MaxCommands: 2, MaxHosts: 3, KeepClosed: 2},
-		"rows":  {MaxRows: 5, MaxHosts: 3, KeepClosed: 2},
+		"tight": {MaxApps: 3, MaxCommands: 2, MaxHosts: 3, MaxRemotes: 3, KeepClosed: 2},
+		"rows":  {MaxRows: 5, MaxHosts: 3, MaxRemotes: 5, KeepClosed: 2},
 	} {
 		for seed := range uint64(8) {
 			t.Run(fmt.Sprint(name, seed), func(t *testing.T) { agree(t, o, seed) })
@@ -30,7 +30,7 @@ func agree(t *testing.T, o Options, seed uint64) {
 	l := newLedger(o)
 	m := &model{
 		rng: rand.New(rand.NewPCG(seed, 1)), ignore: filter.IgnoreLocal, limited: o.MaxHosts > 0,
-		keep: l.opts.KeepClosed, rows: make(map[string]octets),
+		keep: l.opts.KeepClosed, rows: make(map[string]octets), pipes: make(map[string]octets), remotes: make(map[string]octets),
 		sources: map[string]*modelSource{"one": {}, "two": {}, "three": {}},
 	}
 	now := t0
@@ -79,10 +79,11 @@ func (m *model) check(t *testing.T, l *Ledger, now time.Time) {
 		total, open = sum(total, h.Usage), open+h.Connections
 	}
 	m.checkRows(t, l, s, rows, total)
+	m.checkBeside(t, l, s)
 
 	wantOpen := 0
 	for _, f := range m.flows {
-		if !f.ended {
+		if !f.ended && f.row != "" {
 			wantOpen++
 		}
 	}
@@ -128,14 +129,19 @@ func (m *model) checkRows(t *testing.T, l *Ledger, s *traffic.Snapshot, rows map
 	if m.limited && (len(l.apps) > l.opts.MaxApps+4 || len(s.LANHosts) > l.opts.MaxHosts+1) {
 		t.Errorf("%d apps, %d hosts", len(l.apps), len(s.LANHosts))
 	}
+	m.checkRate(t, "rows", s, total.RxRate, func(past flowsOf[octets]) octets { return past.rows })
+}
+
+func (m *model) checkRate(t *testing.T, what string, s *traffic.Snapshot, got float64, of func(flowsOf[octets]) octets) {
+	t.Helper()
 	var rate float64
 	for _, src := range m.sources {
 		if silent := s.At.Sub(src.last).Seconds(); src.span > 0 && !src.failed && (silent <= 5 || silent <= 3*src.span) {
-			rate += float64(src.past.rx) / src.span
+			rate += float64(of(src.past).rx) / src.span
 		}
 	}
-	if math.Abs(rate-total.RxRate) > 1e-6*(1+rate) {
-		t.Errorf("rates sum to %g, want %g", total.RxRate, rate)
+	if math.Abs(rate-got) > 1e-6*(1+rate) {
+		t.Errorf("rates of %s sum to %g, want %g", what, got, rate)
 	}
 }
 

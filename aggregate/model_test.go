@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"bwmon/traffic"
@@ -23,6 +24,9 @@ type model struct {
 	closed  []*modelFlow // in the order they ended
 	opened  int
 	rows    map[string]octets // "app|command" or "host|address"
+	pipes   map[string]octets // by label
+	remotes map[string]octets // by address
+	shown   [2]besideRows     // pipes and remotes in the snapshot before
 
 	carried, local, forwarded, unattributed octets
 }
@@ -31,18 +35,24 @@ type modelSource struct {
 	flows              int
 	last               time.Time
 	span               float64
-	window, past       octets
+	window, past       flowsOf[octets]
 	failed             bool
 	interfaces         [3]traffic.Counts
 	interfacesReported [3]bool
 	listed             bool // an earlier batch had interfaces
 }
 
+// flowsOf is something of the flows that stand in rows, in pipes and in remote
+// hosts.
+type flowsOf[T any] struct{ rows, pipes, remotes T }
+
 type modelFlow struct {
 	source string
 	sample traffic.Sample // as last emitted
 	ended  bool
-	row    string
+	row    string // "": none
+	label  string // "": none
+	remote string // "": none
 	booked octets // to row
 	before octets // of that, opening
 }
@@ -51,6 +61,10 @@ func rowOf(s traffic.Sample) string {
 	switch {
 	case s.Scope == traffic.ScopeForwarded:
 		return "host|" + s.Flow.Local.Addr().String()
+	case s.Scope == traffic.ScopePassing, s.Scope == traffic.ScopeRelay:
+		return ""
+	case s.Owner == nil && s.Label != "":
+		return labelOf(s) + "|" + s.Flow.Local.Addr().String()
 	case s.Owner == nil:
 		return traffic.AppUnattributed + "|" + traffic.AppUnattributed
 	case s.Owner.IsKernel():
@@ -58,10 +72,42 @@ func rowOf(s traffic.Sample) string {
 	}
 	var app string
 	fmt.Sscan(s.Owner.Command, &app)
-	if app == "hidden" {
+	switch {
+	case app == "hidden":
 		app = AppExcluded
+	case s.Label != "":
+		app = labelOf(s)
 	}
 	return app + "|" + s.Owner.Command
+}
+
+func labelOf(s traffic.Sample) string {
+	if s.Label == traffic.AppKernel || s.Label == traffic.PipesFolded {
+		return "[" + s.Label + "]"
+	}
+	return s.Label
+}
+
+func remoteOf(s traffic.Sample) string {
+	switch s.Scope {
+	case traffic.ScopeLoopback, traffic.ScopePipe, traffic.ScopePassing:
+		return ""
+	}
+	switch host := s.Flow.Remote.Addr().String(); host {
+	case "invalid IP", "0.0.0.0", "::", "::ffff:0.0.0.0":
+		return traffic.HostUnknown
+	default:
+		return strings.TrimPrefix(host, "::ffff:")
+	}
+}
+
+// isNobodys reports whether nobody can own the flow.
+func isNobodys(s traffic.Sample) bool {
+	switch s.Scope {
+	case traffic.ScopeForwarded, traffic.ScopePassing, traffic.ScopeRelay:
+		return true
+	}
+	return false
 }
 
 // book enters what a sample says, by the rules.
@@ -70,7 +116,7 @@ func (m *model) book(f *modelFlow, s traffic.Sample, opening bool) {
 	if s.Owner == nil {
 		s.Owner = f.sample.Owner // what is known stays known
 	}
-	late := f.sample.Owner == nil && s.Owner != nil && s.Scope != traffic.ScopeForwarded
+	late := f.sample.Owner == nil && s.Owner != nil && !isNobodys(s)
 	switch {
 	case late:
 		m.add(f.row, octets{}.sub(f.booked))
@@ -93,25 +139,55 @@ func (m *model) book(f *modelFlow, s traffic.Sample, opening bool) {
 	}
 	o := octetsOf(delta)
 	m.add(f.row, o)
+	m.addBeside(f, o)
 	f.booked = f.booked.add(o)
 	f.sample = s
 	if opening {
 		f.before = f.before.add(o)
 		return
 	}
-	src.window = src.window.add(o)
+	src.count(f, o)
 	switch {
-	case s.Scope == traffic.ScopeForwarded:
+	case s.Scope == traffic.ScopeForwarded, s.Scope == traffic.ScopePassing:
 		m.forwarded = m.forwarded.add(o)
-	case s.Scope == traffic.ScopeLoopback:
-	case s.Owner == nil:
+	case s.Scope == traffic.ScopeLoopback, s.Scope == traffic.ScopeInner, s.Scope == traffic.ScopePipe:
+	case s.Owner == nil && s.Scope == traffic.ScopeLocal:
 		m.unattributed = m.unattributed.add(o)
 	default:
 		m.local = m.local.add(o)
 	}
 }
 
-func (m *model) add(row string, o octets) { m.rows[row] = m.rows[row].add(o) }
+func (m *model) add(row string, o octets) {
+	if row != "" {
+		m.rows[row] = m.rows[row].add(o)
+	}
+}
+
+// addBeside adds to the flow's pipe and remote host. Whoever owns it, they are
+// the same.
+func (m *model) addBeside(f *modelFlow, o octets) {
+	if f.label != "" {
+		m.pipes[f.label] = m.pipes[f.label].add(o)
+	}
+	if f.remote != "" {
+		m.remotes[f.remote] = m.remotes[f.remote].add(o)
+	}
+}
+
+// count adds what enters rates.
+func (src *modelSource) count(f *modelFlow, o octets) {
+	w := &src.window
+	if f.row != "" {
+		w.rows = w.rows.add(o)
+	}
+	if f.label != "" {
+		w.pipes = w.pipes.add(o)
+	}
+	if f.remote != "" {
+		w.remotes = w.remotes.add(o)
+	}
+}
 
 // modelCommands are few, so that flows meet in rows, and many beside them.
 func (m *model) owner() *traffic.Owner {
@@ -123,21 +199,41 @@ func (m *model) owner() *traffic.Owner {
 	return owner(pid, fmt.Sprintf("%s %d", apps[m.rng.IntN(len(apps))], m.rng.IntN(6)))
 }
 
+func (m *model) remote() netip.AddrPort {
+	hosts := []string{
+		"", "0.0.0.0", "::", "::ffff:0.0.0.0", "192.0.2.1", "::ffff:192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4",
+		"2001:db8::1", "2001:db8::2", "2001:db8::3",
+	}
+	host := hosts[m.rng.IntN(len(hosts))]
+	if host == "" {
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(netip.MustParseAddr(host), 443)
+}
+
 func (m *model) newFlow(source string) (*modelFlow, traffic.Sample) {
 	m.opened++
-	s := traffic.Sample{Flow: flowKey(m.opened), Scope: traffic.Scope(m.rng.IntN(3))}
+	s := traffic.Sample{Flow: flowKey(m.opened), Scope: traffic.Scope(m.rng.IntN(int(traffic.ScopeRelay) + 1))}
 	if s.Scope == traffic.ScopeForwarded {
 		host := netip.AddrFrom4([4]byte{198, 19, 1, byte(m.rng.IntN(8))})
 		s.Flow.Local = netip.AddrPortFrom(host, uint16(m.opened))
-	} else if m.rng.IntN(3) > 0 {
+	} else if !isNobodys(s) && m.rng.IntN(3) > 0 {
 		s.Owner = m.owner()
 	}
+	if s.Scope == traffic.ScopePipe {
+		labels := []string{"", "pipe-a", "pipe-b", "backup", "curl", traffic.AppKernel, traffic.PipesFolded}
+		s.Label = labels[m.rng.IntN(len(labels))]
+	}
+	s.Flow.Remote = m.remote()
 	s.Counts = bytesOf(m.rng.Uint64N(10000), m.rng.Uint64N(10000))
-	f := &modelFlow{source: source, sample: traffic.Sample{Owner: s.Owner}, row: rowOf(s)}
+	f := &modelFlow{
+		source: source, sample: traffic.Sample{Owner: s.Owner}, row: rowOf(s), label: labelOf(s), remote: remoteOf(s),
+	}
 	if s.Scope == traffic.ScopeLoopback && m.ignore {
 		return f, s
 	}
 	m.add(f.row, octets{})
+	m.addBeside(f, octets{})
 	m.flows = append(m.flows, f)
 	m.sources[source].flows++
 	return f, s
@@ -181,7 +277,7 @@ func (m *model) step(source string, now time.Time) traffic.Batch {
 			src.span = span
 		}
 		src.failed = false
-		src.last, src.past, src.window = now, src.window, octets{}
+		src.last, src.past, src.window = now, src.window, flowsOf[octets]{}
 	}
 	return b
 }
@@ -201,7 +297,7 @@ func (m *model) change(f *modelFlow) traffic.Sample {
 		s.Counts = s.Counts.Add(bytesOf(m.rng.Uint64N(100000), m.rng.Uint64N(1000)))
 	}
 	switch {
-	case s.Scope == traffic.ScopeForwarded:
+	case isNobodys(s):
 	case m.rng.IntN(6) == 0:
 		s.Owner = m.owner()
 	case m.rng.IntN(6) == 0:
