@@ -1,0 +1,446 @@
+package term
+
+import (
+	"bytes"
+	"encoding/binary"
+	"net/netip"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// queryField is what a term of a filter looks at. Which of them a row has is
+// up to its kind.
+type queryField uint8
+
+const (
+	queryAny queryField = iota // all text of a row; a term without a field
+	queryApp
+	queryCommand
+	queryUser
+	queryContainer
+	queryUnit
+	queryHost // either end: its address, or its name
+	queryLocal
+	queryRemote
+	queryPort // of either end
+	queryProto
+	queryState
+	queryScope
+	queryPID
+	queryInterface
+	queryPipe
+	queryRule
+	queryMonitor
+	queryRx
+	queryTx
+	queryTotal
+	queryConns
+	queryProcs
+)
+
+// fieldSort is how a field's terms are written and compared.
+type fieldSort uint8
+
+const (
+	fieldText   fieldSort = iota
+	fieldHost             // text and addresses
+	fieldNumber           // whole numbers and ranges of them
+	fieldAmount           // bytes, or bytes per second
+	fieldCount            // how many
+)
+
+// queryNames is the only list of fields: for the parser, its errors, the
+// completion and the help.
+var queryNames = [...]struct {
+	name, alias string
+	sort        fieldSort
+	note        string
+}{
+	queryAny:       {},
+	queryApp:       {"app", "", fieldText, "name of the application"},
+	queryCommand:   {"command", "cmd", fieldText, "command line"},
+	queryUser:      {"user", "", fieldText, "user it runs as"},
+	queryContainer: {"container", "", fieldText, "container it runs in"},
+	queryUnit:      {"unit", "", fieldText, "systemd unit"},
+	queryHost:      {"host", "", fieldHost, "address, network or name of either end"},
+	queryLocal:     {"local", "", fieldHost, "address here"},
+	queryRemote:    {"remote", "", fieldHost, "address or name of the other end"},
+	queryPort:      {"port", "", fieldNumber, "port of either end: 443, 8000-8999"},
+	queryProto:     {"proto", "", fieldText, "protocol: tcp, udp, icmp"},
+	queryState:     {"state", "", fieldText, "state of a connection, monitor or alert"},
+	queryScope:     {"scope", "", fieldText, "local, loopback, forwarded"},
+	queryPID:       {"pid", "", fieldNumber, "number of a process"},
+	queryInterface: {"iface", "interface", fieldText, "network interface"},
+	queryPipe:      {"pipe", "", fieldText, "name of the pipe or relay"},
+	queryRule:      {"rule", "", fieldText, "name of the rule"},
+	queryMonitor:   {"monitor", "", fieldText, "name of the monitor"},
+	queryRx:        {"rx", "", fieldAmount, "received: rx>1MiB/s, rx>5GB"},
+	queryTx:        {"tx", "", fieldAmount, "sent: tx>1MiB/s, tx>5GB"},
+	queryTotal:     {"total", "", fieldAmount, "received and sent: total>1MiB/s"},
+	queryConns:     {"conns", "", fieldCount, "open connections: conns>3"},
+	queryProcs:     {"procs", "", fieldCount, "processes: procs>3"},
+}
+
+// String is the name to write.
+func (f queryField) String() string { return queryNames[f].name }
+
+func (f queryField) sort() fieldSort { return queryNames[f].sort }
+
+// queryRow is one row, as a filter sees it.
+type queryRow interface {
+	// fill gives v all that the row has of f, and nothing where it has none.
+	// Of queryAny that is every text, address and number it is known by.
+	fill(f queryField, v *queryValues)
+}
+
+// queryValues is what a row has of one field. It is the filter's own memory
+// and is used again for the next row.
+type queryValues struct {
+	mode    valueMode
+	text    []byte // pieces in lower case, a line each
+	pieces  int
+	addrs   []netip.AddrPort
+	numbers []int64
+	bytes   float64
+	rate    float64
+	known   bool // bytes and rate are set
+}
+
+// valueMode is what of a field the term at hand needs.
+type valueMode uint8
+
+const (
+	takeText  valueMode = iota
+	takeHosts           // text too, but addresses without their ports
+	takeAddrs
+	takeNumbers
+	takeFigures
+)
+
+// word is a text of the row.
+func (v *queryValues) word(s string) {
+	if v.mode <= takeHosts {
+		v.next()
+		v.text = appendFolded(v.text, s)
+	}
+}
+
+// address is an address with its port, or with port 0 for none.
+func (v *queryValues) address(a netip.AddrPort) {
+	if !a.IsValid() {
+		return
+	}
+	switch v.mode {
+	case takeText, takeHosts:
+		v.next()
+		if a.Port() == 0 || v.mode == takeHosts {
+			v.text = a.Addr().AppendTo(v.text)
+		} else {
+			v.text = a.AppendTo(v.text)
+		}
+	case takeAddrs:
+		v.addrs = append(v.addrs, a)
+	case takeNumbers:
+		if a.Port() != 0 {
+			v.numbers = append(v.numbers, int64(a.Port()))
+		}
+	}
+}
+
+// number is a number the row is known by, such as a pid.
+func (v *queryValues) number(n int64) {
+	switch v.mode {
+	case takeText:
+		v.next()
+		v.text = strconv.AppendInt(v.text, n, 10)
+	case takeNumbers:
+		v.numbers = append(v.numbers, n)
+	}
+}
+
+// amount is a total in bytes and a rate in bytes per second.
+func (v *queryValues) amount(bytes uint64, rate float64) {
+	v.bytes, v.rate, v.known = float64(bytes), rate, true
+}
+
+// count is how many there are of something.
+func (v *queryValues) count(n uint64) { v.amount(n, 0) }
+
+// next begins a piece of text.
+func (v *queryValues) next() {
+	if v.pieces > 0 {
+		v.text = append(v.text, '\n')
+	}
+	v.pieces++
+}
+
+func (v *queryValues) reset(mode valueMode) {
+	*v = queryValues{mode: mode, text: v.text[:0], addrs: v.addrs[:0], numbers: v.numbers[:0]}
+}
+
+// queryOp compares a field with a term's value.
+type queryOp uint8
+
+const (
+	opHas queryOp = iota // contains, is in the range or network
+	opEqual
+	opUnequal
+	opLess
+	opLessEqual
+	opMore
+	opMoreEqual
+)
+
+var queryOps = [...]string{":", "=", "!=", "<", "<=", ">", ">="}
+
+func (o queryOp) String() string { return queryOps[o] }
+
+// queryTerm is one condition.
+type queryTerm struct {
+	not   bool
+	field queryField
+	op    queryOp
+	text  string // the word, the regex between its slashes, or the figure as written
+
+	mode      valueMode
+	lower     []byte       // the word in lower case
+	pattern   *pattern     // nil for none
+	net       netip.Prefix // of an address: all of its bits
+	port      uint16       // of an address; 0 for any
+	low, high int64        // of a number
+	figure    float64      // bytes, bytes per second, or how many
+	perSecond bool
+}
+
+// query is a filter, parsed. Not for concurrent use: it holds memory that is
+// used for each row in turn.
+type query struct {
+	// any holds alternatives, each of terms that must all match; as written.
+	any [][]*queryTerm
+	// plan is the same with what is cheap to decide first.
+	plan [][]*queryTerm
+	// absent are the fields that the rows at hand have not, for the user.
+	absent []queryError
+
+	values queryValues
+	all    queryValues // of queryAny: made at most once for a row
+	made   bool
+}
+
+// empty reports whether every row matches.
+func (q *query) empty() bool { return q == nil || len(q.any) == 0 }
+
+// matches reports whether a row passes.
+func (q *query) matches(r queryRow) bool {
+	if q.empty() {
+		return true
+	}
+	q.made = false
+	for _, terms := range q.plan {
+		if q.allMatch(terms, r) {
+			return true
+		}
+	}
+	return false
+}
+
+func (q *query) allMatch(terms []*queryTerm, r queryRow) bool {
+	for _, t := range terms {
+		v := &q.values
+		switch {
+		case t.field != queryAny:
+			v.reset(t.mode)
+			r.fill(t.field, v)
+		case q.made:
+			v = &q.all
+		default:
+			v = &q.all
+			v.reset(takeText)
+			r.fill(queryAny, v)
+			q.made = true
+		}
+		if t.holds(v) == (t.not != (t.op == opUnequal)) {
+			return false
+		}
+	}
+	return true
+}
+
+// holds reports whether a field's values are what the term says; of "!="
+// whether they are equal.
+func (t *queryTerm) holds(v *queryValues) bool {
+	switch t.mode {
+	case takeAddrs:
+		for _, a := range v.addrs {
+			if t.net.Contains(a.Addr().Unmap().WithZone("")) && (t.port == 0 || t.port == a.Port()) {
+				return true
+			}
+		}
+		return false
+	case takeNumbers:
+		for _, n := range v.numbers {
+			if t.low <= n && n <= t.high {
+				return true
+			}
+		}
+		return false
+	case takeFigures:
+		return v.known && t.compare(v)
+	}
+	switch {
+	case v.pieces == 0:
+		return false
+	case t.pattern != nil:
+		return t.pattern.match(v.text)
+	case t.op == opHas && len(t.lower) > 0:
+		return bytes.Contains(v.text, t.lower)
+	case t.op == opHas && t.field == queryAny:
+		return true
+	}
+	for rest := v.text; ; { // equal: to one of the pieces
+		piece, after, more := bytes.Cut(rest, []byte{'\n'})
+		if bytes.Equal(piece, t.lower) {
+			return true
+		}
+		if !more {
+			return false
+		}
+		rest = after
+	}
+}
+
+func (t *queryTerm) compare(v *queryValues) bool {
+	f := v.bytes
+	if t.perSecond {
+		f = v.rate
+	}
+	switch t.op { // false for NaN
+	case opLess:
+		return f < t.figure
+	case opLessEqual:
+		return f <= t.figure
+	case opMore:
+		return f > t.figure
+	case opMoreEqual:
+		return f >= t.figure
+	}
+	return f == t.figure
+}
+
+// cost orders terms by what it takes to decide them.
+func (t *queryTerm) cost() int {
+	switch {
+	case t.pattern != nil && t.field == queryAny:
+		return 5
+	case t.pattern != nil:
+		return 4
+	case t.field == queryAny:
+		return 3
+	case t.mode <= takeHosts:
+		return 2
+	}
+	return 1
+}
+
+// String is the filter written plainly; parsing it gives the same filter.
+func (q *query) String() string {
+	if q == nil {
+		return ""
+	}
+	var b strings.Builder
+	for i, terms := range q.any {
+		if i > 0 {
+			b.WriteString(" | ")
+		}
+		for j, t := range terms {
+			if j > 0 {
+				b.WriteByte(' ')
+			}
+			b.WriteString(t.String())
+		}
+	}
+	return b.String()
+}
+
+func (t *queryTerm) String() string {
+	s := ""
+	if t.not {
+		s = "!"
+	}
+	if t.field != queryAny {
+		s += t.field.String() + t.op.String()
+	}
+	return s + t.valueText()
+}
+
+// valueText is a term's value as it is written.
+func (t *queryTerm) valueText() string {
+	switch {
+	case t.pattern != nil:
+		return "/" + t.text + "/"
+	case t.mode > takeHosts:
+		return t.text
+	case t.field.sort() == fieldHost && (strings.ContainsAny(t.text, "/:") || isAddress(t.text)):
+		return quoteQuery(t.text) // without quotes it is a network or an address
+	}
+	return quoteIfNeeded(t.text)
+}
+
+// quoteIfNeeded writes a word so that it is read as that word, whether it
+// stands alone or behind a field.
+func quoteIfNeeded(s string) string {
+	for i, r := range s {
+		safe := unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("._-@%+,~#", r) || r == '/' && i > 0
+		if !safe {
+			return quoteQuery(s)
+		}
+	}
+	if u, err := parseUnit(s); s == "" || err == nil && u.word { // behind a figure it would be its unit
+		return quoteQuery(s)
+	}
+	return s
+}
+
+func quoteQuery(s string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
+}
+
+// appendFolded appends s in lower case, without allocating.
+func appendFolded(buf []byte, s string) []byte {
+	const (
+		ones = 0x0101010101010101
+		tops = 0x80 * ones
+	)
+	from := len(buf)
+	buf = append(buf, s...)
+	text := buf[from:]
+	i := 0
+	for ; i+8 <= len(text); i += 8 { // eight ASCII characters at a time
+		x := binary.LittleEndian.Uint64(text[i:])
+		if x&tops != 0 {
+			break
+		}
+		fromA, afterZ := x+(0x80-'A')*ones, x+(0x80-'Z'-1)*ones
+		upper := (fromA ^ afterZ) & tops
+		binary.LittleEndian.PutUint64(text[i:], x|upper>>2)
+	}
+	for ; i < len(text); i++ {
+		c := text[i]
+		if c >= utf8.RuneSelf {
+			return appendFoldedRunes(buf[:from+i], s[i:])
+		}
+		if 'A' <= c && c <= 'Z' {
+			text[i] = c + 'a' - 'A'
+		}
+	}
+	return buf
+}
+
+func appendFoldedRunes(buf []byte, s string) []byte {
+	for _, r := range s {
+		buf = utf8.AppendRune(buf, unicode.ToLower(r))
+	}
+	return buf
+}
