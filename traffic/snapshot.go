@@ -17,6 +17,7 @@ const (
 	AppOther        = "(other apps)"     // apps folded together to bound memory
 	CommandsFolded  = "(other commands)" // likewise the commands of one app
 	HostsFolded     = "(other hosts)"    // likewise LAN hosts, and remote ones
+	HostUnknown     = "(no address)"     // the remote host of flows that name none
 	PipesFolded     = "(other pipes)"    // likewise pipes
 )
 
