@@ -44,6 +44,40 @@ func TestFoldedRows(t *testing.T) {
 	})
 }
 
+// TestPipesThatAreFolded: what the folded row took over was not carried now, and
+// a pipe that is back after that carried what it shows.
+func TestPipesThatAreFolded(t *testing.T) {
+	r := appRule("cap", "", Above, 1000, time.Second)
+	r.Subject.Kind = KindPipe
+	book := NewBook(Options{Rules: []Rule{r}, Location: time.UTC})
+	now := time.Now()
+	var said []string
+	look := func(pipes ...traffic.PipeRow) {
+		now = now.Add(time.Second)
+		for _, e := range book.Tick(now, &traffic.Snapshot{At: now, Pipes: pipes}) {
+			a := e.Alert
+			said = append(said, fmt.Sprintf("%s %s %q %s %v", a.Kind, a.Subject, a.App, a.State, a.Value))
+		}
+	}
+	row := func(name string, rx uint64, rate float64) traffic.PipeRow {
+		return traffic.PipeRow{Name: name, Usage: traffic.Usage{RxBytes: rx, RxRate: rate}}
+	}
+	look(row("backup", 1<<30, 0)) // carried before anybody looked
+	look(row("backup", 1<<30, 0))
+	look(row("backup", 1<<30, 0), row(traffic.PipesFolded, 1<<30, 0))
+	look(row("backup", 1<<30, 0), row(traffic.PipesFolded, 1<<31, 0))
+	look(row(traffic.PipesFolded, 3<<30, 0))
+	if diff := cmp.Diff([]string(nil), said); diff != "" {
+		t.Errorf("nothing was carried (-want +got):\n%s", diff)
+	}
+	look(row("backup", 2000, 2000), row(traffic.PipesFolded, 3<<30+5000, 3000))
+	look(row("backup", 4000, 2000), row(traffic.PipesFolded, 3<<30+8000, 3000))
+	want := []string{`pipe (other pipes) "" firing 3000`, `pipe backup "backup" firing 2000`}
+	if diff := cmp.Diff(want, said); diff != "" {
+		t.Errorf("said (-want +got):\n%s", diff)
+	}
+}
+
 // TestSubjectsOfCommandsAndHosts: the sum of a user's commands falls when one is folded away, but
 // the user did not begin anew.
 func TestSubjectsOfCommandsAndHosts(t *testing.T) {
@@ -72,8 +106,9 @@ func TestSubjectsOfCommandsAndHosts(t *testing.T) {
 		}
 		s.Apps = []traffic.App{
 			{Name: "curl", Usage: usage(i, 150), Commands: commands},
-			{Name: "pipe-80:b:8080", Usage: usage(i, 200)},
+			{Name: "pipe-80:b:8080", Usage: usage(i, 1000)}, // a program's own name is no pipe
 		}
+		s.Pipes = []traffic.PipeRow{{Name: "backup", Usage: usage(i, 100)}, {Name: "pipe-80:b:8080", Usage: usage(i, 200)}}
 		s.LANHosts = []traffic.LANHost{{Host: netip.MustParseAddr("2001:db8::1"), Usage: usage(i, 200)}}
 		s.Interfaces = []traffic.Interface{{Name: "eth0", Usage: usage(i, 200)}, {Name: "eth0", Usage: usage(i, 100)}}
 		for _, e := range book.Tick(now, s) {

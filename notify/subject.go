@@ -2,7 +2,6 @@ package notify
 
 import (
 	"net/netip"
-	"strings"
 
 	"bwmon/traffic"
 )
@@ -10,8 +9,8 @@ import (
 // Kind is a kind of series that rules can be about.
 type Kind string
 
-// The kinds. A pipe is an app that pipes or relays named, as they do: its name
-// begins with "pipe-".
+// The kinds. A pipe's subject has what pipes and relays of its name carried, and
+// nothing of an app that happens to have that name.
 const (
 	KindApp       Kind = "app"
 	KindPipe      Kind = "pipe"
@@ -22,8 +21,6 @@ const (
 	KindLANHost   Kind = "lan_host"
 	KindInterface Kind = "interface"
 )
-
-const pipePrefix = "pipe-"
 
 // Kinds lists the kinds.
 func Kinds() []Kind {
@@ -56,8 +53,13 @@ func feeders() []feeder {
 	return []feeder{
 		{readApps, []series{
 			{KindApp, func(k *rowKey) (identity, bool) { return identity{name: k.name, app: k.name}, true }},
+		}},
+		{readPipes, []series{
 			{KindPipe, func(k *rowKey) (identity, bool) {
-				return identity{name: k.name, app: k.name}, strings.HasPrefix(k.name, pipePrefix)
+				if k.name == traffic.PipesFolded { // their apps are several
+					return identity{name: k.name}, true
+				}
+				return identity{name: k.name, app: k.name}, true
 			}},
 		}},
 		{readCommands, []series{
@@ -111,6 +113,13 @@ func readApps(s *traffic.Snapshot, in *intake) {
 	for i := range s.Apps {
 		a := &s.Apps[i]
 		in.row(reading{key: rowKey{name: a.Name}, usage: &a.Usage, folded: a.Name == traffic.AppOther})
+	}
+}
+
+func readPipes(s *traffic.Snapshot, in *intake) {
+	for i := range s.Pipes {
+		p := &s.Pipes[i]
+		in.row(reading{key: rowKey{name: p.Name}, usage: &p.Usage, folded: p.Name == traffic.PipesFolded})
 	}
 }
 
