@@ -1,0 +1,177 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"bwmon/traffic"
+)
+
+// historyPatience bounds how long a question may take, the wait for others included.
+const historyPatience = 20 * time.Second
+
+func (s *Server) getHistory(w http.ResponseWriter, r *http.Request) {
+	if s.opts.History == nil {
+		SayProblem(w, http.StatusNotImplemented, errors.New("no history is kept: set history.path"))
+		return
+	}
+	q, err := parseQuery(r.URL.Query(), s.opts.Now())
+	if err != nil {
+		SayProblem(w, http.StatusBadRequest, err)
+		return
+	}
+	ctx, stop := context.WithTimeout(r.Context(), historyPatience)
+	defer stop()
+	select {
+	case s.asking <- struct{}{}:
+		defer func() { <-s.asking }()
+	case <-ctx.Done():
+		w.Header().Set("Retry-After", "10")
+		SayProblem(w, http.StatusServiceUnavailable, errors.New("the history is asked too much: ask again later"))
+		return
+	}
+	report, err := s.opts.History(ctx, q)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("%w: it takes too long: ask for less time, or a coarser step", ErrUnavailable)
+	}
+	if err != nil {
+		SayProblem(w, statusOf(err), fmt.Errorf("ask the history: %w", err))
+		return
+	}
+	text, err := encode(report)
+	if err != nil {
+		SayProblem(w, http.StatusInternalServerError, fmt.Errorf("write the report: %w", err))
+		return
+	}
+	s.newBody("application/json", text).send(w, r)
+}
+
+// What a report may be by, and its steps with the least time that each takes.
+var (
+	kinds = []string{
+		traffic.ByApp, traffic.ByCommand, traffic.ByUser, traffic.ByContainer, traffic.ByUnit,
+		traffic.ByLANHost, traffic.ByRemoteHost, traffic.ByInterface, traffic.ByPipe,
+	}
+	steps = []string{traffic.StepMinute, traffic.StepHour, traffic.StepDay, traffic.StepMonth}
+)
+
+const (
+	maxTop = 100_000
+	// maxSteps bounds a report: 40 days of minutes.
+	maxSteps = 40 * 24 * 60
+)
+
+// parseQuery reads the parameters of history: those of `bwmon report`.
+func parseQuery(v url.Values, now time.Time) (q traffic.Query, err error) {
+	if err := onlyKnown(v, "since", "from", "to", "by", "step", "top", "name", "app"); err != nil {
+		return q, err
+	}
+	q = traffic.Query{By: traffic.ByApp, Step: v.Get("step"), Name: v.Get("name"), App: v.Get("app")}
+	if by := v.Get("by"); by != "" {
+		q.By = by
+	}
+	if !slices.Contains(kinds, q.By) {
+		return q, fmt.Errorf("by: want one of %s, got %q", strings.Join(kinds, ", "), q.By)
+	}
+	if q.Step != "" && !slices.Contains(steps, q.Step) {
+		return q, fmt.Errorf("step: want one of %s, got %q", strings.Join(steps, ", "), q.Step)
+	}
+	if q.App != "" && q.By != traffic.ByCommand {
+		return q, fmt.Errorf("app: keeps the commands of one app: want by=%s with it, got by=%s", traffic.ByCommand, q.By)
+	}
+	if top := v.Get("top"); top != "" {
+		if q.Top, err = strconv.Atoi(top); err != nil || q.Top < 0 || q.Top > maxTop {
+			return q, fmt.Errorf("top: want a number from 0 (all) to %d, got %q", maxTop, top)
+		}
+	}
+	if q.From, q.To, err = parseTime(v, now); err != nil {
+		return q, err
+	}
+	return q, checkSteps(q, now)
+}
+
+// parseTime reads since, or from and to.
+func parseTime(v url.Values, now time.Time) (from, to time.Time, err error) {
+	if since := v.Get("since"); since != "" {
+		if v.Get("from") != "" || v.Get("to") != "" {
+			return from, to, errors.New("since: ends now: give it, or from and to")
+		}
+		span, err := parseSpan(since)
+		if err != nil {
+			return from, to, fmt.Errorf("since: %w", err)
+		}
+		return now.Add(-span), to, nil
+	}
+	for _, t := range []struct {
+		name string
+		into *time.Time
+	}{{"from", &from}, {"to", &to}} {
+		text := v.Get(t.name)
+		if text == "" {
+			continue
+		}
+		if *t.into, err = time.Parse(time.RFC3339, text); err != nil {
+			return from, to, fmt.Errorf("%s: want a time like 2026-01-02T15:04:05Z, got %q", t.name, text)
+		}
+	}
+	if !to.IsZero() && !from.Before(to) {
+		return from, to, errors.New("to: want a time after from")
+	}
+	return from, to, nil
+}
+
+// maxSpan is what fits a time.Duration: 200 years.
+const maxSpan = 200 * 365 * 24 * time.Hour
+
+// parseSpan reads a time such as 90m, 24h, 30d or 2w: days have 24 hours.
+func parseSpan(text string) (time.Duration, error) {
+	wrong := fmt.Errorf("want a time like 90m, 24h, 30d or 52w, got %q", text)
+	unit := time.Duration(0)
+	switch {
+	case strings.HasSuffix(text, "d"):
+		unit = 24 * time.Hour
+	case strings.HasSuffix(text, "w"):
+		unit = 7 * 24 * time.Hour
+	default:
+		span, err := time.ParseDuration(text)
+		if err != nil || span <= 0 || span > maxSpan {
+			return 0, wrong
+		}
+		return span, nil
+	}
+	n, err := strconv.ParseUint(text[:len(text)-1], 10, 32)
+	if err != nil || n == 0 || n > uint64(maxSpan/unit) {
+		return 0, wrong
+	}
+	return time.Duration(n) * unit, nil
+}
+
+// checkSteps bounds how many a report has. How far back a history goes that is asked
+// for from its beginning, it knows itself.
+func checkSteps(q traffic.Query, now time.Time) error {
+	to := q.To
+	if to.IsZero() {
+		to = now
+	}
+	var step time.Duration
+	switch q.Step {
+	case traffic.StepMinute:
+		step = time.Minute
+	case traffic.StepHour:
+		step = time.Hour
+	}
+	if step == 0 || q.From.IsZero() {
+		return nil
+	}
+	if n := to.Sub(q.From) / step; n > maxSteps {
+		return fmt.Errorf("step: %d steps are too many: want at most %d: ask for less time, or a coarser step", n, maxSteps)
+	}
+	return nil
+}

@@ -1,0 +1,181 @@
+package web
+
+import (
+	"bytes"
+	"cmp"
+	"embed"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"path"
+	"slices"
+	"time"
+
+	"bwmon/traffic"
+)
+
+//go:embed page
+var pageFiles embed.FS
+
+// page is what the page is made of: a template that stands by itself, and files
+// that make more of it where there is JavaScript.
+type page struct {
+	index  *template.Template
+	assets map[string]*body // by path below /
+}
+
+// kindsOfFiles are those that the page may be made of.
+var kindsOfFiles = map[string]string{
+	".css": "text/css; charset=utf-8",
+	".js":  "text/javascript; charset=utf-8",
+	".svg": "image/svg+xml",
+}
+
+// newPage panics where what is embedded is broken, which every test would tell.
+func newPage() *page {
+	var pack packer
+	p := &page{assets: make(map[string]*body)}
+	err := fs.WalkDir(pageFiles, "page", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := pageFiles.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		if name == "page/index.html" {
+			p.index, err = template.New("index").Funcs(template.FuncMap{
+				"bytes": humanBytes, "rate": humanRate, "balance": humanBalance, "time": humanTime,
+			}).Parse(string(text))
+			return err
+		}
+		kind, ok := kindsOfFiles[path.Ext(name)]
+		if !ok {
+			return fmt.Errorf("%s: no file of the page", name)
+		}
+		zipped := pack.gzip(text)
+		tag := tagOf(text)
+		p.assets["/assets/"+name[len("page/"):]] = &body{
+			kind: kind, plain: text,
+			gzip: func() []byte { return zipped }, tag: func() string { return tag },
+		}
+		return nil
+	})
+	if err != nil || p.index == nil {
+		panic(fmt.Sprintf("web: the embedded page: %v", err))
+	}
+	return p
+}
+
+// pagePolicy lets the page be made of our files and ask us, and nothing else.
+const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// getPage answers with the page as it is at this tick; to those who may not see
+// more, without figures: its scripts ask for the token then.
+func (s *Server) getPage(w http.ResponseWriter, r *http.Request, figures bool) {
+	w.Header().Set("Content-Security-Policy", pagePolicy)
+	w.Header().Add("Vary", "Authorization")
+	d := s.now.Load().document
+	var b *body
+	var err error
+	switch {
+	case !figures:
+		b, err = s.execute(view{Locked: true, Version: s.opts.Version})
+	case d == nil:
+		b, err = s.execute(view{Host: s.opts.Host, Version: s.opts.Version})
+	default:
+		b, err = d.html()
+	}
+	if err != nil {
+		SayProblem(w, http.StatusInternalServerError, err)
+		return
+	}
+	b.send(w, r)
+}
+
+// view is what the page shows without JavaScript.
+type view struct {
+	Locked   bool // figures are for those who have the token
+	Measured bool
+	Host     string
+	Version  string
+	At       time.Time
+	Apps     []traffic.App // busiest first
+	MoreApps int           // that are not listed
+	LANHosts []traffic.LANHost
+	MoreLAN  int
+	Snapshot *traffic.Snapshot
+}
+
+// maxRows is how many apps, and LAN hosts, the page lists by itself.
+const maxRows = 200
+
+func (s *Server) renderPage(now *traffic.Snapshot) (*body, error) {
+	v := view{
+		Measured: true, Host: now.Host, Version: s.opts.Version, At: now.At, Snapshot: now,
+		Apps: slices.Clone(now.Apps), LANHosts: slices.Clone(now.LANHosts),
+	}
+	slices.SortStableFunc(v.Apps, func(a, b traffic.App) int { return busier(a.Usage, b.Usage) })
+	slices.SortStableFunc(v.LANHosts, func(a, b traffic.LANHost) int { return busier(a.Usage, b.Usage) })
+	v.Apps, v.MoreApps = atMost(v.Apps, maxRows)
+	v.LANHosts, v.MoreLAN = atMost(v.LANHosts, maxRows)
+	return s.execute(v)
+}
+
+func (s *Server) execute(v view) (*body, error) {
+	var b bytes.Buffer
+	if err := s.page.index.Execute(&b, v); err != nil {
+		return nil, fmt.Errorf("write the page: %w", err)
+	}
+	return s.newBody("text/html; charset=utf-8", b.Bytes()), nil
+}
+
+func busier(a, b traffic.Usage) int {
+	return cmp.Or(cmp.Compare(b.RxRate+b.TxRate, a.RxRate+a.TxRate), cmp.Compare(b.RxBytes+b.TxBytes, a.RxBytes+a.TxBytes))
+}
+
+func atMost[T any](list []T, n int) (kept []T, more int) {
+	if len(list) <= n {
+		return list, 0
+	}
+	return list[:n], len(list) - n
+}
+
+func humanBytes(n uint64) string { return human(float64(n)) }
+
+func humanRate(v float64) string {
+	if v < 0.5 {
+		return "0"
+	}
+	return human(v) + "/s"
+}
+
+// humanBalance is what may be below zero.
+func humanBalance(n int64) string {
+	if n < 0 {
+		return "−" + human(-float64(n))
+	}
+	return human(float64(n))
+}
+
+// human is bytes with three digits, in IEC units.
+func human(v float64) string {
+	units := []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"}
+	i := 0
+	for v >= 999.5 && i < len(units)-1 {
+		v /= 1024
+		i++
+	}
+	if i == 0 || v >= 99.95 {
+		return fmt.Sprintf("%.0f %s", v, units[i])
+	}
+	if v >= 9.995 {
+		return fmt.Sprintf("%.1f %s", v, units[i])
+	}
+	return fmt.Sprintf("%.2f %s", v, units[i])
+}
+
+// humanTime is a time where nobody's time zone is known.
+func humanTime(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }

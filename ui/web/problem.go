@@ -1,0 +1,41 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+
+	"bwmon/traffic"
+)
+
+// problem is an error as HTTP APIs tell it (RFC 9457).
+type problem struct {
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail"`
+}
+
+// SayProblem answers with an error as problem details.
+func SayProblem(w http.ResponseWriter, status int, err error) {
+	text, _ := encode(problem{ // it has no value that cannot be encoded
+		Title: http.StatusText(status), Status: status, Detail: traffic.CleanText(err.Error(), 1000),
+	})
+	h := w.Header()
+	h.Del("ETag")
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = w.Write(text) // who asked may have gone; to HEAD nothing is written
+}
+
+// statusOf tells whose fault an error of those who are asked is.
+func statusOf(err error) int {
+	switch {
+	case errors.Is(err, ErrQuestion):
+		return http.StatusBadRequest
+	case errors.Is(err, ErrUnknown):
+		return http.StatusNotFound
+	case errors.Is(err, ErrUnavailable):
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusInternalServerError
+}

@@ -1,0 +1,144 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// Route is one thing that can be asked for. Methods other than GET change
+// something.
+type Route struct {
+	Method  string
+	Path    string // a pattern of http.ServeMux, without method and host
+	Handler http.Handler
+	// MaxBody is how many bytes it takes; 0: 64 KiB.
+	MaxBody int64
+
+	open bool // to those without a token: it tells nothing
+}
+
+const defaultMaxBody = 64 << 10
+
+// routes are what every Access has. The page is shown to all; what it shows of this
+// host is not.
+func (s *Server) routes(g *guard) []Route {
+	get := func(path string, f http.HandlerFunc) Route {
+		return Route{Method: http.MethodGet, Path: path, Handler: f}
+	}
+	open := func(r Route) Route {
+		r.open = true
+		return r
+	}
+	list := []Route{
+		get("/api/v1/snapshot", s.getSnapshot),
+		get("/api/v1/stream", s.getStream),
+		get("/api/v1/history", s.getHistory),
+		get("/api/v1/alerts", s.getAlerts),
+		{Method: http.MethodPost, Path: "/api/v1/silences", Handler: http.HandlerFunc(s.postSilence)},
+		get("/api/v1/monitors", s.getMonitors),
+		{Method: http.MethodPost, Path: "/api/v1/monitors/{name}/{action}", Handler: http.HandlerFunc(s.postMonitor)},
+		get("/api/v1/openapi.json", s.getOpenAPI),
+		get("/metrics", s.scrape.ServeHTTP),
+		open(get("/healthz", s.getHealth)),
+		get("/readyz", s.getReadiness),
+		open(get("/{$}", func(w http.ResponseWriter, r *http.Request) { s.getPage(w, r, g.Local || g.hasToken(r)) })),
+	}
+	for path, asset := range s.page.assets {
+		list = append(list, open(get(path, asset.send)))
+	}
+	return list
+}
+
+// Handler answers those who come through a. Serve uses it; other servers may.
+func (s *Server) Handler(a Access) http.Handler {
+	g := newGuard(a)
+	byPath := make(map[string][]Route)
+	for _, r := range slices.Concat(s.routes(g), a.Extra) {
+		byPath[r.Path] = append(byPath[r.Path], r)
+	}
+	mux := http.NewServeMux()
+	for path, routes := range byPath {
+		mux.Handle(path, g.byMethod(routes))
+	}
+	if byPath["/"] == nil {
+		mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+			SayProblem(w, http.StatusNotFound, fmt.Errorf("there is no %q: /api/v1/openapi.json lists what there is", r.URL.Path))
+		})
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		harden(w.Header())
+		if !g.Local {
+			err := g.checkHost(r)
+			if err == nil {
+				err = checkSite(r)
+			}
+			if err != nil {
+				SayProblem(w, http.StatusForbidden, err)
+				return
+			}
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// harden sets what every answer tells a browser.
+func harden(h http.Header) {
+	h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+}
+
+// byMethod chooses among the routes of one path.
+func (g *guard) byMethod(routes []Route) http.Handler {
+	var allowed []string
+	for _, r := range routes {
+		allowed = append(allowed, r.Method)
+		if r.Method == http.MethodGet {
+			allowed = append(allowed, http.MethodHead)
+		}
+	}
+	allow := strings.Join(allowed, ", ")
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		method := r.Method
+		if method == http.MethodHead {
+			method = http.MethodGet
+		}
+		for i := range routes {
+			if routes[i].Method == method {
+				g.enter(&routes[i], w, r)
+				return
+			}
+		}
+		w.Header().Set("Allow", allow)
+		SayProblem(w, http.StatusMethodNotAllowed, fmt.Errorf("%q does not take %s but %s", r.URL.Path, r.Method, allow))
+	})
+}
+
+// enter is the last door before a route.
+func (g *guard) enter(route *Route, w http.ResponseWriter, r *http.Request) {
+	if !g.Local && !route.open && !g.hasToken(r) {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="bwmon"`)
+		SayProblem(w, http.StatusUnauthorized, errors.New(`a token is needed: send the header "Authorization: Bearer TOKEN"`))
+		return
+	}
+	if route.Method != http.MethodGet {
+		if err := g.checkChange(r); err != nil {
+			SayProblem(w, http.StatusForbidden, err)
+			return
+		}
+	}
+	limit := route.MaxBody
+	if limit == 0 {
+		limit = defaultMaxBody
+	}
+	if r.Body != http.NoBody {
+		r.Body = http.MaxBytesReader(w, r.Body, limit)
+	}
+	route.Handler.ServeHTTP(w, r)
+}

@@ -1,0 +1,96 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+)
+
+var errNothingYet = errors.New("nothing has been measured yet: ask again in a second")
+
+func (s *Server) getSnapshot(w http.ResponseWriter, r *http.Request) {
+	flows, err := flowsAsked(r.URL.Query())
+	if err != nil {
+		SayProblem(w, http.StatusBadRequest, err)
+		return
+	}
+	var d *document
+	if flows {
+		drop := s.flows.hold()
+		defer drop()
+		d, err = s.withFlows(r.Context())
+	} else if d = s.now.Load().document; d == nil {
+		err = errNothingYet
+	}
+	if err != nil {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(s.opts.Interval.Seconds()))))
+		SayProblem(w, http.StatusServiceUnavailable, err)
+		return
+	}
+	b, err := d.encoding(flows).body()
+	if err != nil {
+		SayProblem(w, http.StatusInternalServerError, err)
+		return
+	}
+	b.send(w, r)
+}
+
+// flowsAsked reads the one parameter of snapshot and stream.
+func flowsAsked(q url.Values) (bool, error) {
+	if err := onlyKnown(q, "flows"); err != nil {
+		return false, err
+	}
+	text := q.Get("flows")
+	if text == "" {
+		return false, nil
+	}
+	flows, err := strconv.ParseBool(text)
+	if err != nil {
+		return false, fmt.Errorf("flows: want 1 or 0, got %q", text)
+	}
+	return flows, nil
+}
+
+// onlyKnown refuses parameters that mean nothing, and those given twice.
+func onlyKnown(q url.Values, known ...string) error {
+	for name, values := range q {
+		if !slices.Contains(known, name) {
+			return fmt.Errorf("there is no parameter %q; there are: %q", name, known)
+		}
+		if len(values) > 1 {
+			return fmt.Errorf("%s: given %d times, want one", name, len(values))
+		}
+	}
+	return nil
+}
+
+// flowsPatience bounds the wait for the first snapshot with flows.
+const flowsPatience = 10 * time.Second
+
+// withFlows waits until the snapshots have the flows that somebody has begun to
+// want. Of two ticks the second began after that: if it has none, there are none.
+func (s *Server) withFlows(ctx context.Context) (*document, error) {
+	ctx, stop := context.WithTimeout(ctx, flowsPatience)
+	defer stop()
+	now := s.now.Load()
+	for ticks := 0; ; ticks++ {
+		d := now.document
+		if d != nil && (s.opts.WantFlows == nil || d.hasFlows() || ticks >= 2) {
+			return d, nil
+		}
+		select {
+		case <-now.over:
+		case <-s.ended:
+			return nil, errors.New("bwmon is ending")
+		case <-ctx.Done():
+			return nil, errors.New("flows are taken from the next measurement on: ask again after it")
+		}
+		now = s.now.Load()
+	}
+}

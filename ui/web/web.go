@@ -1,0 +1,165 @@
+// Package web is bwmon over HTTP: a page for people, an API and a stream for
+// programs, metrics for Prometheus. It shows the snapshots that it is given, and
+// asks for the rest: the history, alerts, and to start or stop a monitor.
+//
+// A document is encoded once a tick, whoever asks for it, and only if somebody
+// does. What is slow is the reader's own loss: a stream that was not read in time
+// goes on with the newest snapshot.
+package web
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"bwmon/traffic"
+)
+
+// Options are what a Server shows and whom it asks. Functions may be called from
+// any goroutine, several at a time.
+type Options struct {
+	Host     string        // the name of this host, until a snapshot tells it
+	Version  string        // of bwmon
+	Interval time.Duration // between snapshots; default 1s
+
+	// WantFlows asks for snapshots with flows, until release is called. nil: they
+	// have flows or not, whatever is asked.
+	WantFlows func() (release func())
+	// History answers what was used; errors that are ErrQuestion or ErrUnavailable
+	// tell whose fault they are. nil: none is kept.
+	History func(context.Context, traffic.Query) (*traffic.Report, error)
+	// Alerts answers GET /api/v1/alerts; nil: with those of the snapshot.
+	Alerts http.Handler
+	// Silence answers POST /api/v1/silences, once it is known that who asks may;
+	// nil: there is nothing to silence.
+	Silence http.Handler
+	// Control starts or stops ("start", "stop") the monitor of that name. An error
+	// that is ErrUnknown says that there is none. nil: they cannot be.
+	Control func(ctx context.Context, name, action string) error
+
+	// MaxSeries is how many apps have counters of their own in the metrics, and how
+	// many LAN hosts, interfaces and pipes; default 200.
+	MaxSeries int
+	// MaxStreams is how many streams there may be, of one address (loopback
+	// excepted) a tenth of that; default 2000.
+	MaxStreams int
+	// MaxConnections is how many connections each Serve holds open, of one address
+	// (loopback excepted) a tenth of that; default 4000.
+	MaxConnections int
+	// StreamPatience is how long a stream may take to be read before its connection
+	// is closed; default 30s.
+	StreamPatience time.Duration
+	// Heartbeat is the time after which a stream on which nothing happens says that
+	// it is there; default 15s.
+	Heartbeat time.Duration
+
+	Log *slog.Logger // of what goes wrong in connections; nil: nobody is told
+	Now func() time.Time
+}
+
+func (o Options) withDefaults() Options {
+	for _, d := range []struct {
+		value    *time.Duration
+		fallback time.Duration
+	}{{&o.Interval, time.Second}, {&o.StreamPatience, 30 * time.Second}, {&o.Heartbeat, 15 * time.Second}} {
+		if *d.value <= 0 {
+			*d.value = d.fallback
+		}
+	}
+	for _, d := range []struct {
+		value    *int
+		fallback int
+	}{{&o.MaxSeries, 200}, {&o.MaxStreams, 2000}, {&o.MaxConnections, 4000}} {
+		if *d.value <= 0 {
+			*d.value = d.fallback
+		}
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
+}
+
+// What those who are asked may answer, wrapped: other errors are the server's.
+var (
+	ErrQuestion    = errors.New("wrong question")
+	ErrUnknown     = errors.New("unknown")
+	ErrUnavailable = errors.New("not available now")
+)
+
+// Server is made by New, given snapshots by Publish, and reached through Serve or
+// Handler. All methods may be called from any goroutine.
+type Server struct {
+	opts    Options
+	now     atomic.Pointer[moment]
+	pack    packer
+	flows   *interest
+	streams *headcount
+	asking  chan struct{} // holds one for each question the history is at
+	page    *page
+	api     *body // the description of the API
+	scrape  http.Handler
+	stats   stats
+	ended   chan struct{}
+	end     func()
+
+	publishing sync.Mutex // held while a moment is put in place of another
+}
+
+// stats are the server's own figures.
+type stats struct {
+	connections atomic.Int64 // open
+	refused     atomic.Int64 // for want of room
+	skipped     atomic.Int64 // snapshots that streams did not take in time
+	cut         atomic.Int64 // streams whose reader was too slow
+}
+
+// moment is the time between two ticks.
+type moment struct {
+	document *document     // nil before the first
+	over     chan struct{} // closed with the next
+}
+
+// maxAsking is how many questions the history is asked at a time; others wait.
+const maxAsking = 4
+
+// New starts nothing.
+func New(o Options) *Server {
+	o = o.withDefaults()
+	s := &Server{
+		opts: o, asking: make(chan struct{}, maxAsking), ended: make(chan struct{}),
+		streams: newHeadcount(o.MaxStreams), page: newPage(),
+	}
+	s.end = sync.OnceFunc(func() { close(s.ended) })
+	s.flows = newInterest(o.WantFlows, max(30*time.Second, 3*o.Interval))
+	s.now.Store(&moment{over: make(chan struct{})})
+	s.scrape = newScrape(s)
+	s.api = s.newBody("application/json", openAPI)
+	return s
+}
+
+// Publish shows snapshot from now on. It does not block, and encodes nothing.
+func (s *Server) Publish(snapshot *traffic.Snapshot) {
+	s.publishing.Lock()
+	defer s.publishing.Unlock()
+	old := s.now.Load()
+	var serial uint64 = 1
+	if old.document != nil {
+		serial = old.document.serial + 1
+	}
+	s.now.Store(&moment{document: s.newDocument(snapshot, serial), over: make(chan struct{})})
+	close(old.over)
+}
+
+// Close ends all streams, for good, and lets go of the flows.
+func (s *Server) Close() {
+	s.end()
+	s.flows.close()
+}
