@@ -54,6 +54,8 @@ func (r *benchRow) fill(f queryField, v *queryValues) {
 		v.amount(r.tx, r.txRate)
 	case queryTotal:
 		v.amount(r.rx+r.tx, r.rxRate+r.txRate)
+	case queryProcs:
+		v.count(1)
 	}
 }
 
