@@ -25,13 +25,20 @@ func (p *program) fullScreen(cmd *cobra.Command, measure measureFlags) error {
 		return err
 	}
 	s := newSession(c, false)
-	ui := term.New(term.Options{
+	var look term.Config
+	if measure.bits {
+		look.Units = "bits"
+	}
+	ui, err := term.New(term.Options{
 		Snapshots: s.engine.Subscribe(),
 		Interval:  c.Interval,
 		WantFlows: flowSwitch(s.engine),
 		Version:   versionText(),
-		Bits:      measure.bits,
+		Config:    look,
 	})
+	if err != nil {
+		return err
+	}
 	ctx, stop := context.WithCancel(cmd.Context())
 	defer stop()
 	ended := make(chan error, 1)

@@ -28,7 +28,7 @@ func (s *stage) names() []string {
 	var out []string
 	p := s.ui.page()
 	for at := range p.base().order {
-		name := p.cell(at, 0, units{}, 200)
+		name := p.cell(at, 0, unitsIEC, 200)
 		if at == p.base().sel {
 			name = cursor + name
 		}
@@ -220,10 +220,7 @@ func TestDrillDownAndBack(t *testing.T) {
 // a command is opened, since nobody asked for them.
 func TestConnectionsComeLater(t *testing.T) {
 	s := newStage(t, 80, 24)
-	before := typical(100)
-	for i := range before.Apps[0].Commands {
-		before.Apps[0].Commands[i].Flows, before.Apps[0].Commands[i].Closed = nil, nil
-	}
+	before := typical(100).WithoutFlows()
 	s.take(before).press("<Enter>", "<Enter>")
 	if got, want := s.frame(), "with the next measurement…"; !strings.Contains(got, want) {
 		t.Errorf("no %q in\n%s", want, got)
@@ -261,10 +258,7 @@ func TestPause(t *testing.T) {
 // are not promised for a next measurement that is not coming.
 func TestConnectionsWhilePaused(t *testing.T) {
 	s := newStage(t, 80, 24)
-	before := typical(100)
-	for i := range before.Apps[0].Commands {
-		before.Apps[0].Commands[i].Flows, before.Apps[0].Commands[i].Closed = nil, nil
-	}
+	before := typical(100).WithoutFlows()
 	s.take(before).press("p", "<Enter>", "<Enter>")
 	s.take(typical(101))
 	if got, want := s.frame(), "p goes on and shows them"; !strings.Contains(got, want) {
@@ -276,13 +270,13 @@ func TestConnectionsWhilePaused(t *testing.T) {
 	}
 }
 
-// TestRouterWithoutTrafficOfItsOwn: an empty first view leads to the second.
+// TestRouterWithoutTrafficOfItsOwn: an empty first view says where to look.
 func TestRouterWithoutTrafficOfItsOwn(t *testing.T) {
 	s := newStage(t, 60, 15)
 	snap := typical(100)
 	snap.Apps = nil
 	s.take(snap)
-	for _, want := range []string{"LAN hosts (3)", "forwards for 3 LAN hosts", "Tab."} {
+	for _, want := range []string{"forwards for 3 LAN hosts", "view LAN hosts"} {
 		if got := flat(s.frame()); !strings.Contains(got, want) {
 			t.Errorf("no %q in\n%s", want, got)
 		}
@@ -344,7 +338,7 @@ func TestEverySize(t *testing.T) {
 func TestNoColor(t *testing.T) {
 	s := newStage(t, 100, 30)
 	t.Setenv("NO_COLOR", "1")
-	s.ui = New(Options{Location: time.UTC})
+	s.ui = mustNew(t, Options{Location: time.UTC})
 	snap := typical(100)
 	snap.Monitors[0] = failing().Monitors[0]
 	s.take(snap).press("p")

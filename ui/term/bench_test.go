@@ -21,7 +21,7 @@ func stageFor(b *testing.B, w, h int) (*UI, tcell.SimulationScreen) {
 	for screen.HasPendingEvent() {
 		screen.PollEvent()
 	}
-	return New(Options{Location: time.UTC}), screen
+	return mustNew(b, Options{Location: time.UTC}), screen
 }
 
 // BenchmarkTick is what one new snapshot costs: taking it, filtering, sorting

@@ -44,13 +44,17 @@ func keys(ks ...tcell.Key) []stroke {
 
 // newBindings lists all keys, in the order of the help and the hint line. A
 // narrow hint line loses the later ones first.
-func newBindings() []binding {
-	return append(append(tableBindings(), filterBindings()...), helpBindings()...)
+func newBindings(views []*view) []binding {
+	all := tableBindings()
+	for i := range views {
+		all = append(all, binding{keys: runes(viewKey(i)), do: func(u *UI) { u.switchTo(i) }})
+	}
+	return append(append(all, filterBindings()...), helpBindings()...)
 }
 
 func tableBindings() []binding {
 	inside := func(u *UI) bool { return len(u.views[u.current].stack) > 1 || u.page().base().filter != "" }
-	opens := func(u *UI) bool { return u.page().open(u.page().base().sel) != nil }
+	opens := func(u *UI) bool { return u.opens() }
 	return []binding{
 		{keys: keys(tcell.KeyEnter), label: "Enter", hint: "open", useful: opens,
 			help: "open the selected row: app, its commands, their connections",
@@ -62,10 +66,6 @@ func tableBindings() []binding {
 			help: "next view; Shift-Tab the one before; or its number",
 			do:   func(u *UI) { u.cycle(1) }},
 		{keys: keys(tcell.KeyBacktab), do: func(u *UI) { u.cycle(-1) }},
-		{keys: runes("1"), do: func(u *UI) { u.switchTo(0) }},
-		{keys: runes("2"), do: func(u *UI) { u.switchTo(1) }},
-		{keys: runes("3"), do: func(u *UI) { u.switchTo(2) }},
-		{keys: runes("4"), do: func(u *UI) { u.switchTo(3) }},
 		{keys: runes("/"), label: "/", hint: "filter",
 			help: "filter while you type: rows that have every word anywhere",
 			do:   (*UI).startFilter},
@@ -75,17 +75,41 @@ func tableBindings() []binding {
 		{keys: append(runes(">."), keys(tcell.KeyRight)...), do: func(u *UI) { u.sortNext(1) }},
 		{keys: runes("u"), label: "u", hint: "units",
 			help: "rates in bytes (KiB/s, of 1024) or in bits (kbit/s, of 1000)",
-			do:   func(u *UI) { u.units.bits = !u.units.bits }},
+			do:   func(u *UI) { u.units = u.units.next() }},
+		{keys: runes("t"), label: "t", hint: "totals",
+			help: "rates and totals, only rates, only totals",
+			do: func(u *UI) {
+				u.amounts = (u.amounts + 1) % amountsShown(len(amountNames))
+				u.enter()
+			}},
+		{keys: runes("w"), label: "w", hint: "window",
+			help: "rates of the last second, averaged over 10 s, over a minute",
+			do:   (*UI).nextWindow},
+		{keys: runes("i"), label: "i", hint: "idle",
+			help: "hide rows without any traffic, show them",
+			do: func(u *UI) {
+				u.hideIdle = !u.hideIdle
+				u.enter()
+			}},
+		{keys: runes("z"), label: "z", hint: "zero",
+			help: "count totals from now on; again: since the start",
+			do:   (*UI).toggleMark},
+		{keys: runes("f"), label: "f", hint: "freeze",
+			help: "keep the rows in their places while their figures change",
+			do:   (*UI).toggleFreeze},
+		{keys: runes("g"), label: "g", hint: "group",
+			help: "sum the first view by app, command, user, container, unit or remote host",
+			do:   func(u *UI) { u.regroup((u.group + 1) % grouping(len(groupings))) }},
 		{keys: runes("p"), label: "p", hint: "pause",
 			help: "hold the figures still; counting goes on",
 			do:   (*UI).togglePause},
 		{keys: runes("r"), label: "r", hint: "reverse",
 			help: "turn the order round",
 			do:   func(u *UI) { u.sortBy(u.page().base().sorting.col) }},
-		{keys: append(runes("k"), keys(tcell.KeyUp, tcell.KeyCtrlP)...), label: "↑ ↓",
-			help: "select a row; k and j too. The selection stays with its row",
+		{keys: keys(tcell.KeyUp, tcell.KeyCtrlP), label: "↑ ↓",
+			help: "select a row. The selection stays with its row",
 			do:   func(u *UI) { u.move(-1) }},
-		{keys: append(runes("j"), keys(tcell.KeyDown, tcell.KeyCtrlN)...), do: func(u *UI) { u.move(1) }},
+		{keys: keys(tcell.KeyDown, tcell.KeyCtrlN), do: func(u *UI) { u.move(1) }},
 		{keys: keys(tcell.KeyPgUp, tcell.KeyCtrlB), label: "PgUp PgDn",
 			help: "a screenful up, down",
 			do:   func(u *UI) { u.move(-u.screenful()) }},

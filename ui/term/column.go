@@ -6,13 +6,12 @@ import (
 	"bwmon/traffic"
 )
 
-// column is one entry of the only list of a kind's columns: its title, place
-// and width, its cell, its order and its part in the filter. A column is of
-// text or of figures.
+// column is one entry of the only list of a kind's columns: its name, title
+// and place, its cell, its order and its part in the filter and the export. A
+// column is of text or of figures.
 type column[T any] struct {
 	shape
-	// text is the whole of a text column's cell, and what the filter
-	// searches; nil for figures.
+	// text is the whole of a text column's cell; nil for figures.
 	text func(*T) string
 	// figure is the cell of a column of figures in w cells; nil for text.
 	figure func(row *T, u units, w int) string
@@ -20,14 +19,33 @@ type column[T any] struct {
 	value func(*T) float64
 	// order sorts a text column; nil is by its text.
 	order func(a, b *T) int
+	// finds are the fields of a filter that the column is looked at for, by
+	// find; nil is by its text, or its value as a count.
+	finds fieldSet
+	find  func(row *T, v *queryValues)
+	// exact is the cell of an export; nil is the text, or the value.
+	exact func(*T) any
 	// prose: what is too long loses its end, not its middle.
 	prose bool
 	// whole: where the selected row's cell is cut, all of it is written out
 	// below the table.
 	whole bool
-	// graph: the figure is a drawing, not a number.
+	// graph: the figure is a drawing, not a number. In the export it is left out.
 	graph bool
 }
+
+// fieldSet is a set of fields of a filter.
+type fieldSet uint32
+
+func fields(list ...queryField) fieldSet {
+	var s fieldSet
+	for _, f := range list {
+		s |= 1 << f
+	}
+	return s
+}
+
+func (s fieldSet) has(f queryField) bool { return s>>f&1 != 0 }
 
 // compare orders two rows by the column, ascending.
 func (c *column[T]) compare(a, b *T) int {
@@ -40,55 +58,92 @@ func (c *column[T]) compare(a, b *T) int {
 	return compareFold(c.text(a), c.text(b))
 }
 
-// words is a text column that takes least cells, wants want and can use most.
-func words[T any](title string, rank, least, want, most int, text func(*T) string) column[T] {
-	return column[T]{shape: shape{title: title, rank: rank, least: least, want: want, most: most, left: true}, text: text}
+// fill tells a filter what the column has for it.
+func (c *column[T]) fill(row *T, v *queryValues) {
+	switch {
+	case c.find != nil:
+		c.find(row, v)
+	case c.text != nil:
+		v.word(c.text(row))
+	case c.value != nil:
+		v.count(uint64(max(c.value(row), 0)))
+	}
 }
 
-func fixed(title string, rank, w int) shape {
-	return shape{title: title, rank: rank, least: w, want: w, most: w}
+// words is a text column that takes least cells, wants want and can use most.
+// Its name is that of the JSON document; the filter finds it as any text.
+func words[T any](name, title string, rank, least, want, most int, text func(*T) string, finds ...queryField) column[T] {
+	return column[T]{
+		shape: shape{name: name, title: title, rank: rank, least: least, want: want, most: most, left: true},
+		text:  text, finds: fields(append(finds, queryAny)...),
+	}
+}
+
+func fixed(name, title string, rank, w int) shape {
+	return shape{name: name, title: title, rank: rank, least: w, want: w, most: w}
 }
 
 // amounts are the four columns every row with traffic has. The totals may be
 // left out before the rates.
 func amounts[T any](usage func(*T) *traffic.Usage) []column[T] {
-	rate := func(title string, value func(*T) float64) column[T] {
-		return column[T]{
-			shape:  fixed(title, 1, rateWidth),
-			value:  value,
-			figure: func(row *T, u units, _ int) string { return u.rate(value(row)) },
+	rate := func(name, title string, value func(*traffic.Usage) float64) column[T] {
+		c := column[T]{
+			shape:  fixed(name, title, 1, rateWidth),
+			value:  func(row *T) float64 { return value(usage(row)) },
+			figure: func(row *T, u units, _ int) string { return u.rate(value(usage(row))) },
 		}
+		c.role = roleRate
+		return c
 	}
-	total := func(title string, value func(*T) uint64) column[T] {
-		return column[T]{
-			shape:  fixed(title, 3, sizeWidth),
-			value:  func(row *T) float64 { return float64(value(row)) },
-			figure: func(row *T, _ units, _ int) string { return size(value(row)) },
+	total := func(name, title string, value func(*traffic.Usage) uint64) column[T] {
+		c := column[T]{
+			shape:  fixed(name, title, 3, sizeWidth),
+			value:  func(row *T) float64 { return float64(value(usage(row))) },
+			figure: func(row *T, u units, _ int) string { return u.size(value(usage(row))) },
+			exact:  func(row *T) any { return value(usage(row)) },
 		}
+		c.role = roleTotal
+		return c
 	}
 	return []column[T]{
-		rate("RX/s", func(r *T) float64 { return usage(r).RxRate }),
-		rate("TX/s", func(r *T) float64 { return usage(r).TxRate }),
-		total("RX", func(r *T) uint64 { return usage(r).RxBytes }),
-		total("TX", func(r *T) uint64 { return usage(r).TxBytes }),
+		rate("rx_rate", "RX/s", func(u *traffic.Usage) float64 { return u.RxRate }),
+		rate("tx_rate", "TX/s", func(u *traffic.Usage) float64 { return u.TxRate }),
+		total("rx_bytes", "RX", func(u *traffic.Usage) uint64 { return u.RxBytes }),
+		total("tx_bytes", "TX", func(u *traffic.Usage) uint64 { return u.TxBytes }),
 	}
 }
 
 // number is a column of whole numbers.
-func number[T any](title string, rank, w int, value func(*T) uint64) column[T] {
+func number[T any](name, title string, rank, w int, value func(*T) uint64, finds ...queryField) column[T] {
 	return column[T]{
-		shape:  fixed(title, rank, w),
+		shape:  fixed(name, title, rank, w),
 		value:  func(row *T) float64 { return float64(value(row)) },
 		figure: func(row *T, _ units, _ int) string { return count(value(row)) },
+		exact:  func(row *T) any { return value(row) },
+		finds:  fields(finds...),
 	}
 }
 
-// history is the column with the sparkline, sorted by the mean it draws.
-func history[T any](rank int, recent func(*T) []traffic.Rate) column[T] {
+// recently is the column that draws the last minute, sorted by its mean. The
+// page knows what to draw.
+func recently[T any](rank int, total func(*T) float64) column[T] {
 	return column[T]{
-		shape:  shape{title: "RECENT", rank: rank, least: 8, want: 20, most: 60, left: true},
-		value:  func(row *T) float64 { return mean(recent(row)) },
-		figure: func(row *T, _ units, w int) string { return spark(recent(row), w) },
-		graph:  true,
+		shape: shape{name: "recent", title: "RECENT", rank: rank, least: 8, want: 20, most: 60, left: true},
+		value: total,
+		graph: true,
 	}
+}
+
+// totalRate is what rows are sorted by where both ways count.
+func totalRate(u *traffic.Usage) float64 { return u.RxRate + u.TxRate }
+
+// list is the fields of the set in their order.
+func (s fieldSet) list() []queryField {
+	var list []queryField
+	for f := range queryField(len(queryNames)) {
+		if f != queryAny && s.has(f) {
+			list = append(list, f)
+		}
+	}
+	return list
 }

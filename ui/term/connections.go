@@ -11,63 +11,90 @@ import (
 // connection is one row of a table of connections: a flow, or the sum of those
 // that ended and are no longer listed.
 type connection struct {
-	traffic.FlowRow
-	earlier uint64 // how many flows the row sums up; 0: it is a single one
+	*traffic.FlowRow
+	traffic.Usage        // as it is shown
+	earlier       uint64 // how many flows the row sums up; 0: it is a single one
+	holder        holder
+	seat          int32
 }
 
 // comesLater is why there are no connections yet: the engine lists them only
 // when asked to, from its next tick on.
 const comesLater = "the connections come with the next measurement…"
 
-// holder is what has connections: a command or a LAN host.
-type holder struct {
-	flows  []traffic.FlowRow
-	closed *traffic.Closed
-	open   int
-	usage  traffic.Usage
+// noFlow is the flow of a row that is none.
+var noFlow = &traffic.FlowRow{}
+
+func flowIdentity(f *traffic.FlowRow) identity {
+	return identity{of: ofConnections, name: f.Proto, local: f.Local, remote: f.Remote, id: f.ID}
 }
 
 func connectionKind() *kind[connection] {
-	remote := words("REMOTE", 0, 15, 24, 48, remoteText)
+	remote := words("remote", "REMOTE", 0, 15, 24, 48, remoteText, queryHost, queryRemote, queryPort)
 	remote.order = func(a, b *connection) int { return a.Remote.Compare(b.Remote) }
+	remote.find = func(c *connection, v *queryValues) { v.address(c.Remote) }
 	remote.full = 24
-	local := words("LOCAL", 5, 21, 21, 48, func(c *connection) string { return addrText(c.Local, c.earlier > 0) })
+	local := words("local", "LOCAL", 5, 21, 21, 48, func(c *connection) string { return addrText(c.Local, c.earlier > 0) },
+		queryHost, queryLocal, queryPort)
 	local.order = func(a, b *connection) int { return a.Local.Compare(b.Local) }
-	pid := words("PID", 6, 7, 7, 8, func(c *connection) string {
-		if c.PID == 0 {
-			return none
-		}
-		return strconv.Itoa(c.PID)
-	})
+	local.find = func(c *connection, v *queryValues) { v.address(c.Local) }
+	pid := words("pid", "PID", 6, 7, 7, 8, flowPID, queryPID)
 	pid.order = func(a, b *connection) int { return cmp.Compare(a.PID, b.PID) }
-
+	pid.find = func(c *connection, v *queryValues) {
+		if c.PID != 0 {
+			v.number(int64(c.PID))
+		}
+	}
 	columns := append([]column[connection]{remote}, amounts(func(c *connection) *traffic.Usage { return &c.Usage })...)
 	columns = append(columns,
-		words("PROTO", 4, 6, 7, 7, func(c *connection) string { return c.Proto }),
-		words("STATE", 4, 6, 6, 6, stateText),
+		words("app", "APP", 4, 10, 16, 30, holderName, queryApp),
+		words("proto", "PROTO", 4, 6, 7, 7, func(c *connection) string { return c.Proto }, queryProto),
+		words("state", "STATE", 6, 6, 6, 6, stateText, queryState),
 		local, pid,
-		words("SCOPE", 8, 9, 9, 9, func(c *connection) string { return c.Scope }),
+		words("scope", "SCOPE", 8, 9, 9, 9, func(c *connection) string { return c.Scope }, queryScope),
 	)
 	return &kind[connection]{
+		of:      ofConnections,
+		name:    "connections",
 		columns: columns,
 		sorting: sorting{col: 1},
 		id: func(c *connection) identity {
-			return identity{name: c.Proto, local: c.Local, remote: c.Remote, id: c.ID, unit: stump(c)}
+			id := flowIdentity(c.FlowRow)
+			if c.earlier > 0 {
+				id.unit = "earlier" // a flow without addresses is not this row
+			}
+			return id
 		},
 		tie: func(a, b *connection) int {
 			return cmp.Or(cmp.Compare(a.earlier, b.earlier), a.Remote.Compare(b.Remote),
 				a.Local.Compare(b.Local), cmp.Compare(a.Proto, b.Proto), cmp.Compare(a.ID, b.ID))
 		},
-		calm: func(c *connection) bool { return c.Ended || c.earlier > 0 },
+		usage: func(c *connection) *traffic.Usage { return &c.Usage },
+		calm:  func(c *connection) bool { return c.Ended || c.earlier > 0 },
+		seats: func(_ *scene, c *connection) []int32 { return []int32{c.seat} },
+		about: aboutConnection,
+		find:  findHolder,
+		finds: fields(queryAny, queryCommand, queryUser, queryContainer, queryUnit, queryHost),
 	}
 }
 
-// stump tells the row of earlier connections from a flow without addresses.
-func stump(c *connection) string {
-	if c.earlier > 0 {
-		return "earlier"
+// findHolder finds a connection by whose it is.
+func findHolder(c *connection, f queryField, v *queryValues) {
+	if h := c.holder.host; h != nil && (f == queryHost || f == queryAny) {
+		v.word(h.Name)
 	}
-	return ""
+	owner := c.holder.command
+	if owner == nil || f == queryHost {
+		return
+	}
+	for _, t := range [...]struct {
+		field queryField
+		text  string
+	}{{queryCommand, owner.Command}, {queryUser, owner.User}, {queryContainer, owner.Container}, {queryUnit, owner.Unit}} {
+		if f == t.field || f == queryAny {
+			v.word(t.text)
+		}
+	}
 }
 
 func remoteText(c *connection) string {
@@ -88,6 +115,13 @@ func addrText(a netip.AddrPort, absent bool) string {
 	return a.String()
 }
 
+func flowPID(c *connection) string {
+	if c.PID == 0 {
+		return none
+	}
+	return strconv.Itoa(c.PID)
+}
+
 func stateText(c *connection) string {
 	switch {
 	case c.earlier > 0:
@@ -98,26 +132,85 @@ func stateText(c *connection) string {
 	return "open"
 }
 
-// connectionsPage is the table of the connections of what find finds.
-func connectionsPage(crumb string, k *kind[connection], find func(*traffic.Snapshot) (holder, bool)) page {
-	p := newPage(crumb, k, func(s *traffic.Snapshot, rows []connection) ([]connection, string) {
-		h, ok := find(s)
-		if !ok {
-			return rows, "this row is no longer listed"
-		}
-		for i := range h.flows {
-			rows = append(rows, connection{FlowRow: h.flows[i]})
-		}
-		if c := h.closed; c != nil && c.Connections > 0 {
-			row := connection{earlier: c.Connections}
-			row.RxBytes, row.TxBytes = c.RxBytes, c.TxBytes
+// holderName is whose connection it is: an app's, or a LAN host's.
+func holderName(c *connection) string {
+	switch {
+	case c.holder.command != nil:
+		return c.holder.app
+	case c.holder.host != nil:
+		return hostText(c.holder.host.Host, c.holder.host.Name)
+	}
+	return none
+}
+
+func aboutConnection(_ *scene, c *connection) *subject {
+	if c.earlier > 0 {
+		s := &subject{title: "connections that ended earlier"}
+		return s.add("number", strconv.FormatUint(c.earlier, 10))
+	}
+	s := &subject{title: c.Proto + "  " + addrText(c.Local, false) + " → " + addrText(c.Remote, false)}
+	if c.PID != 0 {
+		s.pids, s.processes = []int{c.PID}, 1
+	}
+	if owner := c.holder.command; owner != nil {
+		s.command = owner.Command
+		s.add("app", c.holder.app)
+		s.facts = append(s.facts, fact{"command", owner.Command, true})
+		s.add("process", processText(s.pids, 0)).add("user", owner.User).add("container", owner.Container).add("unit", owner.Unit)
+	} else if c.holder.host != nil {
+		s.add("LAN host", holderName(c))
+	}
+	s.add("state", stateText(c)).add("scope", c.Scope)
+	if c.Remote.IsValid() {
+		addr := c.Remote.Addr()
+		s.topsTitle = "remote"
+		s.tops = func() []top { return []top{{name: addr.String(), addr: addr, usage: c.Usage}} }
+	}
+	return s
+}
+
+// connectionsPage is the table of the connections of those whom holds picks.
+func (k *kinds) connectionsPage(crumb string, holds func(*holder) bool) *rowsOf[connection] {
+	return k.flowsPage(crumb, "this row is no longer listed", holds, nil)
+}
+
+// flowsPage is the table of the connections, of those whom holds picks, that
+// has picks; nil picks all. Those no longer listed are one row, where has is nil.
+func (k *kinds) flowsPage(crumb, gone string, holds func(*holder) bool, has func(*traffic.FlowRow) bool) *rowsOf[connection] {
+	p := newPage(crumb, k.connections, func(sc *scene, rows []connection) ([]connection, string) {
+		var closed traffic.Closed
+		found, busy := false, false
+		sc.eachHolder(func(h holder, place int) {
+			if holds != nil && !holds(&h) {
+				return
+			}
+			found, busy = true, busy || h.busy()
+			flows, earlier := h.flows()
+			for i := range flows {
+				if f := &flows[i]; has == nil || has(f) {
+					seat := sc.memory.seatOf(ofConnections, place+i)
+					rows = append(rows, connection{FlowRow: f, Usage: sc.usage(seat, f.Usage), holder: h, seat: seat})
+				}
+			}
+			if earlier != nil && has == nil {
+				closed.Connections += earlier.Connections
+				closed.RxBytes += earlier.RxBytes
+				closed.TxBytes += earlier.TxBytes
+			}
+		})
+		if closed.Connections > 0 {
+			row := connection{FlowRow: noFlow, earlier: closed.Connections, seat: -1}
+			row.Usage = sc.usage(-1, traffic.Usage{RxBytes: closed.RxBytes, TxBytes: closed.TxBytes})
 			rows = append(rows, row)
 		}
-		if h.flows == nil && h.closed == nil && (h.open > 0 || h.usage.RxBytes+h.usage.TxBytes > 0) {
+		switch {
+		case !found:
+			return rows, gone
+		case busy && !sc.memory.rolls[ofConnections].listed:
 			return rows, comesLater
 		}
 		return rows, "no connections"
 	})
-	p.single, p.own = true, true
+	p.single = true
 	return p
 }

@@ -47,7 +47,7 @@ func TestDemo(t *testing.T) {
 			}
 		}
 	}()
-	if err := New(Options{Snapshots: ch, Version: "demo"}).Run(ctx); err != nil {
+	if err := mustNew(t, Options{Snapshots: ch, Version: "demo"}).Run(ctx); err != nil {
 		t.Fatal(err)
 	}
 }

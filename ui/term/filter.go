@@ -78,3 +78,21 @@ func (f *filterLine) draw(c canvas, y, w int) {
 	f.field.Draw(c.screen)
 	c.right(0, y, w, hint, f.colors.dim)
 }
+
+// refilter gives the page another filter and shows the effect at once. A
+// filter that cannot be read leaves the one before in force.
+func (u *UI) refilter(text string) {
+	l := u.page().base()
+	if l.filter == text {
+		return
+	}
+	q, err := parseQuery(text, u.page().fields().list())
+	if err != nil {
+		return
+	}
+	l.filter, l.query = text, q
+	if q.empty() {
+		l.query = nil
+	}
+	u.page().arrange()
+}

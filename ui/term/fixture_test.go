@@ -55,6 +55,14 @@ func typical(tick int) *traffic.Snapshot {
 		app(traffic.AppUnattributed, 2_100, 0, 0, 3),
 	}
 	apps[0].Commands = curlCommands(tick)
+	for i := range apps[1:] {
+		a := &apps[i+1]
+		a.Commands = []traffic.Command{{Command: "/usr/bin/" + a.Name, User: "alice", Unit: a.Name + ".service", PIDs: []int{1200 + i},
+			Usage: a.Usage, Processes: a.Processes, Connections: a.Connections}}
+		if nobody(a.Name) {
+			a.Commands[0] = traffic.Command{Command: a.Name, Usage: a.Usage, Connections: a.Connections}
+		}
+	}
 	return &traffic.Snapshot{
 		Schema: traffic.SchemaVersion, Host: "gw.example.net",
 		At: start.Add(time.Duration(tick) * time.Second), Elapsed: n,
@@ -66,7 +74,7 @@ func typical(tick int) *traffic.Snapshot {
 		LANHosts: []traffic.LANHost{
 			{Host: netip.MustParseAddr("198.18.0.17"), Name: "printer.lan", Usage: usage(0, 0, 88_000, 12_000), Connections: 1},
 			{Host: netip.MustParseAddr("198.18.0.23"), Name: "tv", Usage: usage(2.4e6, 51e3, 1<<31, 1<<26), Connections: 7,
-				Recent: wave(2.4e6, tick), Flows: curlFlows(tick)},
+				Recent: wave(2.4e6, tick), Flows: tvFlows(tick)},
 			{Host: netip.MustParseAddr("fd00::2:4d1f:9eff:fe10:8a21"), Usage: usage(310, 290, 4_400, 3_900), Connections: 2, Recent: wave(600, tick)},
 		},
 		Interfaces: []traffic.Interface{
@@ -74,7 +82,21 @@ func typical(tick int) *traffic.Snapshot {
 			{Name: "lo", Usage: usage(24e3, 24e3, grow(24e3), grow(24e3)), RxPackets: grow(20), TxPackets: grow(20)},
 			{Name: "wg0", Usage: usage(0, 0, 0, 0), Balanced: true},
 		},
-		Balance: traffic.Balance{InterfaceRx: grow(15.2e6), InterfaceTx: grow(10.9e6),
+		RemoteHosts: []traffic.RemoteHost{
+			{Host: netip.MustParseAddr("198.19.7.1"), Name: "", Usage: usage(12.4e6, 220e3, grow(12.4e6), grow(220e3)), Connections: 1},
+			{Host: netip.MustParseAddr("fd00:aa:bb:cc:dd:ee:ff:1"), Name: "dns.example.net", Usage: usage(90, 70, 900, 700), Connections: 1},
+			{Name: traffic.HostsFolded, Usage: usage(1_200, 300, grow(1_200), grow(300)), Connections: 61},
+		},
+		Pipes: []traffic.PipeRow{
+			{Name: "pipe-backup", Usage: usage(0, 9.6e6*sway, 0, grow(9.6e6)), Connections: 1},
+			{Name: "pipe-db", Usage: usage(52_000, 31_000, grow(52_000), grow(31_000)), Connections: 14},
+		},
+		Rules: []traffic.Rule{
+			{Name: "backup cap", Kind: "app", Match: "^Backup$", Text: "tx above 5 MiB/s over 1m0s"},
+			{Name: "video", Kind: "lan_host", Match: "^198[.]18[.]0[.]23$|^tv$", Text: "rx below 1 MiB/s over 10s"},
+			{Name: "monthly volume", Kind: "interface", Match: "^eth0$", Text: "total quota 2 TiB a month"},
+		},
+		Balance: traffic.Balance{InterfaceRx: grow(15.2e6), InterfaceTx: grow(10.9e6), LocalRx: grow(15.17e6), LocalTx: grow(10.9e6),
 			UnattributedRx: grow(2_100), ResidualRx: int64(grow(31_000)), ResidualTx: -int64(grow(4_000))},
 	}
 }
@@ -103,6 +125,15 @@ func curlFlows(tick int) []traffic.FlowRow {
 	}
 }
 
+func tvFlows(tick int) []traffic.FlowRow {
+	n := float64(tick)
+	return []traffic.FlowRow{
+		{Proto: "tcp", Local: addrPort("198.18.0.23:51022"), Remote: addrPort("198.19.7.44:443"), Scope: "forwarded", ID: 11,
+			Usage: usage(2.39e6, 50e3, uint64(2.39e6*n), uint64(50e3*n))},
+		{Proto: "udp", Local: addrPort("198.18.0.23:123"), Remote: addrPort("198.19.7.9:123"), Scope: "forwarded", ID: 12, Usage: usage(0, 0, 480, 480)},
+	}
+}
+
 // failing is a host whose conntrack monitor cannot work.
 func failing() *traffic.Snapshot {
 	s := typical(8)
@@ -121,6 +152,28 @@ func many(n, tick int) *traffic.Snapshot {
 		rate := float64((i*7919+tick*104729)%100_003) * 31
 		s.Apps[i] = traffic.App{Name: fmt.Sprintf("app-%05d", i), Processes: 1, Connections: i % 7,
 			Usage: usage(rate, rate/9, uint64(rate*100), uint64(rate*10)), Recent: wave(rate, i)}
+	}
+	return s
+}
+
+// alarming is a host where not everything is as agreed.
+func alarming(tick int) *traffic.Snapshot {
+	s := typical(tick)
+	s.Alerts = []traffic.Alert{
+		{Rule: "backup cap", Kind: "app", Subject: "Backup", App: "Backup", State: alertFiring, Since: s.At.Add(-192 * time.Second),
+			Direction: "tx", Condition: "above", Value: 9.4e6, Threshold: 5 << 20, Window: 60},
+		{Rule: "video", Kind: "lan_host", Subject: "198.18.0.23", State: alertPending, Since: s.At.Add(-4 * time.Second),
+			Direction: "rx", Condition: "below", Value: 9.1e5, Threshold: 1 << 20, Window: 10},
+		{Rule: "monthly volume", Kind: "interface", Subject: "eth0", State: alertFiring, Since: s.At.Add(-50 * time.Hour),
+			Direction: "total", Condition: quota, Value: 2.2e12, Threshold: 2 << 40},
+	}
+	return s
+}
+
+// watch lets the surface see so many seconds up to a tick.
+func (s *stage) watch(seconds, tick int) *stage {
+	for t := tick - seconds; t <= tick; t++ {
+		s.take(typical(t))
 	}
 	return s
 }

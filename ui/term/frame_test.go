@@ -28,13 +28,22 @@ func newStage(t *testing.T, w, h int) *stage {
 	t.Helper()
 	t.Setenv("NO_COLOR", "")
 	s := &stage{t: t, screen: tcell.NewSimulationScreen("UTF-8")}
-	s.ui = New(Options{Location: time.UTC, Version: "1.0", WantFlows: func(on bool) { s.flows = append(s.flows, on) }})
+	s.ui = mustNew(t, Options{Location: time.UTC, Version: "1.0", WantFlows: func(on bool) { s.flows = append(s.flows, on) }})
 	if err := s.screen.Init(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.screen.Fini)
 	s.resize(w, h)
 	return s
+}
+
+func mustNew(t testing.TB, opts Options) *UI {
+	t.Helper()
+	u, err := New(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
 }
 
 // resize sets the size of the screen and drops the event that says so.
@@ -134,14 +143,22 @@ func TestGoldenFrames(t *testing.T) {
 		act  func(s *stage)
 	}{
 		{"waiting", func(*stage) {}},
-		{"apps", func(s *stage) { s.take(typical(300)) }},
-		{"apps-bits", func(s *stage) { s.take(typical(300)).press("u") }},
-		{"commands", func(s *stage) { s.take(typical(300)).press("<Enter>") }},
-		{"flows", func(s *stage) { s.take(typical(300)).press("<Enter>", "<Enter>") }},
-		{"lan-hosts", func(s *stage) { s.take(typical(300)).press("<Tab>") }},
-		{"lan-flows", func(s *stage) { s.take(typical(300)).press("<Tab>", "<Enter>") }},
-		{"interfaces", func(s *stage) { s.take(typical(300)).press("3") }},
-		{"monitors", func(s *stage) { s.take(failing()).press("4") }},
+		{"apps", func(s *stage) { s.watch(90, 300) }},
+		{"apps-bits", func(s *stage) { s.watch(90, 300).press("uu") }},
+		{"apps-rates", func(s *stage) { s.watch(90, 300).press("ut") }},
+		{"apps-minute", func(s *stage) { s.watch(90, 300).press("wwz").take(typical(301)) }},
+		{"by-user", func(s *stage) { s.watch(90, 300).press("gg") }},
+		{"app-commands", func(s *stage) { s.watch(90, 300).press("<Enter>") }},
+		{"app-flows", func(s *stage) { s.watch(90, 300).press("<Enter>", "<Enter>") }},
+		{"commands", func(s *stage) { s.watch(90, 300).press("2") }},
+		{"connections", func(s *stage) { s.watch(90, 300).press("3") }},
+		{"remotes", func(s *stage) { s.watch(90, 300).press("4") }},
+		{"lan-hosts", func(s *stage) { s.watch(90, 300).press("5") }},
+		{"lan-flows", func(s *stage) { s.watch(90, 300).press("5", "<Enter>") }},
+		{"interfaces", func(s *stage) { s.watch(90, 300).press("6") }},
+		{"pipes", func(s *stage) { s.watch(90, 300).press("7") }},
+		{"alerts", func(s *stage) { s.watch(90, 300).take(alarming(301)).press("8") }},
+		{"monitors", func(s *stage) { s.take(failing()).press("9") }},
 		{"help", func(s *stage) { s.take(typical(300)).press("?") }},
 		{"filter-typing", func(s *stage) { s.take(typical(300)).press("/", "s") }},
 		{"filter-kept", func(s *stage) { s.take(typical(300)).press("/", "s", "<Enter>") }},

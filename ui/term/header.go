@@ -209,9 +209,9 @@ func (u *UI) balanceShort(s *traffic.Snapshot) []piece {
 func (u *UI) balanceLong(s *traffic.Snapshot) []piece {
 	b := &s.Balance
 	signed := func(n int64) string {
-		text := strings.TrimSpace(size(uint64(n)))
+		text := strings.TrimSpace(unitsIEC.size(uint64(n)))
 		if n < 0 {
-			text = "-" + strings.TrimSpace(size(uint64(-n)))
+			text = "-" + strings.TrimSpace(unitsIEC.size(uint64(-n)))
 		}
 		return alignRight(text, 1+sizeWidth)
 	}

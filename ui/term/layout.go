@@ -2,6 +2,7 @@ package term
 
 // shape is what the layout must know of a column.
 type shape struct {
+	name  string // in commands, settings and exports; one of the JSON document
 	title string
 	least int  // cells it needs to be shown at all
 	full  int  // cells it must have before any extra column is shown
@@ -9,7 +10,20 @@ type shape struct {
 	most  int  // cells it can use
 	rank  int  // columns of the highest rank are left out first; 0 stays
 	left  bool // text, set to the left; figures are set to the right
+	role  role
+	same  bool // it says the same in every row of this page
+	off   bool // not to be shown now
 }
+
+// role says of which part of the figures a column is, of which one may be left
+// out.
+type role uint8
+
+const (
+	roleOther role = iota
+	roleRate
+	roleTotal
+)
 
 // slot is where a column came to lie.
 type slot struct {
@@ -35,7 +49,9 @@ const (
 func layout(shapes []shape, w int) []slot {
 	var slots []slot
 	for i := range shapes {
-		slots = append(slots, slot{col: i, w: shapes[i].least})
+		if !shapes[i].off && !shapes[i].same {
+			slots = append(slots, slot{col: i, w: shapes[i].least})
+		}
 	}
 	for len(slots) > 1 {
 		last, filling := 0, 0

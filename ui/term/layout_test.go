@@ -20,8 +20,8 @@ func drawn(shapes []shape, w int) string {
 
 func TestLayout(t *testing.T) {
 	name := shape{title: "N", least: 4, want: 6, most: 10}
-	rate := fixed("R", 1, 3)
-	total := fixed("T", 3, 3)
+	rate := fixed("r", "R", 1, 3)
+	total := fixed("t", "T", 3, 3)
 	note := shape{title: "X", least: 2, want: 4, most: 6, rank: extra, left: true}
 	full := name
 	full.full = 8

@@ -32,7 +32,11 @@ func child(how string) int {
 	if how == "panic" {
 		opts.WantFlows = func(bool) { panic("told about flows") }
 	}
-	if err := New(opts).Run(context.Background()); err != nil {
+	ui, err := New(opts)
+	if err == nil {
+		err = ui.Run(context.Background())
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
 		return 1
 	}

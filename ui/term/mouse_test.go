@@ -36,16 +36,16 @@ func TestMouse(t *testing.T) {
 	}
 	_, y = find("firefox")
 	at(5, y, tcell.ButtonPrimary)
-	if l.selected.name != "firefox" {
-		t.Errorf("a click selected %q", l.selected.name)
+	if l.selected.app != "firefox" {
+		t.Errorf("a click selected %q", l.selected.app)
 	}
 	at(5, y, tcell.WheelDown)
-	if l.selected.name == "firefox" {
+	if l.selected.app == "firefox" {
 		t.Error("the wheel does not move")
 	}
-	x, y = find("Interfaces")
+	x, y = find("Ifaces")
 	at(x, y, tcell.ButtonPrimary)
-	if s.ui.current != 2 {
+	if s.ui.current != 5 {
 		t.Errorf("a click on a tab leads to view %d", s.ui.current)
 	}
 	s.press("1")

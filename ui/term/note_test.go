@@ -14,7 +14,7 @@ func TestCutTextIsShownWhole(t *testing.T) {
 	for _, size := range sizes {
 		s := newStage(t, size.w, size.h)
 		snap := failing()
-		s.take(snap).press("4")
+		s.take(snap).press("9")
 		if got, want := flat(s.frame()), flat(snap.Monitors[0].Detail); !strings.Contains(got, want) {
 			t.Errorf("%s: no %q in\n%s", size.name, want, s.frame())
 		}
@@ -40,7 +40,7 @@ func TestNoteKeepsItsHeight(t *testing.T) {
 		s.take(snap).frame()
 		return s.ui.body.h
 	}
-	s.press("4")
+	s.press("9")
 	if long, short := rows(strings.Repeat("word ", 30)), rows(strings.Repeat("word ", 15)); long != short {
 		t.Errorf("the table has %d rows, and then %d", long, short)
 	}
@@ -63,7 +63,7 @@ func TestNoteStaysWhenItsTextFits(t *testing.T) {
 		snap.Monitors[0].Detail = detail
 		return s.take(snap).frame()
 	}
-	s.press("4")
+	s.press("9")
 	take("fits")
 	without := s.ui.body.h
 	long := strings.Repeat("word ", 30)

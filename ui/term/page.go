@@ -1,22 +1,8 @@
 package term
 
 import (
-	"bytes"
-	"cmp"
-	"net/netip"
-	"slices"
-	"strings"
-
 	"bwmon/traffic"
 )
-
-// identity is what a row is about, whatever its figures and its place. The
-// selection is an identity, never a row number.
-type identity struct {
-	name, user, container, unit string
-	local, remote               netip.AddrPort
-	id                          uint64
-}
 
 // sorting is the order of one kind of row; all its pages share it.
 type sorting struct {
@@ -26,46 +12,72 @@ type sorting struct {
 
 // kind is one kind of row and how a table of it looks.
 type kind[T any] struct {
+	of      roster      // whose totals they are
+	name    string      // of its columns in the settings; of its view, where it has one
 	columns []column[T] // the first one names the row
 	sorting sorting
 	id      func(*T) identity
-	tie     func(a, b *T) int // by name: the order of rows that are otherwise equal
-	calm    func(*T) bool     // not a datum of its own: drawn dim; nil for none
-	open    func(*T) page     // what Enter leads to; nil for nothing
+	tie     func(a, b *T) int                  // by name: the order of rows that are otherwise equal
+	usage   func(*T) *traffic.Usage            // its figures; nil for a row without traffic
+	calm    func(*T) bool                      // not a datum of its own: drawn dim; nil for none
+	grave   func(*T) bool                      // something is wrong: drawn to be noticed; nil for none
+	open    func(*T) page                      // what Enter leads to; nil for nothing
+	seats   func(*scene, *T) []int32           // whose traces add up to the row's; nil for none
+	about   func(*scene, *T) *subject          // what the details say
+	find    func(*T, queryField, *queryValues) // what a filter finds beside the columns; nil for nothing
+	finds   fieldSet                           // and in which fields
 }
 
 // page is one table the user can be on.
 type page interface {
 	base() *list
-	// load takes the page's rows out of s and arranges them.
-	load(s *traffic.Snapshot)
+	// load takes the page's rows out of a scene and arranges them.
+	load(sc *scene)
 	// arrange filters and sorts again and finds the selected row.
 	arrange()
 	// choose selects the row at a place in order, or the nearest.
 	choose(at int)
+	// chooseID selects a row by its identity; false if it is not in order.
+	chooseID(id identity) bool
 	// cell is what stands at a place in order, in w cells.
 	cell(at, col int, u units, w int) string
+	// exact is the same for an export, neither rounded nor cut.
+	exact(at, col int) any
 	// whole is the cell at a place in order whose column is to be written out
 	// where it is cut, and that column; "" for none.
 	whole(at int) (text string, col int)
 	graph(col int) bool // the column is drawn, not written
 	calm(at int) bool
+	grave(at int) bool
 	// open is the page of the row at a place in order; nil if there is none.
 	open(at int) page
+	// about is what is known of the row at a place in order; nil for none.
+	about(at int) *subject
+	// series is the rates of the row at a place in order in the last n
+	// stretches of seconds each, the newest last, and how many of these are
+	// known; valid until the next call.
+	series(at, n int, seconds float64) (rates []traffic.Rate, known int)
 	// text says whether a column is one, so that it sorts ascending at first.
 	text(col int) bool
-	// flows reports whether its rows are single connections.
+	// flows reports whether its rows are single connections, or made of them.
 	flows() bool
+	// fields are those that a filter finds something in.
+	fields() fieldSet
+	// freeze keeps the rows in their places, or lets them go.
+	freeze(on bool)
 }
 
 // list is what every page is, whatever its rows: an order, a selection, a
 // filter and a window onto it.
 type list struct {
+	of      roster // what its rows are, where their totals can be set back
 	crumb   string // its part of the breadcrumb
+	name    string // of its kind
 	shapes  []shape
 	sorting *sorting
-	filter  string
-	terms   [][]byte // the filter's words in lower case
+	filter  string // as typed
+	query   *query // of the filter; nil for none
+	busy    bool   // rows without any traffic are left out
 
 	order []int32 // rows that pass the filter, sorted, as indices
 	total int     // rows before the filter
@@ -77,29 +89,44 @@ type list struct {
 	follow   bool // the window goes along with the selected row
 	top      int  // place in order of the window's first row
 	slots    []slot
+	places   map[identity]int32 // of rows, while the order is frozen; else nil
 }
 
 // rowsOf is a page of rows of one kind.
 type rowsOf[T any] struct {
 	list
 	kind   *kind[T]
-	source func(s *traffic.Snapshot, buf []T) (rows []T, why string)
-	single bool // rows are connections
-	// own: rows are written into the page's own memory, not borrowed from
-	// the snapshot.
-	own  bool
-	rows []T
+	source func(sc *scene, buf []T) (rows []T, why string)
+	single bool // rows are connections, or made of them
+	scene  *scene
+	rows   []T
+	mine   int // the row that is selected, where it was last
 
-	values   []float64 // scratch of byValue, by row
-	haystack []byte    // scratch of passes
+	values []float64 // scratch of byValue, by row
+	ranks  []int32   // scratch of a frozen order, by row
+	view   rowView[T]
+	rates  []traffic.Rate // scratch of series
 }
 
-func newPage[T any](crumb string, k *kind[T], source func(s *traffic.Snapshot, buf []T) ([]T, string)) *rowsOf[T] {
+func newPage[T any](crumb string, k *kind[T], source func(sc *scene, buf []T) ([]T, string)) *rowsOf[T] {
 	p := &rowsOf[T]{kind: k, source: source}
-	p.crumb = clean(crumb)
+	p.of, p.crumb, p.name = k.of, clean(crumb), k.name
 	p.sorting = &k.sorting
+	p.view.kind = k
 	for _, c := range k.columns {
 		p.shapes = append(p.shapes, c.shape)
+	}
+	return p
+}
+
+// without leaves a column out that says the same in every row.
+func (p *rowsOf[T]) without(names ...string) *rowsOf[T] {
+	for _, name := range names {
+		for i := range p.shapes {
+			if p.shapes[i].name == name {
+				p.shapes[i].same = true
+			}
+		}
 	}
 	return p
 }
@@ -108,93 +135,11 @@ func (p *rowsOf[T]) base() *list { return &p.list }
 
 func (p *rowsOf[T]) flows() bool { return p.single }
 
-func (p *rowsOf[T]) load(s *traffic.Snapshot) {
-	var buf []T
-	if p.own {
-		buf = p.rows[:0]
-	}
-	p.rows, p.why = p.source(s, buf)
+// load writes the rows into the memory of the rows before.
+func (p *rowsOf[T]) load(sc *scene) {
+	p.scene = sc
+	p.rows, p.why = p.source(sc, p.rows[:0])
 	p.arrange()
-}
-
-// arrange costs one pass over all rows and one sort of those that pass.
-func (p *rowsOf[T]) arrange() {
-	p.total = len(p.rows)
-	p.order = p.order[:0]
-	for i := range p.rows {
-		if p.passes(&p.rows[i]) {
-			p.order = append(p.order, int32(i))
-		}
-	}
-	c := &p.kind.columns[p.sorting.col]
-	if c.value != nil {
-		p.sort(p.byValue(c.value))
-	} else {
-		p.sort(func(i, j int32) int { return c.compare(&p.rows[i], &p.rows[j]) })
-	}
-	p.find()
-}
-
-// byValue compares rows by a figure that is worked out once for each row, not
-// once for each comparison.
-func (p *rowsOf[T]) byValue(value func(*T) float64) func(i, j int32) int {
-	p.values = slices.Grow(p.values[:0], len(p.rows))[:len(p.rows)]
-	for _, i := range p.order {
-		p.values[i] = value(&p.rows[i])
-	}
-	return func(i, j int32) int { return cmp.Compare(p.values[i], p.values[j]) }
-}
-
-// sort orders the rows. Equal ones stay in the order of their names whichever
-// way the column is sorted, and so do not move from one tick to the next.
-func (p *rowsOf[T]) sort(compare func(i, j int32) int) {
-	up := p.sorting.ascending
-	slices.SortFunc(p.order, func(i, j int32) int {
-		d := compare(i, j)
-		switch {
-		case d == 0:
-			if d = p.kind.tie(&p.rows[i], &p.rows[j]); d == 0 {
-				d = int(i - j)
-			}
-			return d
-		case up:
-			return d
-		}
-		return -d
-	})
-}
-
-// passes reports whether every word of the filter is somewhere in the row.
-func (p *rowsOf[T]) passes(row *T) bool {
-	if len(p.terms) == 0 {
-		return true
-	}
-	p.haystack = p.haystack[:0]
-	for i := range p.kind.columns {
-		if text := p.kind.columns[i].text; text != nil {
-			p.haystack = append(appendLower(p.haystack, text(row)), '\n')
-		}
-	}
-	for _, term := range p.terms {
-		if !bytes.Contains(p.haystack, term) {
-			return false
-		}
-	}
-	return true
-}
-
-// find puts the selection back onto its datum. Where that is gone the row
-// that took its place is selected.
-func (p *rowsOf[T]) find() {
-	if p.has {
-		for at, i := range p.order {
-			if p.kind.id(&p.rows[i]) == p.selected {
-				p.sel = at
-				return
-			}
-		}
-	}
-	p.choose(p.sel)
 }
 
 func (p *rowsOf[T]) choose(at int) {
@@ -202,31 +147,71 @@ func (p *rowsOf[T]) choose(at int) {
 		return // what was selected may come back
 	}
 	p.sel = min(max(at, 0), len(p.order)-1)
-	p.selected, p.has = p.kind.id(&p.rows[p.order[p.sel]]), true
+	p.mine = int(p.order[p.sel])
+	p.selected, p.has = p.kind.id(&p.rows[p.mine]), true
+}
+
+func (p *rowsOf[T]) chooseID(id identity) bool {
+	p.selected, p.has = id, true
+	return p.find()
+}
+
+// row is the row at a place in order; nil where there is none.
+func (p *rowsOf[T]) row(at int) *T {
+	if at < 0 || at >= len(p.order) {
+		return nil
+	}
+	return &p.rows[p.order[at]]
 }
 
 func (p *rowsOf[T]) cell(at, col int, u units, w int) string {
 	row, c := &p.rows[p.order[at]], &p.kind.columns[col]
 	switch {
+	case c.graph:
+		rates, known := p.series(at, sparkTicks(w), 1)
+		return spark(rates[len(rates)-known:], w)
 	case c.text == nil:
+		return c.figure(row, u, w)
 	case c.prose:
 		return cutEnd(clean(c.text(row)), w)
-	default:
-		return cutMiddle(clean(c.text(row)), w)
 	}
-	return c.figure(row, u, w)
+	return cutMiddle(clean(c.text(row)), w)
+}
+
+func (p *rowsOf[T]) exact(at, col int) any {
+	row, c := &p.rows[p.order[at]], &p.kind.columns[col]
+	switch {
+	case c.exact != nil:
+		return c.exact(row)
+	case c.text != nil:
+		if text := clean(c.text(row)); text != none {
+			return text
+		}
+		return ""
+	}
+	return c.value(row)
 }
 
 func (p *rowsOf[T]) whole(at int) (string, int) {
-	if at < 0 || at >= len(p.order) {
-		return "", 0
-	}
-	for i := range p.kind.columns {
-		if c := &p.kind.columns[i]; c.whole {
-			return clean(c.text(&p.rows[p.order[at]])), i
+	if row := p.row(at); row != nil {
+		for i := range p.kind.columns {
+			if c := &p.kind.columns[i]; c.whole {
+				return clean(c.text(row)), i
+			}
 		}
 	}
 	return "", 0
+}
+
+func (p *rowsOf[T]) series(at, n int, seconds float64) ([]traffic.Rate, int) {
+	p.rates = append(p.rates[:0], make([]traffic.Rate, n)...)
+	row := p.row(at)
+	if row == nil || p.kind.seats == nil {
+		return p.rates, 0
+	}
+	m := p.scene.memory
+	m.chart(p.kind.seats(p.scene, row), p.rates, seconds)
+	return p.rates, min(int(m.span(p.kind.id(row).of)/seconds), n)
 }
 
 func (p *rowsOf[T]) graph(col int) bool { return p.kind.columns[col].graph }
@@ -237,17 +222,22 @@ func (p *rowsOf[T]) calm(at int) bool {
 	return p.kind.calm != nil && p.kind.calm(&p.rows[p.order[at]])
 }
 
-func (p *rowsOf[T]) open(at int) page {
-	if p.kind.open == nil || at < 0 || at >= len(p.order) {
-		return nil
-	}
-	return p.kind.open(&p.rows[p.order[at]])
+func (p *rowsOf[T]) grave(at int) bool {
+	return p.kind.grave != nil && p.kind.grave(&p.rows[p.order[at]])
 }
 
-// setFilter takes new filter text; arrange applies it.
-func (l *list) setFilter(text string) {
-	l.filter = text
-	l.terms = bytes.Fields([]byte(strings.ToLower(text)))
+func (p *rowsOf[T]) open(at int) page {
+	if row := p.row(at); row != nil && p.kind.open != nil {
+		return p.kind.open(row)
+	}
+	return nil
+}
+
+func (p *rowsOf[T]) about(at int) *subject {
+	if row := p.row(at); row != nil && p.kind.about != nil {
+		return p.kind.about(p.scene, row)
+	}
+	return nil
 }
 
 // window keeps the rows on screen within the list and, when the selection is

@@ -62,7 +62,7 @@ func play(t *testing.T, opts Options, prepare ...func(*UI)) *played {
 	opts.Screen, opts.Location = w, time.UTC
 	ctx, cancel := context.WithCancel(t.Context())
 	p := &played{t: t, screen: w, cancel: cancel, done: make(chan error, 1)}
-	u := New(opts)
+	u := mustNew(t, opts)
 	for _, f := range prepare {
 		f(u)
 	}
@@ -155,8 +155,8 @@ func TestEngineGone(t *testing.T) {
 	close(ch)
 	p.until("ENGINE STOPPED")
 	p.screen.InjectKey(tcell.KeyRune, 'p', tcell.ModNone)
-	p.screen.InjectKey(tcell.KeyRune, '3', tcell.ModNone)
-	p.until("[Interfaces]")
+	p.screen.InjectKey(tcell.KeyRune, '6', tcell.ModNone)
+	p.until("BALANCED")
 	p.screen.InjectKey(tcell.KeyRune, 'q', tcell.ModNone)
 	if err := p.end(); err != nil {
 		t.Error(err)
@@ -224,7 +224,7 @@ func TestNoTerminal(t *testing.T) {
 		f.Close()
 		t.Skip("this test process has a terminal")
 	}
-	err := New(Options{}).Run(t.Context())
+	err := mustNew(t, Options{}).Run(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "bwmon snapshot") {
 		t.Errorf("got %v, want an error that names bwmon snapshot", err)
 	}

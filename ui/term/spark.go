@@ -12,13 +12,14 @@ const sparkFloor = 1024
 
 var sparkBars = [...]string{"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"}
 
+// sparkTicks is how many rates a drawing of w cells shows.
+func sparkTicks(w int) int { return max(w/width(sparkBars[0]), 0) }
+
 // spark draws the last w rates, rx and tx together, the newest at the right.
 // A row is scaled to its own highest rate of those shown. A tick without
 // traffic is a space, and any traffic at all shows.
 func spark(recent []traffic.Rate, w int) string {
-	if barWidth := width(sparkBars[0]); barWidth > 1 { // where the terminal draws them wide
-		w /= barWidth
-	}
+	w = sparkTicks(w) // fewer where the terminal draws them wide
 	if len(recent) > w {
 		recent = recent[len(recent)-max(w, 0):]
 	}
@@ -42,16 +43,4 @@ func spark(recent []traffic.Rate, w int) string {
 		b.WriteString(sparkBars[min(max(bar, 0), len(sparkBars)-1)])
 	}
 	return b.String()
-}
-
-// mean is the average rate of those kept, rx and tx together.
-func mean(recent []traffic.Rate) float64 {
-	if len(recent) == 0 {
-		return 0
-	}
-	var sum traffic.Rate
-	for _, r := range recent {
-		sum = sum.Add(r)
-	}
-	return sum.Total() / float64(len(recent))
 }

@@ -39,4 +39,7 @@ func (w *watch) fired() time.Duration {
 	return time.Since(w.last)
 }
 
+// nag asks to be told in a second.
+func (w *watch) nag() { w.timer.Reset(time.Second) }
+
 func (w *watch) stop() { w.timer.Stop() }

@@ -15,6 +15,8 @@ type palette struct {
 	spark            tcell.Style
 	key              tcell.Style // a key in the hint line and the help
 	active, passive  tcell.Style // tabs
+	tabKey           tcell.Style
+	chip             tcell.Style // how the rows are seen
 	filter           tcell.Style
 }
 
@@ -31,7 +33,9 @@ func newPalette(noColor bool) palette {
 		flag:     plain.Bold(true).Reverse(true),
 		spark:    plain,
 		key:      plain.Bold(true),
-		active:   plain.Bold(true),
+		active:   plain.Bold(true).Reverse(true),
+		tabKey:   plain.Dim(true),
+		chip:     plain.Bold(true),
 		passive:  plain,
 		filter:   plain.Bold(true),
 	}

@@ -164,19 +164,33 @@ func (u *UI) draw(screen tcell.Screen) {
 
 func (u *UI) drawTable(c canvas, w, h int) {
 	y := u.header(c, 0, w, h)
-	if h >= 24 {
+	if h >= 28 {
 		y++ // room to breathe
 	}
 	l := u.page().base()
 	l.slots = layout(l.shapes, w-1)
-	rows := max(h-y-3, 0) // without bar, titles and hint line
+	tabs, state := true, true
+	if h < 20 { // there is one line for both
+		state = u.stateMatters()
+		tabs = !state
+	}
+	if tabs {
+		u.drawTabs(c, y, w)
+		y++
+	}
+	if state {
+		y++ // drawn when it is known how many rows there are
+	}
+	rows := max(h-y-2, 0) // without titles and hint line
 	if note := u.noteLines(u.page(), w-2, rows); note != nil {
 		rows -= len(note) + 1
-		u.drawNote(c, y+2+rows, w, note)
+		u.drawNote(c, y+1+rows, w, note)
 	}
 	l.window(rows)
-	u.bar(c, y, w, rows)
-	u.table(c, area{0, y + 1, w, rows + 1})
+	if state {
+		u.drawState(c, y-1, w, rows)
+	}
+	u.table(c, area{0, y, w, rows + 1})
 	if u.mode == modeFilter {
 		u.filter.draw(c, h-1, w)
 	} else {

@@ -1,9 +1,11 @@
 // Package term is the full-screen terminal surface: a header that says whether
-// the figures can be trusted, one table at a time, and a line of keys.
+// the figures can be trusted, one table at a time, what is known of the row
+// selected, and a line of keys.
 //
 // Three lists say what there is, and everything else follows from them: the
-// columns of each kind of row (header, sort, filter and cells), the bindings
-// (keys, hint line and help) and the views (tabs, Tab and number keys).
+// columns of each kind of row (header, sort, filter, cells and export), the
+// bindings (keys, hint line, help and the command line) and the views (tabs,
+// Tab and number keys).
 //
 // The package runs its own event loop around a tcell.Screen and takes only
 // the line editor from tview. tview's Application draws once per event and
@@ -25,28 +27,6 @@ import (
 	"bwmon/traffic"
 )
 
-// Options is what the surface needs to know. Only Snapshots is required.
-type Options struct {
-	// Snapshots brings what to show. The sender keeps only the newest one
-	// waiting; the surface never writes to a snapshot. When it is closed the
-	// engine is gone: the last figures stay, marked as such.
-	Snapshots <-chan *traffic.Snapshot
-	// Interval is the time between two snapshots; 0: 1 s. Three of them without
-	// a snapshot, and at least 5 s, count as an engine that is stuck.
-	Interval time.Duration
-	// WantFlows is told whether rows of single connections are on screen. It
-	// is called from the event loop, only on a change, and must not block.
-	WantFlows func(bool)
-	// Screen is where to draw; nil is the terminal of the process.
-	Screen tcell.Screen
-	// Version is shown beside the program's name.
-	Version string
-	// Bits starts with rates in bits per second instead of bytes.
-	Bits bool
-	// Location is the time zone of the clock; nil is the local one.
-	Location *time.Location
-}
-
 // mode is what the keyboard is talking to.
 type mode uint8
 
@@ -61,18 +41,29 @@ type UI struct {
 	opts     Options
 	colors   palette
 	bindings []binding
+	kinds    *kinds
 	views    []*view
 	current  int // index into views
 
 	mode   mode
 	filter *filterLine
 	help   helpPage
-	units  units
 
+	units    units
+	window   time.Duration // rates are averages over it
+	amounts  amountsShown
+	hideIdle bool
+	frozen   bool
+	group    grouping
+	said     string // a message in the line of keys, until the next key
+
+	memory *memory
+	scene  *scene            // what pages are loaded from; nil before the first
 	shown  *traffic.Snapshot // what is on screen; nil before the first
 	newest *traffic.Snapshot // what came last; differs from shown while paused
 	paused bool
 	gone   bool // the engine has closed the channel
+	link   Link
 
 	// late is how long the engine has been silent, once that is too long.
 	late time.Duration
@@ -94,20 +85,24 @@ type UI struct {
 // New makes a surface; it touches neither the terminal nor the channel before
 // Run. Colour is left out when the environment has NO_COLOR
 // (https://no-color.org).
-func New(opts Options) *UI {
+func New(opts Options) (*UI, error) {
 	if opts.Location == nil {
 		opts.Location = time.Local
 	}
 	u := &UI{
 		opts:   opts,
 		colors: newPalette(os.Getenv("NO_COLOR") != ""),
-		units:  units{bits: opts.Bits},
-		views:  newViews(),
+		kinds:  newKinds(),
+		memory: newMemory(opts.Interval),
 		stop:   stopGroup,
 	}
-	u.bindings = newBindings()
+	u.views = newViews(u.kinds)
+	u.bindings = newBindings(u.views)
 	u.filter = newFilterLine(u.colors)
-	return u
+	if err := u.configure(opts.Config); err != nil {
+		return nil, err
+	}
+	return u, nil
 }
 
 // Run shows the surface until the user quits or ctx is cancelled, and then
@@ -146,7 +141,7 @@ func (u *UI) Run(ctx context.Context) (err error) {
 // loop is the event loop. Every event that already waits is handled before
 // the next frame, so a held key or a burst of snapshots costs one frame.
 func (u *UI) loop(ctx context.Context, screen tcell.Screen, events <-chan tcell.Event) error {
-	snapshots := u.opts.Snapshots
+	snapshots, links := u.opts.Snapshots, u.opts.Link
 	watch := newWatch(u.opts.Interval)
 	defer watch.stop()
 	dirty := true
@@ -163,6 +158,13 @@ func (u *UI) loop(ctx context.Context, screen tcell.Screen, events <-chan tcell.
 			snapshots = u.receive(snapshots, s, ok)
 			if s != nil {
 				watch.rearm()
+			}
+		case l, ok := <-links:
+			dirty = true
+			if !ok {
+				links = nil
+			} else if u.link = l; l.Lost {
+				watch.nag()
 			}
 		case <-watch.timer.C:
 			// One that waits came in time: it is this process that was held up.
@@ -226,14 +228,25 @@ func (u *UI) take(s *traffic.Snapshot) {
 }
 
 func (u *UI) show(s *traffic.Snapshot) {
+	u.memory.observe(s)
 	u.shown = s
-	u.page().load(s)
+	u.reload()
+}
+
+// reload takes the page's rows anew out of what is shown.
+func (u *UI) reload() {
+	if u.shown == nil {
+		return
+	}
+	u.scene = &scene{Snapshot: u.shown, memory: u.memory, window: u.window}
+	u.page().load(u.scene)
 }
 
 // handle does what one event of the terminal asks for.
 func (u *UI) handle(ev tcell.Event) error {
 	switch ev := ev.(type) {
 	case *tcell.EventKey:
+		u.said = ""
 		u.key(ev)
 	case *tcell.EventMouse:
 		u.mouse(ev)

@@ -123,8 +123,8 @@ func TestTerminalWhileSuspended(t *testing.T) {
 		x.press("clear; fg; echo again=$?", "Enter")
 		x.shows("firefox", "q quit")
 	}
-	x.press("3")
-	x.shows("[Interfaces]")
+	x.press("6")
+	x.shows("BALANCED")
 	x.press("q")
 	x.shows("again=0")
 	x.isClean()
@@ -136,6 +136,6 @@ func TestCtrlZWithoutAShell(t *testing.T) {
 	x := newTerminal(t)
 	x.press("exec ./run steady", "Enter")
 	x.shows("firefox", "q quit")
-	x.press("C-z", "3")
-	x.shows("[Interfaces]")
+	x.press("C-z", "6")
+	x.shows("BALANCED")
 }

@@ -19,29 +19,49 @@ const (
 // none stands for a figure that is zero, or not known.
 const none = "–"
 
-// units is how rates are written: bytes per second in powers of 1024, or bits
-// per second in powers of 1000. Totals are bytes in either case.
-type units struct{ bits bool }
+// units is how amounts are written.
+type units uint8
+
+const (
+	unitsIEC  units = iota // KiB and KiB/s, of 1024
+	unitsSI                // kB and kB/s, of 1000
+	unitsBits              // rates in kbit/s, of 1000; totals in KiB
+)
+
+// unitNames is the only list of them.
+var unitNames = [...]string{unitsIEC: "iec", unitsSI: "si", unitsBits: "bits"}
+
+// next is what follows when the key is pressed.
+func (u units) next() units { return (u + 1) % units(len(unitNames)) }
 
 // rateWidth is the width of a rate in the units chosen.
 func (u units) rateWidth() int {
-	if u.bits {
+	switch u {
+	case unitsBits:
 		return rateWidth
+	case unitsSI:
+		return rateWidth - 2
 	}
 	return rateWidth - 1
 }
 
 var (
 	sizeUnits = [...]string{"  B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"}
+	siUnits   = [...]string{" B", "kB", "MB", "GB", "TB", "PB", "EB"}
+	siRates   = [...]string{" B/s", "kB/s", "MB/s", "GB/s", "TB/s", "PB/s", "EB/s"}
 	rateUnits = [...]string{"  B/s", "KiB/s", "MiB/s", "GiB/s", "TiB/s", "PiB/s", "EiB/s"}
 	bitUnits  = [...]string{" bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s", "Pbit/s", "Ebit/s"}
 )
 
 // size writes a number of bytes: three significant digits, or all four of
 // 1000 to 1023.
-func size(bytes uint64) string {
+func (u units) size(bytes uint64) string {
 	if bytes == 0 {
 		return none
+	}
+	if u == unitsSI {
+		number, unit := scale(float64(bytes), 1000, len(siUnits))
+		return pad(number) + " " + siUnits[unit]
 	}
 	number, unit := scale(float64(bytes), 1024, len(sizeUnits))
 	return pad(number) + " " + sizeUnits[unit]
@@ -52,9 +72,13 @@ func (u units) rate(bytes float64) string {
 	if !(bytes > 0) { // NaN included
 		return none
 	}
-	if u.bits {
+	switch u {
+	case unitsBits:
 		number, unit := scale(bytes*8, 1000, len(bitUnits))
 		return pad(number) + " " + bitUnits[unit]
+	case unitsSI:
+		number, unit := scale(bytes, 1000, len(siRates))
+		return pad(number) + " " + siRates[unit]
 	}
 	number, unit := scale(bytes, 1024, len(rateUnits))
 	return pad(number) + " " + rateUnits[unit]

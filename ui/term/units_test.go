@@ -26,7 +26,7 @@ func TestSize(t *testing.T) {
 		{1 << 40, "1.00 TiB"},
 		{math.MaxUint64, "16.0 EiB"},
 	} {
-		if got := size(tt.bytes); got != tt.want {
+		if got := unitsIEC.size(tt.bytes); got != tt.want {
 			t.Errorf("size(%d) = %q, want %q", tt.bytes, got, tt.want)
 		}
 	}
@@ -48,11 +48,16 @@ func TestRate(t *testing.T) {
 		{12.9e6, "12.3 MiB/s", " 103 Mbit/s"},
 		{1e30, "867361737988 EiB/s", "8000000000000 Ebit/s"},
 	} {
-		if got := (units{}).rate(tt.rate); got != tt.bytes {
+		if got := unitsIEC.rate(tt.rate); got != tt.bytes {
 			t.Errorf("rate(%g) = %q, want %q", tt.rate, got, tt.bytes)
 		}
-		if got := (units{bits: true}).rate(tt.rate); got != tt.bits {
+		if got := unitsBits.rate(tt.rate); got != tt.bits {
 			t.Errorf("rate(%g) in bits = %q, want %q", tt.rate, got, tt.bits)
+		}
+	}
+	for rate, want := range map[float64]string{0: "–", 512: " 512  B/s", 999.7: "1.00 kB/s", 12.9e6: "12.9 MB/s"} {
+		if got := unitsSI.rate(rate); got != want {
+			t.Errorf("rate(%g) in SI = %q, want %q", rate, got, want)
 		}
 	}
 }
@@ -61,13 +66,19 @@ func TestRate(t *testing.T) {
 // jump.
 func TestFiguresKeepTheirWidth(t *testing.T) {
 	for v := 1.0; v < 1e18; v *= 1.0137 {
-		if got := size(uint64(v)); width(got) != sizeWidth {
+		if got := unitsIEC.size(uint64(v)); width(got) != sizeWidth {
 			t.Fatalf("size(%g) = %q is %d cells wide, want %d", v, got, width(got), sizeWidth)
 		}
-		if got := (units{}).rate(v); width(got) != rateWidth-1 {
+		if got := unitsIEC.rate(v); width(got) != rateWidth-1 {
 			t.Fatalf("rate(%g) = %q is %d cells wide, want %d", v, got, width(got), rateWidth-1)
 		}
-		if got := (units{bits: true}).rate(v); width(got) != rateWidth {
+		if got := unitsSI.size(uint64(v)); width(got) != sizeWidth-1 {
+			t.Fatalf("size(%g) in SI = %q is %d cells wide, want %d", v, got, width(got), sizeWidth-1)
+		}
+		if got := unitsSI.rate(v); width(got) != unitsSI.rateWidth() {
+			t.Fatalf("rate(%g) in SI = %q is %d cells wide, want %d", v, got, width(got), unitsSI.rateWidth())
+		}
+		if got := unitsBits.rate(v); width(got) != rateWidth {
 			t.Fatalf("rate(%g) in bits = %q is %d cells wide, want %d", v, got, width(got), rateWidth)
 		}
 		if got := count(uint64(v)); width(got) > 6 {

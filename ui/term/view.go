@@ -9,33 +9,53 @@ import (
 // view is one entry of the only list of views: a tab, a number key, and the
 // pages opened from its first one.
 type view struct {
+	name  string // in commands and settings
 	title string
+	short string // where the terminal is narrow
 	stack []page // never empty; the last one is on screen
 	// count is shown beside the title: what a user would not see was there.
 	// nil is for none.
 	count func(*traffic.Snapshot) int
 }
 
-// newViews lists the views in the order of the tabs.
-func newViews() []*view {
-	connections := connectionKind()
+// newViews lists the views in the order of the tabs. The first is what
+// grouping is about.
+func newViews(k *kinds) []*view {
 	return []*view{
-		{title: "Apps", stack: []page{appsPage("Apps", connections)}},
-		{title: "LAN hosts", stack: []page{hostsPage("LAN hosts", connections)},
-			count: func(s *traffic.Snapshot) int { return len(s.LANHosts) }},
-		{title: "Interfaces", stack: []page{interfacesPage("Interfaces")}},
-		{title: "Monitors", stack: []page{monitorsPage("Monitors")}},
+		{name: "apps", title: "Apps", short: "Apps", stack: []page{k.groupedPage(byApp)}},
+		{name: "commands", title: "Commands", short: "Cmds", stack: []page{k.commandsPage("Commands", "", nil)}},
+		{name: "connections", title: "Connections", short: "Conns", stack: []page{k.flowsPage("Connections", "no connections", nil, nil)}},
+		{name: "remotes", title: "Remote hosts", short: "Remote", stack: []page{k.remotesPage("Remote hosts")}},
+		{name: "hosts", title: "LAN hosts", short: "LAN", stack: []page{k.lanPage()}},
+		{name: "interfaces", title: "Interfaces", short: "Ifaces", stack: []page{k.interfacesPage()}},
+		{name: "pipes", title: "Pipes", short: "Pipes", stack: []page{k.pipesPage()}},
+		{name: "alerts", title: "Alerts", short: "Alerts", stack: []page{k.alertsPage()}, count: firing},
+		{name: "monitors", title: "Monitors", short: "Mons", stack: []page{k.monitorsPage()},
+			count: func(s *traffic.Snapshot) int { return len(unhealthy(s)) }},
 	}
 }
 
-// label is the title with the count, when there is something to count.
-func (v *view) label(s *traffic.Snapshot) string {
-	if v.count != nil && s != nil {
-		if n := v.count(s); n > 0 {
-			return v.title + " (" + strconv.Itoa(n) + ")"
+// number is the key of a view: 1 to 9, then 0.
+func viewKey(i int) string { return strconv.Itoa((i + 1) % 10) }
+
+// viewNamed is the view of that name, -1 for none.
+func (u *UI) viewNamed(name string) int {
+	for i, v := range u.views {
+		if v.name == name {
+			return i
 		}
 	}
-	return v.title
+	return -1
+}
+
+// label is the title with the count, when there is something to count.
+func (v *view) label(title string, s *traffic.Snapshot) string {
+	if v.count != nil && s != nil {
+		if n := v.count(s); n > 0 {
+			return title + " (" + strconv.Itoa(n) + ")"
+		}
+	}
+	return title
 }
 
 func (v *view) page() page { return v.stack[len(v.stack)-1] }
@@ -45,8 +65,12 @@ func (u *UI) page() page { return u.views[u.current].page() }
 
 // enter brings a page up to date that has just come on screen.
 func (u *UI) enter() {
-	if u.shown != nil {
-		u.page().load(u.shown)
+	l := u.page().base()
+	l.busy = u.hideIdle
+	u.shape(l)
+	u.reload()
+	if u.frozen != (l.places != nil) {
+		u.page().freeze(u.frozen)
 	}
 }
 
@@ -66,10 +90,15 @@ func (u *UI) cycle(by int) {
 // descend opens the selected row.
 func (u *UI) descend() {
 	p := u.page()
-	if next := p.open(p.base().sel); next != nil {
+	at := p.base().sel
+	if next := p.open(at); next != nil {
 		v := u.views[u.current]
 		v.stack = append(v.stack, next)
 		u.enter()
+		return
+	}
+	if about := p.about(at); about != nil && about.alert != nil {
+		u.jump(about.alert)
 	}
 }
 
@@ -90,14 +119,14 @@ func (u *UI) ascend() {
 	}
 }
 
-// refilter gives the page another filter and shows the effect at once.
-func (u *UI) refilter(text string) {
-	l := u.page().base()
-	if l.filter == text {
-		return
+// regroup sums the first view by something else.
+func (u *UI) regroup(by grouping) {
+	u.current = 0
+	if v := u.views[0]; u.group != by || len(v.stack) > 1 {
+		u.group = by
+		v.stack = []page{u.kinds.groupedPage(by)}
 	}
-	l.setFilter(text)
-	u.page().arrange()
+	u.enter()
 }
 
 // move selects the row by places further down.
@@ -117,32 +146,6 @@ func (u *UI) goTo(at int) {
 	}
 }
 
-// sortBy sorts by a column: figures the largest first, text from A to Z; the
-// same column again turns the order round.
-func (u *UI) sortBy(col int) {
-	s := u.page().base().sorting
-	if s.col == col {
-		s.ascending = !s.ascending
-	} else {
-		*s = sorting{col: col, ascending: u.page().text(col)}
-	}
-	u.page().arrange()
-}
-
-// sortNext sorts by the column on screen that is by places further right.
-func (u *UI) sortNext(by int) {
-	l := u.page().base()
-	for i, s := range l.slots {
-		if s.col == l.sorting.col {
-			u.sortBy(l.slots[(i+by+len(l.slots))%len(l.slots)].col)
-			return
-		}
-	}
-	if len(l.slots) > 0 { // the column sorted by had no room
-		u.sortBy(l.slots[0].col)
-	}
-}
-
 // unhealthy returns the monitors that are not running or starting.
 func unhealthy(s *traffic.Snapshot) []traffic.MonitorStatus {
 	var bad []traffic.MonitorStatus
@@ -152,4 +155,25 @@ func unhealthy(s *traffic.Snapshot) []traffic.MonitorStatus {
 		}
 	}
 	return bad
+}
+
+// firing counts the alerts that have fired.
+func firing(s *traffic.Snapshot) int {
+	n := 0
+	for i := range s.Alerts {
+		if s.Alerts[i].State == alertFiring {
+			n++
+		}
+	}
+	return n
+}
+
+// opens reports whether Enter leads anywhere.
+func (u *UI) opens() bool {
+	p := u.page()
+	if p.open(p.base().sel) != nil {
+		return true
+	}
+	about := p.about(p.base().sel)
+	return about != nil && about.alert != nil
 }
