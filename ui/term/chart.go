@@ -30,15 +30,16 @@ func (l chartLook) every() time.Duration {
 	return min(l.interval, 24*time.Hour)
 }
 
-// plainGlyphs reports whether a screen cannot draw braille, blocks and
-// lines in one cell each, so that charts and meters do without.
-func plainGlyphs(screen tcell.Screen) bool {
+// plainGlyphs reports whether a terminal with this character set, as its
+// Screen names it, cannot draw braille, blocks and lines in one cell each, so
+// that charts and meters do without.
+func plainGlyphs(charset string) bool {
 	for _, r := range "⣿█▏─" {
-		if width(string(r)) != 1 || !screen.CanDisplay(r, false) {
+		if width(string(r)) != 1 {
 			return true
 		}
 	}
-	return false
+	return charset != "UTF-8"
 }
 
 // chart draws rates over time in h lines of w cells: rx from an axis up, tx

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gdamore/tcell/v2"
 	"github.com/google/go-cmp/cmp"
+	"github.com/rivo/uniseg"
 
 	"bwmon/traffic"
 )
@@ -214,18 +215,27 @@ func TestMarkText(t *testing.T) {
 	}
 }
 
-// TestPlainGlyphs: a terminal without UTF-8 gets no braille.
+// TestPlainGlyphs: a terminal without UTF-8 gets no braille, and neither does
+// one that draws blocks in two cells.
 func TestPlainGlyphs(t *testing.T) {
-	for charset, want := range map[string]bool{"UTF-8": false, "US-ASCII": true, "ISO-8859-1": true} {
-		screen := tcell.NewSimulationScreen(charset)
-		if err := screen.Init(); err != nil {
-			t.Logf("%s: %v", charset, err)
-			continue
+	for charset, want := range map[string]bool{"UTF-8": false, "US-ASCII": true, "ISO8859-1": true, "": true} {
+		if got := plainGlyphs(charset); got != want {
+			t.Errorf("plainGlyphs(%q) = %t, want %t", charset, got, want)
 		}
-		if got := plainGlyphs(screen); got != want {
-			t.Errorf("plainGlyphs in %s: %t, want %t", charset, got, want)
-		}
-		screen.Fini()
+	}
+	screen := tcell.NewSimulationScreen("UTF-8")
+	if err := screen.Init(); err != nil {
+		t.Fatal(err)
+	}
+	defer screen.Fini()
+	if plainGlyphs(screen.CharacterSet()) {
+		t.Errorf("the screen calls its character set %q", screen.CharacterSet())
+	}
+	before := uniseg.EastAsianAmbiguousWidth
+	defer func() { uniseg.EastAsianAmbiguousWidth = before }()
+	uniseg.EastAsianAmbiguousWidth = 2
+	if !plainGlyphs("UTF-8") {
+		t.Error("blocks of two cells are taken for ones of one")
 	}
 }
 
