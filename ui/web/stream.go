@@ -70,15 +70,15 @@ func (s *Server) follow(r *http.Request, out *feed, flows bool) error {
 	for {
 		now := s.now.Load()
 		if d := now.document; d != nil && d.serial != last {
+			if last != 0 {
+				s.stats.skipped.Add(int64(d.serial - last - 1))
+			}
 			ev, err := d.encoding(flows).event()
 			if err == nil && ev.id != seen {
 				if err := out.event(ev); err != nil {
 					return err
 				}
 				pulse.Reset(s.opts.Heartbeat)
-			}
-			if last != 0 {
-				s.stats.skipped.Add(int64(d.serial - last - 1))
 			}
 			last, seen = d.serial, ""
 		}

@@ -1,0 +1,48 @@
+// Elements are made of names, attributes and text. Nothing here reads markup: what
+// comes from the network cannot become any.
+
+const svgSpace = "http://www.w3.org/2000/svg";
+
+// el makes an element. Attributes that are false or undefined are left out; children
+// are nodes or text.
+export function el(tag, attributes = {}, ...children) {
+	return dress(document.createElement(tag), attributes, children);
+}
+
+// shape is el for SVG.
+export function shape(tag, attributes = {}, ...children) {
+	return dress(document.createElementNS(svgSpace, tag), attributes, children);
+}
+
+function dress(node, attributes, children) {
+	for (const name in attributes) setAttribute(node, name, attributes[name]);
+	node.append(...children);
+	return node;
+}
+
+// setAttribute takes it away where value is false or undefined.
+export function setAttribute(node, name, value) {
+	if (value === false || value === undefined || value === null) {
+		node.removeAttribute(name);
+		return;
+	}
+	const text = value === true ? "" : String(value);
+	if (node.getAttribute(name) !== text) node.setAttribute(name, text);
+}
+
+// setText writes only what changed, so that nothing is laid out for nothing.
+export function setText(node, text) {
+	const only = node.firstChild;
+	if (only && only === node.lastChild && only.nodeType === Node.TEXT_NODE) {
+		if (only.data !== text) only.data = text;
+		return;
+	}
+	node.textContent = text;
+}
+
+// byId finds what index.html has.
+export function byId(id) {
+	const node = document.getElementById(id);
+	if (!node) throw new Error(`the page has no #${id}`);
+	return node;
+}

@@ -1,0 +1,193 @@
+// Filters, written as in the full-screen view. Words that stand beside each other
+// must all match; "|" separates alternatives.
+//
+//	word            text anywhere in the row, without regard to case
+//	"two words"     text with spaces; \" and \\ inside
+//	app:word        a field contains the word
+//	user=root       a field is the word; user!=root: it is not
+//	host:10.0.0.0/8 an address is in the network; host:192.0.2.1 is the address
+//	port:80-90      a number is in the range; port>1023
+//	rx>1MiB/s       a rate; rx>1GB: a total
+//	!term           not the term
+//
+// Regexes are left to the full-screen view: a filter stands in the page's address,
+// and one that somebody else wrote must not be able to keep a browser busy.
+
+import { holds, parseNetwork } from "./address.js";
+import { parseCount, parseFigure, parseRange, parseUnit } from "./figure.js";
+
+const longest = 1024;
+
+// The fields, and how each is written and compared.
+export const fields = {
+	app: "text", command: "text", user: "text", container: "text", unit: "text",
+	host: "host", local: "host", remote: "host", port: "number", proto: "text",
+	state: "text", scope: "text", pid: "number", iface: "text", pipe: "text",
+	rule: "text", monitor: "text",
+	rx: "amount", tx: "amount", total: "amount", conns: "count", procs: "count",
+};
+const aliases = { cmd: "command", interface: "iface" };
+const operators = ["!=", "<=", ">=", ":", "=", "<", ">"];
+
+export class FilterError extends Error {}
+
+// Filter is one that was understood.
+export class Filter {
+	#any;
+
+	// known are the fields that the rows at hand have; terms of others are refused.
+	constructor(text, known) {
+		if (text.length > longest) throw new FilterError(`a filter has at most ${longest} characters`);
+		this.#any = parse(text);
+		for (const term of this.#any.flat()) {
+			if (term.field && !known.includes(term.field)) throw new FilterError(`rows here have no “${term.field}”`);
+		}
+	}
+
+	get isEmpty() {
+		return this.#any.length === 0;
+	}
+
+	// matches is asked of the values of a row, by field; see facts.js.
+	matches(facts) {
+		return this.isEmpty || this.#any.some((terms) => terms.every((term) => term.test(facts) !== term.not));
+	}
+}
+
+function parse(text) {
+	const any = [];
+	let terms = [];
+	let bar = false;
+	for (const token of tokens(text)) {
+		if (token !== "|") {
+			terms.push(parseTerm(token));
+			continue;
+		}
+		if (terms.length === 0) throw new FilterError("a term is missing before “|”");
+		any.push(terms);
+		terms = [];
+		bar = true;
+	}
+	if (terms.length > 0) any.push(terms);
+	else if (bar) throw new FilterError("a term is missing behind “|”");
+	return any;
+}
+
+// tokens divides at blanks and bars that are not in quotes, and puts a unit behind
+// the figure that it belongs to, as in "rx>5 MiB/s".
+function tokens(text) {
+	const found = text.match(/\||(?:"(?:\\["\\]|[^"])*(?:"|$)|[^\s|"])+/g) ?? [];
+	const joined = [];
+	for (const token of found) {
+		const last = joined.at(-1);
+		if (last && /^!*(rx|tx|total)(!=|[<>]?=|[<>:])[0-9.]+$/i.test(last) && isUnit(token)) joined[joined.length - 1] = last + token;
+		else joined.push(token);
+	}
+	return joined;
+}
+
+function isUnit(text) {
+	try {
+		return parseUnit(text).isWord;
+	} catch {
+		return false;
+	}
+}
+
+// parseTerm makes {field, not, test}.
+function parseTerm(token) {
+	const [, marks, body] = /^(!*)([^]*)$/.exec(token);
+	let not = marks.length % 2 === 1;
+	if (body === "") throw new FilterError("a term is missing behind “!”");
+	if (/^[<>]/.test(body)) throw new FilterError(`a figure is missing before “${body[0]}”: write rx${body[0]}1MiB/s`);
+	const [, name, rest] = /^([a-z]*)([^]*)$/i.exec(body);
+	const operator = name && operators.find((o) => rest.startsWith(o));
+	const field = aliases[name.toLowerCase()] ?? name.toLowerCase();
+	if (!operator || (!Object.hasOwn(fields, field) && isPlain(body, rest))) {
+		return { field: "", not, test: wordTest("any", ":", unquote(body)) };
+	}
+	if (!Object.hasOwn(fields, field)) throw new FilterError(`no field “${name}”; for the text quote it`);
+	if (operator === "!=") not = !not;
+	return { field, not, test: fieldTest(field, operator, rest.slice(operator.length)) };
+}
+
+// isPlain tells text as it stands in command lines and tables.
+function isPlain(body, rest) {
+	return rest.startsWith("://") || parseNetwork(body) !== null;
+}
+
+const examples = {
+	text: (f) => `write a word, like ${f}:word`,
+	host: (f) => `write an address, a network or a name, like ${f}:10.0.0.0/8`,
+	number: (f) => `write a number or a range, like ${f}:80 or ${f}:80-90`,
+	amount: (f) => `write a rate like ${f}>1MiB/s or a total like ${f}>5GB`,
+	count: (f) => `write a number, like ${f}>3`,
+};
+
+function fieldTest(field, operator, value) {
+	const sort = fields[field];
+	const wanted = () => new FilterError(examples[sort](field));
+	if (value === "") throw wanted();
+	const ordered = /[<>]/.test(operator);
+	try {
+		if (sort === "text" || sort === "host") {
+			if (ordered) throw wanted();
+			const network = sort === "host" && value[0] !== '"' ? networkOf(value, wanted) : null;
+			return network ? networkTest(field, network) : wordTest(field, operator, unquote(value));
+		}
+		if (sort === "number") return rangeTest(field, operator, parseRange(value), wanted);
+		if (sort === "count") {
+			const wantedCount = parseCount(value);
+			return (facts) => compare(facts[field], operator, wantedCount);
+		}
+		if (operator === ":") throw wanted();
+		const { value: figure, perSecond } = parseFigure(value);
+		return (facts) => facts[field] !== undefined && compare(facts[field][perSecond ? 1 : 0], operator, figure);
+	} catch (error) {
+		if (error instanceof FilterError) throw error;
+		throw new FilterError(error.message);
+	}
+}
+
+function networkOf(value, wanted) {
+	const network = parseNetwork(value);
+	if (!network && value.includes("/")) throw wanted();
+	return network;
+}
+
+// unquote takes the quotes away, and what they hide.
+function unquote(text) {
+	if (text[0] !== '"') return text;
+	const [whole, inside] = /^"((?:\\["\\]|[^"])*)"?/.exec(text);
+	if (whole.length < text.length) throw new FilterError("a space is missing behind the quote");
+	return inside.replace(/\\(["\\])/g, "$1");
+}
+
+function wordTest(field, operator, word) {
+	const wanted = word.toLowerCase();
+	const isIt = operator === ":" && wanted !== "" ? (text) => text.includes(wanted) : (text) => text === wanted;
+	if (field === "any" && wanted === "") return () => true;
+	return (facts) => (facts[field]?.texts ?? []).some(isIt);
+}
+
+function networkTest(field, network) {
+	return (facts) => (facts[field]?.addresses ?? []).some((a) => holds(network, a.address, a.port));
+}
+
+function rangeTest(field, operator, [low, high], wanted) {
+	if (/[<>]/.test(operator)) {
+		if (low !== high) throw wanted();
+		return (facts) => (facts[field] ?? []).some((n) => compare(n, operator, low));
+	}
+	return (facts) => (facts[field] ?? []).some((n) => low <= n && n <= high);
+}
+
+function compare(n, operator, with_) {
+	switch (operator) {
+	case "<": return n < with_;
+	case "<=": return n <= with_;
+	case ">": return n > with_;
+	case ">=": return n >= with_;
+	}
+	return n === with_;
+}

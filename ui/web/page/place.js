@@ -1,0 +1,45 @@
+// Where in the page one is. It stands in the address behind "#", so that it can be
+// shared, and that the browser's back leads back.
+
+export const ranges = { "1m": 60, "10m": 600, "1h": 3600, "24h": 86400, "7d": 7 * 86400, "30d": 30 * 86400, "1y": 365 * 86400 };
+export const directions = ["total", "rx", "tx"];
+
+// The keys in the address; each is a text, "" where nothing was chosen.
+//
+//	view           one of views.js
+//	app, command, user, container, unit   the app, and of it the command, that is open
+//	host           the LAN host that is open
+//	q, sort        filter; column, "-" before it for the largest first
+//	range, from, to   of the chart; from and to are seconds since 1970
+//	dir            rx, tx or total
+const keys = ["view", "app", "command", "user", "container", "unit", "host", "q", "sort", "range", "from", "to", "dir"];
+const fallbacks = { view: "apps", range: "1m", dir: "total" };
+
+export function readPlace(hash) {
+	const given = new URLSearchParams(hash.replace(/^#/, ""));
+	const place = {};
+	for (const key of keys) place[key] = given.get(key) ?? fallbacks[key] ?? "";
+	place.isCommand = given.has("command"); // which may be ""
+	if (!Object.hasOwn(ranges, place.range)) place.range = fallbacks.range;
+	if (!directions.includes(place.dir)) place.dir = fallbacks.dir;
+	if (!(Number(place.from) > 0 && Number(place.to) > Number(place.from))) place.from = place.to = "";
+	return place;
+}
+
+// hashOf is what readPlace reads.
+export function hashOf(place) {
+	const given = new URLSearchParams();
+	for (const key of keys) {
+		const value = place[key] ?? "";
+		if (key === "command" ? place.isCommand : value !== "" && value !== fallbacks[key]) given.set(key, value);
+	}
+	const text = given.toString();
+	return text ? "#" + text : "#";
+}
+
+// inside is a place further in, or beside: what belongs to the table one leaves is
+// not taken along.
+export function inside(place, there) {
+	const { range, from, to, dir } = place;
+	return { view: place.view, range, from, to, dir, ...there };
+}

@@ -1,0 +1,244 @@
+// A table that is drawn anew each tick, and of which only what changed is touched:
+// rows are known by their keys, cells keep what they show. The row that has the focus
+// keeps it wherever it goes.
+
+import { classesOf, makeCell } from "./cell.js";
+import { el, setAttribute, setText, shape } from "./dom.js";
+import { firstSort, isFigure, sorter, staying } from "./order.js";
+
+const mostRows = 500; // at a time; the foot says how many more there are
+const holdTime = 4000;
+const minute = 60; // ticks of a trend
+
+export class Table {
+	#on;
+	#rows = new Map(); // key → {key, tr, cells, handle, data, place}
+	#order = [];
+	#heads = new Map();
+	#limit = mostRows;
+	#heldUntil = 0;
+	#trend = new Float32Array(minute);
+	#selected = "";
+
+	// on has sort(id), open(place), select(key) and link(place), the address of one.
+	constructor(spec, on) {
+		this.spec = spec;
+		this.#on = on;
+		this.body = el("tbody");
+		this.foot = el("p", { class: "foot" });
+		this.more = el("button", { type: "button", class: "plain", hidden: true });
+		this.caption = el("caption", {}, spec.caption);
+		const heads = spec.columns.map((c) => this.#head(c));
+		const table = el("table", { class: "grid " + spec.id }, this.caption, el("colgroup", {}, ...spec.columns.map(colOf)), el("thead", {}, el("tr", {}, ...heads)), this.body);
+		this.node = el("section", { class: "block", id: "table-" + spec.id }, el("div", { class: "scroll" }, table), this.foot, this.more);
+		this.#listen();
+	}
+
+	get selected() {
+		return this.#selected;
+	}
+
+	#head(column) {
+		const th = el("th", { scope: "col", class: classesOf(column, isFigure(column) ? "figure" : "text") });
+		if (this.spec.isFixed) {
+			th.append(column.title);
+			return th;
+		}
+		const button = el("button", { type: "button", title: column.hint ?? false }, column.title, shape("svg", { class: "arrow", viewBox: "0 0 8 8", "aria-hidden": "true" }, shape("path", { d: "M4 1 L7.5 7 H0.5 Z" })));
+		button.addEventListener("click", () => this.#on.sort(this.nextSort(column)));
+		th.append(button);
+		this.#heads.set(column.id, th);
+		return th;
+	}
+
+	nextSort(column) {
+		const first = firstSort(column);
+		if (this.sort !== first) return first;
+		return first.startsWith("-") ? first.slice(1) : "-" + first;
+	}
+
+	#listen() {
+		this.more.addEventListener("click", () => {
+			this.#limit += mostRows;
+			this.#on.redraw();
+		});
+		this.body.addEventListener("keydown", (event) => this.#key(event));
+		this.body.addEventListener("focusin", (event) => this.#pick(this.#rowOf(event.target)));
+		this.body.addEventListener("click", (event) => {
+			const row = this.#rowOf(event.target);
+			if (row && !event.target.closest("a")) row.handle.focus({ preventScroll: true });
+		});
+		this.body.addEventListener("dblclick", (event) => {
+			const row = this.#rowOf(event.target);
+			if (row?.opens && !event.target.closest("a")) this.#on.open(row.opens);
+		});
+		// Rows keep their places while somebody is about to click one.
+		const hold = (event) => event.pointerType === "mouse" && (this.#heldUntil = event.timeStamp + holdTime);
+		this.body.addEventListener("pointermove", hold);
+		this.body.addEventListener("pointerleave", () => (this.#heldUntil = 0));
+	}
+
+	#rowOf(node) {
+		return this.#rows.get(node.closest("tr")?.rowKey);
+	}
+
+	#pick(row) {
+		if (row && row.key !== this.#selected) this.select(row.key);
+	}
+
+	// select marks a row; "" none.
+	select(key) {
+		this.#rows.get(this.#selected)?.tr.removeAttribute("aria-current");
+		this.#selected = key;
+		this.#rows.get(key)?.tr.setAttribute("aria-current", "true");
+		this.#rove();
+		this.#on.select?.(key, this.#rows.get(key)?.data);
+	}
+
+	// rove leaves one row in the order of the Tab key.
+	#rove() {
+		const one = this.#rows.get(this.#selected) ?? this.#order[0];
+		if (this.roving === one?.handle) return;
+		this.roving?.setAttribute("tabindex", "-1");
+		this.roving = one?.handle;
+		this.roving?.setAttribute("tabindex", "0");
+	}
+
+	#key(event) {
+		if (event.ctrlKey || event.altKey || event.metaKey) return;
+		const at = this.#order.indexOf(this.#rowOf(event.target));
+		const last = this.#order.length - 1;
+		const to = { ArrowUp: at - 1, ArrowDown: at + 1, Home: 0, End: last, PageUp: at - 20, PageDown: at + 20 }[event.key];
+		if (to === undefined) return;
+		event.preventDefault();
+		this.#order[Math.max(0, Math.min(last, to))]?.handle.focus();
+	}
+
+	// draw shows these rows. how: {now, filter, sort, units, ring}; it returns how many
+	// there are and how many of them are shown.
+	draw(rows, how) {
+		const kept = how.filter && !how.filter.isEmpty ? rows.filter((row) => how.filter.matches(this.spec.facts(row))) : rows.slice();
+		const held = performance.now() < this.#heldUntil && this.sort === how.sort;
+		this.sort = how.sort;
+		this.#sortKept(kept, held);
+		const total = kept.length;
+		kept.length = Math.min(total, this.#limit);
+		const order = this.#take(kept);
+		const seen = this.#visible(order.length); // before anything is changed: it asks for the layout
+		const said = this.#said(how.now);
+		for (let i = 0; i < order.length; i++) this.#drawRow(order[i], how, said, i >= seen.from && i < seen.to);
+		this.#place(order);
+		this.#mark(how.sort);
+		this.#drawFoot(rows.length, total, order.length, how);
+		return { all: rows.length, kept: total };
+	}
+
+	#sortKept(kept, held) {
+		const compare = sorter(this.spec.columns, this.sort);
+		if (compare) kept.sort(compare);
+		if (!held) return;
+		const place = (row) => this.#rows.get(this.spec.key(row))?.place ?? Infinity;
+		kept.sort((a, b) => place(a) - place(b) || 0);
+	}
+
+	// take finds or makes the row of each datum. Two of one key are told apart by
+	// their order.
+	#take(kept) {
+		const order = [];
+		const used = new Set();
+		for (const data of kept) {
+			let key = this.spec.key(data);
+			for (let n = 2; used.has(key); n++) key = this.spec.key(data) + "\n" + n;
+			used.add(key);
+			let row = this.#rows.get(key);
+			if (!row) this.#rows.set(key, (row = this.#makeRow(key)));
+			row.data = data;
+			order.push(row);
+		}
+		for (const [key, row] of this.#rows) {
+			if (used.has(key)) continue;
+			row.tr.remove();
+			this.#rows.delete(key);
+		}
+		return order;
+	}
+
+	#makeRow(key) {
+		const cells = this.spec.columns.map(makeCell);
+		const tr = el("tr", {}, ...cells.map((c) => c.node));
+		tr.rowKey = key;
+		return { key, tr, cells, place: -1, opens: null };
+	}
+
+	#said(now) {
+		return this.spec.alerted ? this.#on.alertsBy(now, this.spec.alerted.subject) : null;
+	}
+
+	#drawRow(row, how, said, isSeen) {
+		const { data } = row;
+		row.opens = this.spec.open?.(data) ?? null;
+		const context = { units: how.units, link: row.opens ? this.#on.link(row.opens) : "", said: null };
+		if (said?.size) for (const name of this.spec.alerted.names(data)) context.said ??= said.get(name);
+		for (const cell of row.cells) {
+			cell.draw(data, context);
+			if (isSeen && cell.drawTrend) {
+				how.ring.totals(this.spec.trendName(data), this.#trend);
+				cell.drawTrend(this.#trend, 1024);
+			}
+		}
+		row.handle = row.cells[0].handle;
+		if (this.spec.isDim) row.tr.classList.toggle("dim", Boolean(this.spec.isDim(data)));
+		if (this.spec.isSum) row.tr.classList.toggle("sum", Boolean(this.spec.isSum(data)));
+	}
+
+	// visible is which rows are on screen, roughly: lines are drawn for these.
+	#visible(length) {
+		if (!this.spec.trendName || this.#order.length === 0) return { from: 0, to: 60 };
+		const box = this.body.getBoundingClientRect();
+		const height = box.height / this.#order.length || 30;
+		const from = Math.floor(-box.top / height) - 20;
+		return { from, to: Math.min(length, from + Math.ceil(innerHeight / height) + 40) };
+	}
+
+	// place puts the rows in order, moving as few as it can.
+	#place(order) {
+		const focused = document.activeElement;
+		const stays = staying(order.map((row) => row.place));
+		let next = null;
+		for (let i = order.length - 1; i >= 0; i--) {
+			const { tr } = order[i];
+			if (!stays[i] || tr.nextSibling !== next) this.body.insertBefore(tr, next);
+			next = tr;
+		}
+		order.forEach((row, i) => (row.place = i));
+		this.#order = order;
+		const selected = this.#rows.get(this.#selected);
+		if (selected) setAttribute(selected.tr, "aria-current", "true");
+		if (focused !== document.activeElement && this.body.contains(focused)) focused.focus({ preventScroll: true });
+		this.#rove();
+	}
+
+	#mark(sort) {
+		const id = sort.replace(/^-/, "");
+		for (const [column, th] of this.#heads) {
+			setAttribute(th, "aria-sort", column === id && (sort.startsWith("-") ? "descending" : "ascending"));
+		}
+	}
+
+	#drawFoot(all, kept, shown, how) {
+		let text = "";
+		if (how.waits) text = how.waits;
+		else if (all === 0) text = this.spec.empty ?? "";
+		else if (kept === 0) text = "Nothing matches the filter.";
+		else if (kept < all) text = `${kept} of ${all} match the filter.`;
+		setText(this.foot, text);
+		this.foot.hidden = text === "";
+		this.more.hidden = shown === kept;
+		if (shown < kept) setText(this.more, `Show more: there are ${kept - shown} below these`);
+		this.node.hidden = Boolean(this.spec.isOptional && all === 0);
+	}
+}
+
+function colOf(column) {
+	return el("col", { class: classesOf(column, "kind-" + column.kind) });
+}
