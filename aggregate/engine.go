@@ -18,6 +18,10 @@ type Engine struct {
 	wants       wants
 	started     atomic.Bool
 	subscribers subscribers
+
+	mu sync.Mutex
+	// mu protects the fields below.
+	levers map[string]*lever // of the monitors, by name
 }
 
 // NewEngine starts nothing.
@@ -67,10 +71,15 @@ func (e *Engine) Run(ctx context.Context, monitors ...traffic.Monitor) error {
 	stopped := make(chan struct{})
 	defer close(stopped)
 	var running sync.WaitGroup
+	levers := make(map[string]*lever, len(monitors))
 	for i, m := range monitors {
-		k := keeper{monitor: m, index: i, reports: reports, stopped: stopped}
+		levers[m.Name()] = &lever{}
+		k := keeper{monitor: m, index: i, reports: reports, stopped: stopped, lever: levers[m.Name()]}
 		running.Go(func() { k.keep(ctx) })
 	}
+	e.mu.Lock()
+	e.levers = levers
+	e.mu.Unlock()
 	returned := make(chan struct{})
 	go func() { // ends before loop does
 		running.Wait()
@@ -149,7 +158,7 @@ func (d *desk) enter(r report) bool {
 	case r.batch != nil:
 		d.ledger.Book(*r.batch)
 	case !r.early:
-	case r.err != nil:
+	case r.off, r.err != nil:
 		d.ledger.Fail(h.Name)
 	default:
 		d.ledger.End(h.Name)

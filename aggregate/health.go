@@ -14,6 +14,7 @@ type report struct {
 
 	err   error // why the run ended
 	early bool  // before it was asked to
+	off   bool  // it was stopped, and may be started
 }
 
 // maxDetail bounds the text of a monitor's condition, in bytes. Errors name
@@ -38,6 +39,11 @@ func (h *health) note(r report) {
 		h.Lost += r.batch.Lost - min(h.lost, r.batch.Lost)
 		h.lost = r.batch.Lost
 		return
+	case r.off:
+		h.State, h.Detail = traffic.StateStopped, "as it was asked to"
+		if r.err != nil {
+			h.Detail += ", and said: " + traffic.CleanText(r.err.Error(), maxDetail)
+		}
 	case r.err != nil:
 		h.State, h.Detail = traffic.StateFailed, traffic.CleanText(r.err.Error(), maxDetail)
 	case r.early:

@@ -21,28 +21,60 @@ type keeper struct {
 	index   int
 	reports chan<- report
 	stopped <-chan struct{} // closed when nobody reads reports any more
+	lever   *lever
 }
 
-// keep runs the monitor, again and again where it fails, until ctx is
-// cancelled or it returns nil.
+// keep runs the monitor, again and again where it fails, until ctx is cancelled.
+// One that was stopped, or returned nil, it runs when it is started.
 func (k keeper) keep(ctx context.Context) {
 	pause := firstPause
 	for {
-		began := time.Now()
-		err := k.run(ctx)
-		early := ctx.Err() == nil
-		k.send(report{index: k.index, err: err, early: early})
-		if err == nil || !early {
+		run, end, ok := k.lever.begin(ctx)
+		if !ok {
 			return
 		}
-		if time.Since(began) > longestPause {
+		began := time.Now()
+		err := k.run(run)
+		off := run.Err() != nil && ctx.Err() == nil
+		end()
+		early := ctx.Err() == nil
+		if early && !off && err == nil {
+			k.lever.stop()
+		}
+		k.send(report{index: k.index, err: err, early: early, off: off})
+		switch {
+		case !early:
+			return
+		case off, err == nil, time.Since(began) > longestPause:
 			pause = firstPause
 		}
-		if !sleep(ctx, pause) {
+		if off || err == nil {
+			continue
+		}
+		if !k.sleep(ctx, pause) {
 			return
 		}
 		pause = min(2*pause, longestPause)
 	}
+}
+
+// sleep reports whether ctx was not cancelled in that time. Who stops the monitor
+// meanwhile ends it.
+func (k keeper) sleep(ctx context.Context, d time.Duration) bool {
+	off, _ := k.lever.isOff()
+	if !off {
+		run, end, ok := k.lever.begin(ctx)
+		if !ok {
+			return false
+		}
+		sleep(run, d)
+		off = run.Err() != nil && ctx.Err() == nil
+		end()
+	}
+	if off {
+		k.send(report{index: k.index, early: true, off: true})
+	}
+	return ctx.Err() == nil
 }
 
 // run runs the monitor once. A panic is an error like any other: it must not
