@@ -14,6 +14,7 @@ type connection struct {
 	*traffic.FlowRow
 	traffic.Usage        // as it is shown
 	earlier       uint64 // how many flows the row sums up; 0: it is a single one
+	scene         *scene
 	holder        holder
 	seat          int32
 }
@@ -50,6 +51,7 @@ func connectionKind() *kind[connection] {
 		words("app", "APP", 4, 10, 16, 30, holderName, queryApp),
 		words("proto", "PROTO", 4, 6, 7, 7, func(c *connection) string { return c.Proto }, queryProto),
 		words("state", "STATE", 6, 6, 6, 6, stateText, queryState),
+		words("name", "NAME", 6, 12, 24, 48, remoteName, queryHost, queryRemote),
 		local, pid,
 		words("scope", "SCOPE", 8, 9, 9, 9, func(c *connection) string { return c.Scope }, queryScope),
 	)
@@ -69,12 +71,13 @@ func connectionKind() *kind[connection] {
 			return cmp.Or(cmp.Compare(a.earlier, b.earlier), a.Remote.Compare(b.Remote),
 				a.Local.Compare(b.Local), cmp.Compare(a.Proto, b.Proto), cmp.Compare(a.ID, b.ID))
 		},
-		usage: func(c *connection) *traffic.Usage { return &c.Usage },
-		calm:  func(c *connection) bool { return c.Ended || c.earlier > 0 },
-		seats: func(_ *scene, c *connection) []int32 { return []int32{c.seat} },
-		about: aboutConnection,
-		find:  findHolder,
-		finds: fields(queryAny, queryCommand, queryUser, queryContainer, queryUnit, queryHost),
+		usage:   func(c *connection) *traffic.Usage { return &c.Usage },
+		calm:    func(c *connection) bool { return c.Ended || c.earlier > 0 },
+		seats:   func(_ *scene, c *connection) []int32 { return []int32{c.seat} },
+		about:   aboutConnection,
+		address: func(c *connection) netip.Addr { return c.Remote.Addr() },
+		find:    findHolder,
+		finds:   fields(queryAny, queryCommand, queryUser, queryContainer, queryUnit, queryHost),
 	}
 }
 
@@ -102,6 +105,14 @@ func remoteText(c *connection) string {
 		return "(" + strconv.FormatUint(c.earlier, 10) + " earlier)"
 	}
 	return addrText(c.Remote, false)
+}
+
+// remoteName is the name of the other end, as far as it is known.
+func remoteName(c *connection) string {
+	if c.earlier > 0 {
+		return ""
+	}
+	return c.scene.name(c.Remote.Addr(), "")
 }
 
 // addrText writes an address; without a port where there is none.
@@ -189,7 +200,7 @@ func (k *kinds) flowsPage(crumb, gone string, holds func(*holder) bool, has func
 			for i := range flows {
 				if f := &flows[i]; has == nil || has(f) {
 					seat := sc.memory.seatOf(ofConnections, place+i)
-					rows = append(rows, connection{FlowRow: f, Usage: sc.usage(seat, f.Usage), holder: h, seat: seat})
+					rows = append(rows, connection{FlowRow: f, scene: sc, Usage: sc.usage(seat, f.Usage), holder: h, seat: seat})
 				}
 			}
 			if earlier != nil && has == nil {
@@ -199,7 +210,7 @@ func (k *kinds) flowsPage(crumb, gone string, holds func(*holder) bool, has func
 			}
 		})
 		if closed.Connections > 0 {
-			row := connection{FlowRow: noFlow, earlier: closed.Connections, seat: -1}
+			row := connection{FlowRow: noFlow, scene: sc, earlier: closed.Connections, seat: -1}
 			row.Usage = sc.usage(-1, traffic.Usage{RxBytes: closed.RxBytes, TxBytes: closed.TxBytes})
 			rows = append(rows, row)
 		}

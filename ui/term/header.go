@@ -1,8 +1,6 @@
 package term
 
 import (
-	"math"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -43,14 +41,19 @@ func (u *UI) titleLine(c canvas, y, w int) {
 		left = append(left, piece{" " + clean(u.opts.Version), u.colors.dim})
 	}
 	var right []piece
+	flag := func(text string) {
+		right = append(right, piece{" " + text + " ", u.colors.flag}, piece{"  ", u.colors.plain})
+	}
 	if u.paused {
-		right = append(right, piece{" PAUSED ", u.colors.flag}, piece{"  ", u.colors.plain})
+		flag("PAUSED")
 	}
-	if u.gone {
-		right = append(right, piece{" ENGINE STOPPED ", u.colors.flag}, piece{"  ", u.colors.plain})
-	}
-	if u.late > 0 && u.shown != nil {
-		right = append(right, piece{" NO NEWS FOR " + span(u.late) + " ", u.colors.flag}, piece{"  ", u.colors.plain})
+	switch {
+	case u.gone:
+		flag("ENGINE STOPPED")
+	case u.link.Lost:
+		flag("CONNECTION LOST")
+	case u.late > 0 && u.shown != nil:
+		flag("NO NEWS FOR " + span(u.late))
 	}
 	room := w - 2 - widthOf(right)
 	if s := u.shown; s != nil {
@@ -58,7 +61,12 @@ func (u *UI) titleLine(c canvas, y, w int) {
 		clock := piece{s.At.In(u.opts.Location).Format("15:04:05"), u.colors.plain}
 		since := piece{"counting for " + span(time.Duration(s.Elapsed*float64(time.Second))) + "  ", u.colors.dim}
 		room -= width(clock.text)
-		// The host's name comes before how long it has been counted.
+		attached := piece{}
+		if u.opts.Attached != "" {
+			attached = piece{"  attached to " + clean(u.opts.Attached), u.colors.dim}
+		}
+		// The host's name comes before how long it has been counted, and that
+		// before what this is attached to.
 		if widthOf(left)+width(host.text)+2+width(since.text) <= room {
 			right = append(right, since)
 			room -= width(since.text)
@@ -66,207 +74,117 @@ func (u *UI) titleLine(c canvas, y, w int) {
 		right = append(right, clock)
 		host.text = cutMiddle(host.text, room-widthOf(left)-2)
 		left = append(left, host)
+		if free := room - widthOf(left) - 2; free > 20 {
+			attached.text = cutEnd(attached.text, free)
+			left = append(left, attached)
+		}
 	}
 	c.line(1, y, room, left)
 	c.line(1+room, y, w-2-room, right)
 }
 
 // interfaceLine is the rates of as many interfaces as there is room for, those
-// of the balance first. They keep their places while their rates change.
+// of the balance first, and where the speed of a link is known how much of it is
+// used. They keep their places while their rates change.
 func (u *UI) interfaceLine(s *traffic.Snapshot, w int) []piece {
-	var slots [][]piece
+	var list []*traffic.Interface
 	for _, balanced := range [...]bool{true, false} {
 		for i := range s.Interfaces {
 			it := &s.Interfaces[i]
 			if it.Balanced == balanced && (balanced || it.RxBytes+it.TxBytes > 0) {
-				slots = append(slots, u.interfaceSlot(it))
+				list = append(list, it)
 			}
 		}
 	}
-	if len(slots) == 0 {
+	if len(list) == 0 {
 		return []piece{{"no interface has been read", u.colors.dim}}
 	}
 	const between = "   "
-	line, used := slots[0], widthOf(slots[0])
-	for i, slot := range slots[1:] {
+	least := u.meterWidth()
+	used, shown := 0, 0
+	for i, it := range list {
+		n := widthOf(u.interfaceSlot(it, least))
+		if i > 0 {
+			n += len(between)
+		}
 		room := w - used
-		if i+2 < len(slots) {
+		if i < len(list)-1 {
 			room -= len(" +999")
 		}
-		if len(between)+widthOf(slot) > room {
-			left := " +" + strconv.Itoa(len(slots)-1-i)
-			if more := left + " more"; used+len(more) <= w {
-				left = more
-			}
-			return append(line, piece{left, u.colors.dim})
+		if n > room && i > 0 {
+			break
 		}
-		line = append(append(line, piece{between, u.colors.plain}), slot...)
-		used += len(between) + widthOf(slot)
+		used, shown = used+n, shown+1
+	}
+	metered := 0
+	for _, it := range list[:shown] {
+		if it.SpeedBits > 0 {
+			metered += 2
+		}
+	}
+	spare := w - used
+	if shown < len(list) {
+		spare -= len(" +999 more")
+	}
+	if metered > 0 {
+		least += min(max(spare/metered, 0), 16)
+	}
+	var line []piece
+	for i, it := range list[:shown] {
+		if i > 0 {
+			line = append(line, piece{between, u.colors.plain})
+		}
+		line = append(line, u.interfaceSlot(it, least)...)
+	}
+	if more := len(list) - shown; more > 0 {
+		left := " +" + strconv.Itoa(more)
+		if widthOf(line)+len(left)+len(" more") <= w {
+			left += " more"
+		}
+		line = append(line, piece{left, u.colors.dim})
 	}
 	return line
 }
 
-func (u *UI) interfaceSlot(it *traffic.Interface) []piece {
+// meterWidth is the least that an interface's meter takes in the units chosen.
+func (u *UI) meterWidth() int { return len("[rx ] 100 %") + u.units.rateWidth() }
+
+// interfaceSlot is one interface, with two meters of some cells where its speed
+// is known.
+func (u *UI) interfaceSlot(it *traffic.Interface, cells int) []piece {
 	const longest = 15 // IFNAMSIZ less its zero, linux/if.h
-	figure := func(rate float64) piece {
-		text, style := u.units.rate(rate), u.colors.plain
-		if text == none {
-			style = u.colors.dim
-		}
-		return piece{alignRight(text, u.units.rateWidth()), style}
+	line := []piece{{cutMiddle(clean(it.Name), longest), u.colors.bold}}
+	rx, tx := it.RxRate, it.TxRate
+	if i := u.interfaceSeat(it); i >= 0 && u.window > windows[0] {
+		shown := u.memory.usage(i, it.Usage, u.window)
+		rx, tx = shown.RxRate, shown.TxRate
 	}
-	return []piece{
-		{cutMiddle(clean(it.Name), longest), u.colors.bold},
-		{" rx ", u.colors.dim}, figure(it.RxRate),
-		{" tx ", u.colors.dim}, figure(it.TxRate),
-	}
-}
-
-// healthLine names the monitors with their states at the left and says at the
-// right how much of what the interfaces carried is accounted for.
-func (u *UI) healthLine(c canvas, y, w int, s *traffic.Snapshot) {
-	room := w - 2
-	monitors := u.monitorPieces(s)
-	balances := [][]piece{u.balanceLong(s), u.balanceShort(s)}
-	for _, m := range monitors {
-		for _, b := range balances {
-			if widthOf(m)+2+widthOf(b) <= room {
-				c.line(1, y, room, m)
-				c.line(1+room-widthOf(b), y, widthOf(b), b)
-				return
+	for _, way := range [...]struct {
+		name string
+		rate float64
+	}{{"rx", rx}, {"tx", tx}} {
+		text := alignRight(u.units.rate(way.rate), u.units.rateWidth())
+		if it.SpeedBits == 0 {
+			style := u.colors.plain
+			if strings.TrimSpace(text) == none {
+				style = u.colors.dim
 			}
+			line = append(line, piece{" " + way.name + " ", u.colors.dim}, piece{text, style})
+			continue
 		}
+		used := way.rate * 8 / float64(it.SpeedBits)
+		look := meterLook{bar: u.colors.meter, text: u.colors.plain, ascii: u.plain}
+		line = append(append(line, piece{" ", u.colors.plain}), meter(used, cells, way.name+" "+text, look)...)
 	}
-	b := balances[1]
-	c.line(1, y, room-widthOf(b)-2, monitors[len(monitors)-1])
-	c.line(1+room-widthOf(b), y, widthOf(b), b)
+	return line
 }
 
-// monitorPieces is the monitors' health, in full and ever shorter.
-func (u *UI) monitorPieces(s *traffic.Snapshot) [][]piece {
-	if len(s.Monitors) == 0 {
-		return [][]piece{{{"no monitors", u.colors.alarm}}}
-	}
-	var full, wrong []piece
-	var names []string
-	running, lost := 0, uint64(0)
-	for i, m := range s.Monitors {
-		if i > 0 {
-			full = append(full, piece{" · ", u.colors.dim})
-		}
-		p := piece{clean(m.Name) + " " + clean(m.State), u.colors.plain}
-		names = append(names, clean(m.Name))
-		lost += m.Lost
-		if m.Lost > 0 {
-			p.text += ", lost " + count(m.Lost)
-			p.style = u.colors.alarm
-		}
-		switch m.State {
-		case traffic.StateRunning:
-			running++
-		case traffic.StateFailed, traffic.StateStopped:
-			p.style = u.colors.alarm
-		}
-		full = append(full, p)
-		if m.State != traffic.StateRunning || m.Lost > 0 {
-			wrong = append(wrong, piece{" · ", u.colors.dim}, p)
+// interfaceSeat is what is remembered of an interface of the shown snapshot.
+func (u *UI) interfaceSeat(it *traffic.Interface) int32 {
+	for i := range u.shown.Interfaces {
+		if &u.shown.Interfaces[i] == it {
+			return u.memory.seatOf(ofInterfaces, i)
 		}
 	}
-	share := strconv.Itoa(running)
-	if running < len(s.Monitors) || running == 1 {
-		share += " of " + strconv.Itoa(len(s.Monitors))
-	}
-	short := []piece{{share + " monitors run", u.colors.plain}}
-	if len(wrong) == 0 {
-		named := []piece{{strings.Join(names, ", ") + " " + traffic.StateRunning, u.colors.plain}}
-		return [][]piece{full, named, short}
-	}
-	out := [][]piece{full, append(slices.Clone(short), wrong...), wrong[1:]}
-	if running < len(s.Monitors) {
-		return append(out, short, []piece{{share + " run", u.colors.plain}})
-	}
-	return append(out, []piece{{strconv.Itoa(running) + " run, lost " + count(lost), u.colors.alarm}})
-}
-
-// balanceShort is the unattributed and the unexplained share of the bytes the
-// interfaces carried, both ways together. Errors of opposite sign in rx and tx
-// do not cancel out.
-func (u *UI) balanceShort(s *traffic.Snapshot) []piece {
-	b := &s.Balance
-	whole := float64(b.InterfaceRx) + float64(b.InterfaceTx)
-	residual := math.Abs(float64(b.ResidualRx)) + math.Abs(float64(b.ResidualTx))
-	share := func(part float64) piece {
-		return piece{alignRight(percent(part, whole), percentWidth), u.colors.plain}
-	}
-	return []piece{
-		{"unattributed ", u.colors.dim}, share(float64(b.UnattributedRx) + float64(b.UnattributedTx)),
-		{"  residual ", u.colors.dim}, share(residual),
-	}
-}
-
-// balanceLong is the same with the amounts and their directions, each in a
-// fixed width so that nothing beside it moves.
-func (u *UI) balanceLong(s *traffic.Snapshot) []piece {
-	b := &s.Balance
-	signed := func(n int64) string {
-		text := strings.TrimSpace(unitsIEC.size(uint64(n)))
-		if n < 0 {
-			text = "-" + strings.TrimSpace(unitsIEC.size(uint64(-n)))
-		}
-		return alignRight(text, 1+sizeWidth)
-	}
-	short := u.balanceShort(s)
-	amount := func(rx, tx int64) piece {
-		return piece{" (rx " + signed(rx) + ", tx " + signed(tx) + ")", u.colors.dim}
-	}
-	return []piece{
-		short[0], short[1], amount(int64(b.UnattributedRx), int64(b.UnattributedTx)),
-		short[2], short[3], amount(b.ResidualRx, b.ResidualTx),
-	}
-}
-
-// complaint is what is wrong with a monitor, and the cure as far as the
-// monitor knows it.
-func complaint(m traffic.MonitorStatus) string {
-	text := clean(m.Name) + " " + clean(m.State)
-	if m.Detail != "" {
-		text += ": " + clean(m.Detail)
-	}
-	return text
-}
-
-// trouble says in at most so many lines what is wrong. A line that goes on
-// from the one above begins with a space.
-func (u *UI) trouble(w, lines int) []string {
-	var out []string
-	if u.gone {
-		out = append(out, "the engine has stopped: these are its last figures")
-	}
-	if u.shown == nil {
-		return out
-	}
-	if u.late > 0 {
-		last := u.newest.At.In(u.opts.Location).Format("15:04:05")
-		text := "no figures since " + last + ": the engine is stuck, or the machine too busy for it; if it lasts, quit and start anew"
-		out = append(out, indent(wrap(text, w))...)
-	}
-	if l := u.page().base(); len(l.order) == 0 && l.filter == "" && l.why == "" {
-		return out // the empty table says it, with more room
-	}
-	for _, m := range unhealthy(u.shown) {
-		out = append(out, indent(wrap(complaint(m), w))...)
-	}
-	if len(out) > lines {
-		out = out[:lines]
-		out[lines-1] = cutEnd(out[lines-1], w-2) + " " + ellipsis
-	}
-	return out
-}
-
-// indent marks the lines that go on from the one above.
-func indent(lines []string) []string {
-	for i := 1; i < len(lines); i++ {
-		lines[i] = " " + lines[i]
-	}
-	return lines
+	return -1
 }

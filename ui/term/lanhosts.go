@@ -48,8 +48,9 @@ func (k *kinds) lanKind() *kind[lanRow] {
 				return o.host != nil && lanIdentity(o.host) == id
 			}).without("app")
 		},
-		seats: func(_ *scene, h *lanRow) []int32 { return []int32{h.seat} },
-		about: aboutLAN,
+		seats:   func(_ *scene, h *lanRow) []int32 { return []int32{h.seat} },
+		about:   aboutLAN,
+		address: func(h *lanRow) netip.Addr { return h.Host },
 	}
 }
 

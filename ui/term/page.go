@@ -1,6 +1,8 @@
 package term
 
 import (
+	"net/netip"
+
 	"bwmon/traffic"
 )
 
@@ -24,6 +26,7 @@ type kind[T any] struct {
 	open    func(*T) page                      // what Enter leads to; nil for nothing
 	seats   func(*scene, *T) []int32           // whose traces add up to the row's; nil for none
 	about   func(*scene, *T) *subject          // what the details say
+	address func(*T) netip.Addr                // of the host it is about; nil for none
 	find    func(*T, queryField, *queryValues) // what a filter finds beside the columns; nil for nothing
 	finds   fieldSet                           // and in which fields
 }
@@ -57,6 +60,11 @@ type page interface {
 	// stretches of seconds each, the newest last, and how many of these are
 	// known; valid until the next call.
 	series(at, n int, seconds float64) (rates []traffic.Rate, known int)
+	// usage is the figures of the row at a place in order; nil where it has none.
+	usage(at int) *traffic.Usage
+	// address is the host that the row at a place in order is about, for its
+	// name; not valid where it is about none.
+	address(at int) netip.Addr
 	// text says whether a column is one, so that it sorts ascending at first.
 	text(col int) bool
 	// flows reports whether its rows are single connections, or made of them.
@@ -231,6 +239,20 @@ func (p *rowsOf[T]) open(at int) page {
 		return p.kind.open(row)
 	}
 	return nil
+}
+
+func (p *rowsOf[T]) usage(at int) *traffic.Usage {
+	if row := p.row(at); row != nil && p.kind.usage != nil {
+		return p.kind.usage(row)
+	}
+	return nil
+}
+
+func (p *rowsOf[T]) address(at int) netip.Addr {
+	if row := p.row(at); row != nil && p.kind.address != nil {
+		return p.kind.address(row)
+	}
+	return netip.Addr{}
 }
 
 func (p *rowsOf[T]) about(at int) *subject {

@@ -68,8 +68,9 @@ func (k *kinds) remoteKind() *kind[remoteRow] {
 			}
 			return k.flowsPage(hostText(addr, h.Name), "", nil, func(f *traffic.FlowRow) bool { return f.Remote.Addr() == addr })
 		},
-		seats: func(_ *scene, h *remoteRow) []int32 { return []int32{h.seat} },
-		about: aboutRemote,
+		seats:   func(_ *scene, h *remoteRow) []int32 { return []int32{h.seat} },
+		about:   aboutRemote,
+		address: func(h *remoteRow) netip.Addr { return h.Host },
 	}
 }
 

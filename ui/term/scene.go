@@ -14,6 +14,7 @@ type scene struct {
 	*traffic.Snapshot
 	memory *memory
 	window time.Duration // rates are averages over it
+	names  *names        // nil where none are looked up
 }
 
 // usage is the figures of a row to be shown.
@@ -25,6 +26,9 @@ func (sc *scene) usage(seat int32, u traffic.Usage) traffic.Usage {
 func (sc *scene) name(addr netip.Addr, name string) string {
 	if !addr.IsValid() {
 		return "" // it stands where the address would
+	}
+	if name == "" && sc.names != nil {
+		name = sc.names.peek(addr)
 	}
 	return name
 }

@@ -17,6 +17,10 @@ type palette struct {
 	active, passive  tcell.Style // tabs
 	tabKey           tcell.Style
 	chip             tcell.Style // how the rows are seen
+	heading          tcell.Style // in the details
+	rx, tx           tcell.Style // of charts
+	meter            tcell.Style
+	warn             tcell.Style // something may go wrong
 	filter           tcell.Style
 }
 
@@ -36,6 +40,11 @@ func newPalette(noColor bool) palette {
 		active:   plain.Bold(true).Reverse(true),
 		tabKey:   plain.Dim(true),
 		chip:     plain.Bold(true),
+		heading:  plain.Bold(true),
+		rx:       plain,
+		tx:       plain,
+		meter:    plain,
+		warn:     plain.Bold(true),
 		passive:  plain,
 		filter:   plain.Bold(true),
 	}
@@ -45,5 +54,6 @@ func newPalette(noColor bool) palette {
 	// Of the sixteen colours these keep their contrast on white and on black.
 	p.alarm = p.alarm.Foreground(tcell.ColorMaroon)
 	p.spark = p.spark.Foreground(tcell.ColorTeal)
+	p.rx, p.tx, p.meter = p.spark, plain.Foreground(tcell.ColorPurple), p.spark
 	return p
 }

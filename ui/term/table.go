@@ -1,8 +1,6 @@
 package term
 
 import (
-	"github.com/gdamore/tcell/v2"
-
 	"bwmon/traffic"
 )
 
@@ -58,11 +56,14 @@ func (u *UI) row(c canvas, a area, y int, p page, at int) {
 		c.fill(a.x, y, a.w, base)
 		c.text(a.x, y, 1, cursor, base)
 	}
+	u.nameOf(p.address(at)) // it is asked for, where it is not known
 	for _, s := range l.slots {
 		text := p.cell(at, s.col, u.units, s.w)
 		style := base
 		switch {
 		case selected:
+		case p.grave(at) && s.col == 0:
+			style = u.colors.alarm
 		case text == none:
 			style = u.colors.dim
 		case p.graph(s.col):
@@ -125,83 +126,4 @@ func (u *UI) emptyText(l *list) []piece {
 		out = append(out, piece{complaint(m), alarm})
 	}
 	return out
-}
-
-// frame draws one frame and brings it to the terminal.
-func (u *UI) frame(screen tcell.Screen) {
-	u.draw(screen)
-	if u.sync {
-		u.sync = false
-		screen.Sync()
-		return
-	}
-	screen.Show()
-}
-
-// The least terminal the tables are laid out for.
-const (
-	leastWidth  = 60
-	leastHeight = 15
-)
-
-// draw puts everything into the screen's cells. What is not visible costs
-// nothing here.
-func (u *UI) draw(screen tcell.Screen) {
-	c := canvas{screen}
-	screen.Clear()
-	screen.HideCursor()
-	w, h := screen.Size()
-	u.body, u.tabs = area{}, u.tabs[:0]
-	switch {
-	case w < leastWidth || h < leastHeight:
-		u.tooSmall(c, w, h)
-	case u.mode == modeHelp:
-		u.drawHelp(c, w, h)
-	default:
-		u.drawTable(c, w, h)
-	}
-}
-
-func (u *UI) drawTable(c canvas, w, h int) {
-	y := u.header(c, 0, w, h)
-	if h >= 28 {
-		y++ // room to breathe
-	}
-	l := u.page().base()
-	l.slots = layout(l.shapes, w-1)
-	tabs, state := true, true
-	if h < 20 { // there is one line for both
-		state = u.stateMatters()
-		tabs = !state
-	}
-	if tabs {
-		u.drawTabs(c, y, w)
-		y++
-	}
-	if state {
-		y++ // drawn when it is known how many rows there are
-	}
-	rows := max(h-y-2, 0) // without titles and hint line
-	if note := u.noteLines(u.page(), w-2, rows); note != nil {
-		rows -= len(note) + 1
-		u.drawNote(c, y+1+rows, w, note)
-	}
-	l.window(rows)
-	if state {
-		u.drawState(c, y-1, w, rows)
-	}
-	u.table(c, area{0, y, w, rows + 1})
-	if u.mode == modeFilter {
-		u.filter.draw(c, h-1, w)
-	} else {
-		u.hints(c, h-1, w)
-	}
-}
-
-func (u *UI) tooSmall(c canvas, w, h int) {
-	for i, line := range wrap("this terminal is too small for the tables: they need 60 columns and 15 lines. q quits.", w) {
-		if i < h {
-			c.text(0, i, w, line, u.colors.plain)
-		}
-	}
 }

@@ -74,6 +74,16 @@ type UI struct {
 	stop    func(ctx context.Context) // stops the process until it is continued
 	sync    bool                      // redraw every cell of the next frame
 
+	errands *errands
+	rules   rulebook
+	past    past
+	names   *names // nil where none are looked up
+	details detailsWish
+	detail  detail
+	pane    area             // of the details, as last drawn; of no height where they are not
+	plain   bool             // the screen has no braille and blocks
+	clock   func() time.Time // nil: the wall clock
+
 	body  area // of the table's rows, as last drawn; for paging and the mouse
 	tabs  []tab
 	click click
@@ -90,11 +100,16 @@ func New(opts Options) (*UI, error) {
 		opts.Location = time.Local
 	}
 	u := &UI{
-		opts:   opts,
-		colors: newPalette(os.Getenv("NO_COLOR") != ""),
-		kinds:  newKinds(),
-		memory: newMemory(opts.Interval),
-		stop:   stopGroup,
+		opts:    opts,
+		colors:  newPalette(os.Getenv("NO_COLOR") != ""),
+		kinds:   newKinds(),
+		memory:  newMemory(opts.Interval),
+		errands: newErrands(),
+		stop:    stopGroup,
+	}
+	if opts.Lookup != nil {
+		u.names = newNames()
+		u.names.lookup = opts.Lookup
 	}
 	u.views = newViews(u.kinds)
 	u.bindings = newBindings(u.views)
@@ -119,11 +134,22 @@ func (u *UI) Run(ctx context.Context) (err error) {
 	if err := screen.Init(); err != nil {
 		return fmt.Errorf("set up the terminal: %w: run it in a terminal, or use \"bwmon snapshot\"", err)
 	}
+	u.plain = plainGlyphs(screen.CharacterSet())
+	running, stop := context.WithCancel(ctx)
+	u.errands.ctx = running
+	if u.names != nil {
+		u.errands.run(func(ctx context.Context) func(*UI) {
+			u.names.run(ctx)
+			return nil
+		})
+	}
 	// Bounded: when 128 events wait, tcell stops reading the terminal.
 	events := make(chan tcell.Event, 128)
 	defer func() {
 		p := recover()
 		screen.Fini()
+		stop()
+		u.errands.wg.Wait()
 		for range events { // until its writer has ended
 		}
 		if p != nil {
@@ -142,12 +168,17 @@ func (u *UI) Run(ctx context.Context) (err error) {
 // the next frame, so a held key or a burst of snapshots costs one frame.
 func (u *UI) loop(ctx context.Context, screen tcell.Screen, events <-chan tcell.Event) error {
 	snapshots, links := u.opts.Snapshots, u.opts.Link
+	var named <-chan struct{}
+	if u.names != nil {
+		named = u.names.changed
+	}
 	watch := newWatch(u.opts.Interval)
 	defer watch.stop()
 	dirty := true
 	for {
 		if dirty {
 			u.frame(screen)
+			u.askPast(u.now())
 		}
 		select {
 		case <-ctx.Done():
@@ -166,6 +197,12 @@ func (u *UI) loop(ctx context.Context, screen tcell.Screen, events <-chan tcell.
 			} else if u.link = l; l.Lost {
 				watch.nag()
 			}
+		case apply := <-u.errands.done:
+			dirty = true
+			apply(u)
+		case <-named:
+			dirty = true
+			u.reload()
 		case <-watch.timer.C:
 			// One that waits came in time: it is this process that was held up.
 			dirty = !u.gone && len(snapshots) == 0
@@ -238,7 +275,7 @@ func (u *UI) reload() {
 	if u.shown == nil {
 		return
 	}
-	u.scene = &scene{Snapshot: u.shown, memory: u.memory, window: u.window}
+	u.scene = &scene{Snapshot: u.shown, memory: u.memory, window: u.window, names: u.names}
 	u.page().load(u.scene)
 }
 
@@ -257,7 +294,7 @@ func (u *UI) handle(ev tcell.Event) error {
 	case *tcell.EventError:
 		return fmt.Errorf("read the terminal: %w", ev)
 	}
-	u.tellFlows(u.page().flows())
+	u.tellFlows(u.wantsFlows())
 	return nil
 }
 

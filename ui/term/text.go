@@ -170,6 +170,13 @@ func wrap(s string, w int) []string {
 			line += " " + word
 			continue
 		}
+		if line != "" && !fits(word, w) { // it is broken in any case: where the line ends
+			part := head(word, w-width(line)-1)
+			if part != "" {
+				line += " " + part
+				word = word[len(part):]
+			}
+		}
 		flush()
 		for !fits(word, w) {
 			part := head(word, w)

@@ -59,7 +59,7 @@ func TestWrap(t *testing.T) {
 	}{
 		{"", 10, nil},
 		{"one two three", 7, []string{"one two", "three"}},
-		{"a averylongword b", 6, []string{"a", "averyl", "ongwor", "d b"}},
+		{"a averylongword b", 6, []string{"a aver", "ylongw", "ord b"}},
 		{"日本語", 1, nil}, // nothing fits, and it ends
 	} {
 		if diff := cmp.Diff(tt.want, wrap(tt.s, tt.w)); diff != "" {

@@ -1,0 +1,128 @@
+package term
+
+import "github.com/gdamore/tcell/v2"
+
+// frame draws one frame and brings it to the terminal.
+func (u *UI) frame(screen tcell.Screen) {
+	u.draw(screen)
+	u.tellFlows(u.wantsFlows())
+	if u.sync {
+		u.sync = false
+		screen.Sync()
+		return
+	}
+	screen.Show()
+}
+
+// The least terminal the tables are laid out for.
+const (
+	leastWidth  = 60
+	leastHeight = 15
+)
+
+// draw puts everything into the screen's cells. What is not visible costs
+// nothing here.
+func (u *UI) draw(screen tcell.Screen) {
+	c := canvas{screen}
+	screen.Clear()
+	screen.HideCursor()
+	w, h := screen.Size()
+	u.body, u.tabs = area{}, u.tabs[:0]
+	switch {
+	case w < leastWidth || h < leastHeight:
+		u.tooSmall(c, w, h)
+	case u.mode == modeHelp:
+		u.drawHelp(c, w, h)
+	default:
+		u.drawTable(c, w, h)
+	}
+}
+
+func (u *UI) drawTable(c canvas, w, h int) {
+	y := u.header(c, 0, w, h)
+	if h >= 28 {
+		y++ // room to breathe
+	}
+	l := u.page().base()
+	table, _ := u.split(area{0, 0, w, h}, w, h)
+	l.slots = layout(l.shapes, table.w-1-gutter(table.w, w))
+	tabs, state := true, true
+	if h < 20 { // there is one line for both
+		state = u.stateMatters()
+		tabs = !state
+	}
+	if tabs {
+		u.drawTabs(c, y, w)
+		y++
+	}
+	if state {
+		y++ // drawn when it is known how many rows there are
+	}
+	table, pane := u.split(area{0, y, w, max(h-y-1, 1)}, w, h) // without the line of keys
+	u.pane = area{}
+	rows := table.h - 1 // without titles
+	if pane.h == 0 {
+		if note := u.noteLines(u.page(), w-2, rows); note != nil {
+			rows -= len(note) + 1
+			u.drawNote(c, y+1+rows, w, note)
+		}
+	}
+	l.window(rows)
+	if state {
+		u.drawState(c, y-1, w, rows)
+	}
+	u.table(c, area{table.x, table.y, table.w, rows + 1})
+	if pane.h > 0 {
+		u.drawDetails(c, pane)
+	}
+	if u.mode == modeFilter {
+		u.filter.draw(c, h-1, w)
+	} else {
+		u.hints(c, h-1, w)
+	}
+}
+
+// gutter keeps the table apart from what is beside it.
+func gutter(table, w int) int {
+	if table < w {
+		return 2
+	}
+	return 0
+}
+
+func (u *UI) tooSmall(c canvas, w, h int) {
+	for i, line := range wrap("this terminal is too small for the tables: they need 60 columns and 15 lines. q quits.", w) {
+		if i < h {
+			c.text(0, i, w, line, u.colors.plain)
+		}
+	}
+}
+
+// The most connections for which the details of a row ask the engine to list
+// them all: it does so for every tick.
+const (
+	listedConnections = 5_000
+	stillListed       = 2 * listedConnections // once they are
+)
+
+// wantsFlows reports whether single connections are on screen, or the details
+// are made of them.
+func (u *UI) wantsFlows() bool {
+	if u.page().flows() {
+		return true
+	}
+	if u.pane.h == 0 || u.shown == nil {
+		return false
+	}
+	if about := u.detailed().about; about == nil || about.tops == nil {
+		return false
+	}
+	n := 0
+	for i := range u.shown.Apps {
+		n += u.shown.Apps[i].Connections
+	}
+	for i := range u.shown.LANHosts {
+		n += u.shown.LANHosts[i].Connections
+	}
+	return n <= listedConnections || u.wanted && n <= stillListed
+}
