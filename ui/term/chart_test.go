@@ -36,7 +36,7 @@ func slope(n int, top float64) []traffic.Rate {
 
 func TestChart(t *testing.T) {
 	const mib = 1 << 20
-	bits := chartLook{units: units{bits: true}, interval: time.Minute}
+	bits := chartLook{units: unitsBits, interval: time.Minute}
 	plain := chartLook{ascii: true}
 	for _, tt := range []struct {
 		name    string
