@@ -16,9 +16,9 @@ import (
 
 	"bwmon/notify"
 	"bwmon/traffic"
+	"bwmon/ui/web"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 )
 
 // alertFlags are those of alerts alone.
@@ -57,7 +57,7 @@ Exit status: 0, or 1 when it failed.`,
 	f.StringVar(&flags.rule, "rule", "", "only alerts of rules in whose name this `REGEX` is found")
 	f.StringVar(&flags.subject, "subject", "", "only alerts of subjects in whose name this `REGEX` is found")
 	f.DurationVar(&flags.since, "since", 0, "only what was told in this `TIME` until now, such as 24h")
-	f.IntVar(&flags.limit, "limit", 100, "list at most this `NUMBER` of the past; 0: all")
+	f.IntVar(&flags.limit, "limit", defaultPast, "list at most this `NUMBER` of the past; 0: all")
 	return cmd
 }
 
@@ -87,7 +87,7 @@ func (p *program) alerts(ctx context.Context, c config, flags alertFlags) error 
 		return err
 	}
 	list, err := askAlerts(ctx, c, flags)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ECONNREFUSED) {
+	if isAbsent(err) {
 		p.warn("no daemon runs: what fires now is not known")
 		list = newAlertList()
 		if list.Past, err = notify.ReadJournal(filepath.Join(c.StateDir, "alerts"), keep, flags.limit); errors.Is(err, fs.ErrNotExist) {
@@ -161,9 +161,10 @@ func alertFigures(a notify.Alert) (value, agreed string) {
 	return u.rate(a.Value), fmt.Sprintf("%s %s %s", a.Direction, a.Condition, u.rate(a.Threshold))
 }
 
-func (s *control) listAlerts(w http.ResponseWriter, r *http.Request) {
+// listAlerts answers GET /api/v1/alerts.
+func (w *watch) listAlerts(out http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
-	flags := alertFlags{format: "json", rule: q.Get("rule"), subject: q.Get("subject")}
+	flags := alertFlags{format: "json", rule: q.Get("rule"), subject: q.Get("subject"), limit: defaultPast}
 	var err error
 	if since := q.Get("since"); since != "" {
 		flags.since, err = time.ParseDuration(since)
@@ -173,18 +174,19 @@ func (s *control) listAlerts(w http.ResponseWriter, r *http.Request) {
 	}
 	keep, wrong := flags.filter(time.Now())
 	if err = errors.Join(err, wrong); err != nil {
-		sayProblem(w, http.StatusBadRequest, err)
+		web.SayProblem(out, http.StatusBadRequest, err)
 		return
 	}
-	list := newAlertList()
-	if s.watch != nil {
-		if list, err = s.watch.alerts(keep, flags.limit); err != nil {
-			sayProblem(w, http.StatusInternalServerError, err)
-			return
-		}
+	list, err := w.alerts(keep, flags.limit)
+	if err != nil {
+		web.SayProblem(out, http.StatusInternalServerError, err)
+		return
 	}
-	w.Header().Set("Content-Type", "application/json")
-	e := json.NewEncoder(w)
+	out.Header().Set("Content-Type", "application/json")
+	e := json.NewEncoder(out)
 	e.SetEscapeHTML(false)
 	_ = e.Encode(list) // who asked may have gone
 }
+
+// defaultPast is how many alerts of the past are listed where nobody says how many.
+const defaultPast = 100

@@ -3,15 +3,40 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"net"
 	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"strings"
 	"time"
 
 	"bwmon/traffic"
+
+	"github.com/spf13/pflag"
+	"golang.org/x/sys/unix"
 )
+
+// daemon is another bwmon as this one reaches it: over the control socket of this
+// host, or over the network. It may be used by several goroutines.
+type daemon struct {
+	name    string // for people
+	base    string // of its URLs
+	token   string // "": none
+	client  *http.Client
+	endless *http.Client // for streams
+	local   bool         // its processes are this host's
+}
+
+// askPatience is how long a daemon may take to answer.
+const askPatience = 10 * time.Second
 
 // daemonClient is how the daemon of this host is reached.
 func daemonClient(c controlConfig, patience time.Duration) *http.Client {
@@ -21,46 +46,161 @@ func daemonClient(c controlConfig, patience time.Duration) *http.Client {
 	return &http.Client{Transport: &http.Transport{DialContext: dial, MaxIdleConns: 1}, Timeout: patience}
 }
 
-// askPatience is how long a daemon may take to answer.
-const askPatience = 10 * time.Second
+// daemonHere is the daemon of this host, which may not be there.
+func daemonHere(c controlConfig) daemon {
+	return daemon{
+		name: c.Socket, base: "http://bwmon", local: true, client: daemonClient(c, askPatience), endless: daemonClient(c, 0),
+	}
+}
 
-// askDaemon sends question, unless it is nil, and reads the answer, unless that is
-// nil. Where no daemon is the error is of fs.ErrNotExist or ECONNREFUSED.
-func askDaemon(ctx context.Context, c controlConfig, method, path string, question, answer any) error {
-	client := daemonClient(c, askPatience)
-	defer client.CloseIdleConnections()
-	var body bytes.Buffer
-	if question != nil {
-		if err := json.NewEncoder(&body).Encode(question); err != nil {
-			return fmt.Errorf("ask the daemon: %w", err)
+// remoteFlags say how a daemon elsewhere is reached.
+type remoteFlags struct {
+	connect   string
+	tokenFile string
+	caFile    string
+}
+
+func (f *remoteFlags) register(flags *pflag.FlagSet) {
+	flags.StringVar(&f.connect, "connect", "", "ask the daemon at this `URL`, such as https://gw.example:8000")
+	flags.StringVar(&f.tokenFile, "token-file", "", "the token for --connect is in this `FILE` (or else in BWMON_TOKEN)")
+	flags.StringVar(&f.caFile, "ca-file", "", "trust the certificates in this PEM `FILE` in place of the system's")
+}
+
+// daemonAt is a daemon on the network. Its error is one of usage.
+func daemonAt(f remoteFlags) (daemon, error) {
+	u, err := url.Parse(f.connect)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
+		return daemon{}, usageError{fmt.Errorf("--connect: want a URL such as https://gw.example:8000, got %s", quoted(f.connect))}
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return daemon{}, usageError{fmt.Errorf("--connect: want nothing but a host, a port and a path: the token goes into a file, see --token-file")}
+	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+		return daemon{}, usageError{fmt.Errorf("--connect: %s would send all of it, the token too, in clear text: want https", quoted(f.connect))}
+	}
+	d := daemon{name: u.Host, base: strings.TrimSuffix(u.String(), "/"), token: os.Getenv("BWMON_TOKEN")}
+	if f.tokenFile != "" {
+		text, err := readSmall(f.tokenFile)
+		if err != nil {
+			return daemon{}, usageError{fmt.Errorf("--token-file: %w", err)}
 		}
+		d.token = strings.TrimSpace(text)
 	}
-	q, err := http.NewRequestWithContext(ctx, method, "http://bwmon"+path, &body)
-	if err != nil {
-		return fmt.Errorf("ask the daemon: %w", err)
+	if strings.ContainsFunc(d.token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return daemon{}, usageError{errors.New("the token has characters that no token has: is it the right file?")}
 	}
-	r, err := client.Do(q)
+	t := &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConns: 2, TLSHandshakeTimeout: askPatience, ForceAttemptHTTP2: true}
+	if f.caFile != "" {
+		text, err := readSmall(f.caFile)
+		if err != nil {
+			return daemon{}, usageError{fmt.Errorf("--ca-file: %w", err)}
+		}
+		roots := x509.NewCertPool()
+		if !roots.AppendCertsFromPEM([]byte(text)) {
+			return daemon{}, usageError{fmt.Errorf("--ca-file: there is no certificate in %s: want PEM", quoted(f.caFile))}
+		}
+		t.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	}
+	d.client = &http.Client{Transport: t, Timeout: askPatience}
+	d.endless = &http.Client{Transport: t}
+	return d, nil
+}
+
+func isLoopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.IsLoopback()
+}
+
+// readSmall reads a file that holds a secret or a certificate.
+func readSmall(path string) (string, error) {
+	f, err := os.Open(path)
 	if err != nil {
-		return fmt.Errorf("ask the daemon: %w", err)
+		return "", err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, 1<<20))
+	return string(text), err
+}
+
+// close gives up what connections are kept.
+func (d daemon) close() {
+	d.client.CloseIdleConnections()
+	d.endless.CloseIdleConnections()
+}
+
+// isAbsent reports whether an error of a question to the daemon of this host is
+// that there is none.
+func isAbsent(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ECONNREFUSED)
+}
+
+// ask sends question, unless it is nil, and reads the answer, unless that is nil.
+func (d daemon) ask(ctx context.Context, method, path string, question, answer any) error {
+	r, err := d.send(ctx, d.client, method, path, question)
+	if err != nil {
+		return err
 	}
 	defer r.Body.Close()
-	if r.StatusCode >= http.StatusMultipleChoices {
-		return problemIn(r)
-	}
 	if answer == nil {
 		return nil
 	}
-	if err := json.NewDecoder(r.Body).Decode(answer); err != nil {
+	if err := json.NewDecoder(io.LimitReader(r.Body, maxEvent)).Decode(answer); err != nil {
 		return fmt.Errorf("read what the daemon says: %w", err)
 	}
 	return nil
 }
 
+// send sends a question and returns an answer that is no refusal. The caller closes
+// its body.
+func (d daemon) send(ctx context.Context, client *http.Client, method, path string, question any) (*http.Response, error) {
+	var body bytes.Buffer
+	if question != nil {
+		if err := json.NewEncoder(&body).Encode(question); err != nil {
+			return nil, fmt.Errorf("ask the daemon: %w", err)
+		}
+	}
+	q, err := http.NewRequestWithContext(ctx, method, d.base+path, &body)
+	if err != nil {
+		return nil, fmt.Errorf("ask the daemon: %w", err)
+	}
+	if d.token != "" {
+		q.Header.Set("Authorization", "Bearer "+d.token)
+	}
+	if question != nil {
+		q.Header.Set("Content-Type", "application/json")
+	}
+	r, err := client.Do(q)
+	if err != nil {
+		return nil, fmt.Errorf("ask the daemon: %w", err)
+	}
+	if r.StatusCode >= http.StatusMultipleChoices {
+		defer r.Body.Close()
+		return nil, problemIn(r)
+	}
+	return r, nil
+}
+
+// askDaemon asks the daemon of this host once. Where there is none, the error
+// isAbsent.
+func askDaemon(ctx context.Context, c controlConfig, method, path string, question, answer any) error {
+	d := daemonHere(c)
+	defer d.close()
+	return d.ask(ctx, method, path, question, answer)
+}
+
 // problemIn is what a daemon says is wrong.
 func problemIn(r *http.Response) error {
-	var why problemDetails
-	if err := json.NewDecoder(r.Body).Decode(&why); err != nil || why.Detail == "" {
+	var why struct { // as HTTP APIs tell errors (RFC 9457)
+		Detail string `json:"detail"`
+	}
+	if err := json.NewDecoder(io.LimitReader(r.Body, 1<<20)).Decode(&why); err != nil || why.Detail == "" {
 		why.Detail = r.Status
 	}
-	return errors.New(traffic.CleanText(why.Detail, 1000))
+	text := traffic.CleanText(why.Detail, 1000)
+	if r.StatusCode == http.StatusUnauthorized {
+		text += ": give the token with --token-file, or in BWMON_TOKEN"
+	}
+	return errors.New(text)
 }

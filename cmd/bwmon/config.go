@@ -35,6 +35,9 @@ type config struct {
 	// StateDir is where is kept what outlives a run: alerts that are not delivered
 	// yet, quotas, the alerts of the past.
 	StateDir   string
+	History    historyConfig
+	HTTP       httpConfig
+	UI         uiConfig
 	Rules      []notify.Rule
 	Deliveries []notifyConfig
 }
@@ -88,6 +91,7 @@ func defaultConfig() config {
 		Control: controlConfig{Socket: "/run/bwmon/bwmon.sock", Group: "bwmon"},
 		Mask:    traffic.NewMask(true),
 		Zone:    time.Local, StateDir: "/var/lib/bwmon",
+		History: defaultHistory(), HTTP: defaultHTTP(), UI: defaultUI(),
 	}
 }
 

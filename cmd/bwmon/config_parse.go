@@ -59,7 +59,10 @@ func parseConfig(file, src string) (config, error) {
 		labels: labelTables(table), blamed: make(map[place]bool),
 	}
 	d := defaultConfig()
-	raw := rawConfig{Interval: d.Interval.String(), AutoGroup: d.AutoGroup, Control: rawControl(d.Control), StateDir: d.StateDir, Mask: rawMask{Secrets: true}}
+	raw := rawConfig{
+		Interval: d.Interval.String(), AutoGroup: d.AutoGroup, Control: rawControl(d.Control), StateDir: d.StateDir, Mask: rawMask{Secrets: true},
+		History: defaultRawHistory(), HTTP: defaultRawHTTP(), UI: defaultRawUI(),
+	}
 	c.fill(reflect.ValueOf(&raw).Elem(), table, "")
 	out := c.config(raw)
 	out.Path = file

@@ -23,6 +23,9 @@ type rawConfig struct {
 	Rule      []rawRule    `toml:"rule"`
 	Notify    []rawNotify  `toml:"notify"`
 	Mask      rawMask      `toml:"mask"`
+	History   rawHistory   `toml:"history"`
+	HTTP      rawHTTP      `toml:"http"`
+	UI        rawUI        `toml:"ui"`
 }
 
 // rawMask is [mask].
@@ -130,6 +133,11 @@ func (c *configReader) set(field reflect.Value, v any, at place) {
 			c.fill(field, t, at)
 			return
 		}
+	case reflect.Map:
+		if t, ok := v.(map[string]any); ok {
+			c.setMap(field, t, at)
+			return
+		}
 	case reflect.Slice:
 		if field.Type().Elem().Kind() == reflect.Struct {
 			c.setTables(field, v, at)
@@ -149,6 +157,21 @@ func (c *configReader) set(field reflect.Value, v any, at place) {
 		}
 	}
 	c.wrongType(at, wanted(field.Type()), v)
+}
+
+// setMap fills a map from a table of which any key may be written. Of lists a
+// single text is one, too.
+func (c *configReader) setMap(field reflect.Value, table map[string]any, at place) {
+	out := reflect.MakeMap(field.Type())
+	for key, v := range table {
+		value := reflect.New(field.Type().Elem()).Elem()
+		if text, ok := v.(string); ok && value.Kind() == reflect.Slice {
+			v = []any{text}
+		}
+		c.set(value, v, at.key(key))
+		out.SetMapIndex(reflect.ValueOf(key), value)
+	}
+	field.Set(out)
 }
 
 func (c *configReader) setStrings(field reflect.Value, list []any, at place) {
@@ -225,7 +248,7 @@ func wanted(t reflect.Type) string {
 		return "a number"
 	case reflect.Slice:
 		return "a list of strings"
-	case reflect.Struct:
+	case reflect.Struct, reflect.Map:
 		return "a table"
 	}
 	return t.String()

@@ -54,6 +54,9 @@ func (c *configReader) config(raw rawConfig) config {
 	if out.StateDir = raw.StateDir; !filepath.IsAbs(raw.StateDir) {
 		c.problem("state_dir", "state_dir", "want a path that begins with /, got %s", quoted(raw.StateDir))
 	}
+	out.History = c.history(raw.History)
+	out.HTTP = c.http(raw.HTTP)
+	out.UI = c.ui(raw.UI)
 	out.Deliveries = c.deliveries(raw.Notify)
 	var names []string
 	for _, n := range raw.Notify {

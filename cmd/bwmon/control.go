@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,43 +12,22 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
-	"sync"
-	"sync/atomic"
-	"time"
 
 	"bwmon/pipe"
-	"bwmon/traffic"
+	"bwmon/ui/web"
 
 	"golang.org/x/sys/unix"
 )
 
-// control is a daemon's side of the control socket: HTTP, for programs on this
-// host. Who may connect is decided by the socket's mode and group.
+// control is a daemon's control socket: HTTP, for programs on this host. Who may
+// connect is decided by the socket's mode and group.
 type control struct {
 	listener net.Listener
 	path     string
 	inode    uint64   // of the socket, to know it again
 	lock     *os.File // as long as it is open, this socket is ours
 	desk     *pipe.Desk
-	watch    *watch // nil: nothing was agreed
-	newest   atomic.Pointer[document]
 	decoding chan struct{} // holds one for each report being read
-}
-
-// document is a snapshot, and its JSON once somebody has asked for it.
-type document struct {
-	snapshot *traffic.Snapshot
-	text     func() ([]byte, error)
-}
-
-func newDocument(s *traffic.Snapshot) *document {
-	return &document{s, sync.OnceValues(func() ([]byte, error) {
-		var b bytes.Buffer
-		e := json.NewEncoder(&b)
-		e.SetEscapeHTML(false)
-		err := e.Encode(s)
-		return b.Bytes(), err
-	})}
 }
 
 const (
@@ -133,104 +110,68 @@ func (s *control) place(making, group string) error {
 }
 
 // run serves until ctx is cancelled, and takes the socket away.
-func (s *control) run(ctx context.Context) error {
-	server := &http.Server{
-		Handler:           s.handler(),
-		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second,
-		IdleTimeout:    2 * time.Minute,
-		MaxHeaderBytes: 16 << 10,
+func (s *control) run(ctx context.Context, server *web.Server) error {
+	err := server.Serve(ctx, s.listener, web.Access{
+		Local: true,
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			return context.WithValue(ctx, peerKey{}, c.(*visitor).peer)
 		},
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(s.listener) }()
-	var err error
-	select {
-	case err = <-ended:
-	case <-ctx.Done():
-		last, stop := context.WithTimeout(context.Background(), time.Second)
-		defer stop()
-		if server.Shutdown(last) != nil {
-			server.Close()
-		}
-		err = <-ended
-	}
+		Extra: []web.Route{{
+			Method: http.MethodPost, Path: reportsPath, Handler: http.HandlerFunc(s.takeReport), MaxBody: maxReportBytes,
+		}},
+		MayChange: mayChange,
+	}, nil)
 	var st unix.Stat_t
 	if unix.Lstat(s.path, &st) == nil && st.Ino == s.inode { // else another bwmon's
 		os.Remove(s.path)
 	}
 	s.lock.Close()
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
+	if err != nil {
+		return fmt.Errorf("control socket: %w", err)
 	}
-	return fmt.Errorf("control socket: %w", err)
+	return nil
 }
 
 type peerKey struct{}
 
-func (s *control) handler() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("POST /api/v1/reports", s.takeReport)
-	mux.HandleFunc("GET /api/v1/alerts", s.listAlerts)
-	mux.HandleFunc("POST /api/v1/silences", s.addSilence)
-	mux.HandleFunc("GET /api/v1/snapshot", func(w http.ResponseWriter, _ *http.Request) {
-		newest := s.newest.Load()
-		if newest == nil {
-			sayProblem(w, http.StatusServiceUnavailable, errors.New("nothing has been measured yet: ask again in a second"))
-			return
-		}
-		text, err := newest.text()
-		if err != nil {
-			sayProblem(w, http.StatusInternalServerError, fmt.Errorf("write the snapshot: %w", err))
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(text) // who asked may have gone
-	})
-	return mux
+// reportsPath is where pipes and relays of other processes report.
+const reportsPath = "/api/v1/reports"
+
+// mayChange lets everybody report who may connect, and root, or the daemon's own
+// user, do the rest.
+func mayChange(r *http.Request) error {
+	peer, _ := r.Context().Value(peerKey{}).(*pipe.Peer)
+	if r.URL.Path == reportsPath || peer != nil && (peer.UID == 0 || int(peer.UID) == os.Geteuid()) {
+		return nil
+	}
+	return errors.New("only root, or the user the daemon runs as, may change anything")
 }
 
 // takeReport answers 204 once a report is booked.
 func (s *control) takeReport(w http.ResponseWriter, r *http.Request) {
 	peer, _ := r.Context().Value(peerKey{}).(*pipe.Peer)
 	if peer == nil {
-		sayProblem(w, http.StatusForbidden, errors.New("the kernel does not say who reports"))
+		web.SayProblem(w, http.StatusForbidden, errors.New("the kernel does not say who reports"))
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxReportBytes))
+	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		sayProblem(w, http.StatusRequestEntityTooLarge, fmt.Errorf("read the report: %w", err))
+		web.SayProblem(w, http.StatusRequestEntityTooLarge, fmt.Errorf("read the report: %w", err))
 		return
 	}
 	s.decoding <- struct{}{}
 	report, err := pipe.ParseReport(body)
 	<-s.decoding
 	if err != nil {
-		sayProblem(w, http.StatusBadRequest, fmt.Errorf("read the report: %w", err))
+		web.SayProblem(w, http.StatusBadRequest, fmt.Errorf("read the report: %w", err))
 		return
 	}
 	switch err := s.desk.Take(*peer, report); {
 	case errors.Is(err, pipe.ErrClosed):
-		sayProblem(w, http.StatusServiceUnavailable, err)
+		web.SayProblem(w, http.StatusServiceUnavailable, err)
 	case err != nil:
-		sayProblem(w, http.StatusUnprocessableEntity, err)
+		web.SayProblem(w, http.StatusUnprocessableEntity, err)
 	default:
 		w.WriteHeader(http.StatusNoContent)
 	}
-}
-
-// problemDetails is an error as HTTP APIs tell it (RFC 9457).
-type problemDetails struct {
-	Title  string `json:"title"`
-	Status int    `json:"status"`
-	Detail string `json:"detail"`
-}
-
-func sayProblem(w http.ResponseWriter, status int, err error) {
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(problemDetails{
-		Title: http.StatusText(status), Status: status, Detail: traffic.CleanText(err.Error(), 1000),
-	})
 }

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"bwmon/traffic"
-
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 )
@@ -52,38 +50,42 @@ func (p *program) daemon(ctx context.Context, c config) error {
 		return err
 	}
 	s := newSession(c, c.Control.Socket != "")
+	page, err := openSite(c.HTTP, p.warn)
+	if err != nil {
+		return err
+	}
 	var door *control
 	if c.Control.Socket != "" {
 		if door, err = openControl(c.Control, s.relays.desk); err != nil {
-			return err
+			return errors.Join(err, page.close())
 		}
-		door.watch = w
 	}
 	var names []string
 	for _, m := range s.monitors {
 		names = append(names, m.Name())
 	}
 	fmt.Fprintf(p.stderr, "bwmon: running: %s\n", strings.Join(names, ", "))
+	server := newServer(c, s, w, p.stderr)
+	defer server.Close()
 	snapshots := s.engine.Subscribe()
 	g, ctx := errgroup.WithContext(ctx)
-	publish := func(s *traffic.Snapshot) {
-		if door != nil {
-			door.newest.Store(newDocument(s))
-		}
-	}
 	g.Go(func() error { return s.run(ctx) })
 	g.Go(func() error {
 		if w != nil {
-			return w.run(ctx, snapshots, publish)
+			return w.run(ctx, snapshots, server.Publish)
 		}
 		for snapshot := range snapshots {
-			publish(snapshot)
+			server.Publish(snapshot)
 		}
 		return nil
 	})
 	if door != nil {
 		fmt.Fprintf(p.stderr, "bwmon: control socket %s\n", quoted(door.path))
-		g.Go(func() error { return door.run(ctx) })
+		g.Go(func() error { return door.run(ctx, server) })
+	}
+	if page != nil {
+		fmt.Fprintf(p.stderr, "bwmon: web page %s\n", page.url())
+		g.Go(func() error { return server.Serve(ctx, page.listener, page.access, page.tls) })
 	}
 	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err

@@ -22,7 +22,7 @@ import (
 )
 
 // daemon is a "bwmon run" on a host.
-type daemon struct {
+type daemonProcess struct {
 	t      *testing.T
 	host   *lab.Host
 	bin    string // which everybody may run
@@ -36,12 +36,12 @@ type daemon struct {
 }
 
 // startDaemon runs one on a host, with more configuration.
-func startDaemon(t *testing.T, host *lab.Host, more string, args ...string) *daemon {
+func startDaemon(t *testing.T, host *lab.Host, more string, args ...string) *daemonProcess {
 	t.Helper()
 	return startDaemonIn(t, host, "", more, args...)
 }
 
-func startDaemonIn(t *testing.T, host *lab.Host, group, more string, args ...string) *daemon {
+func startDaemonIn(t *testing.T, host *lab.Host, group, more string, args ...string) *daemonProcess {
 	t.Helper()
 	// Where everybody may look for it, unlike t.TempDir.
 	dir, err := os.MkdirTemp("", "bwmon-test")
@@ -56,7 +56,7 @@ func startDaemonIn(t *testing.T, host *lab.Host, group, more string, args ...str
 	if err := copyFile(command(t, t.Context()).Path, bin); err != nil {
 		t.Fatal(err)
 	}
-	d := &daemon{t: t, host: host, bin: bin, group: group, socket: filepath.Join(dir, "bwmon.sock"), args: args}
+	d := &daemonProcess{t: t, host: host, bin: bin, group: group, socket: filepath.Join(dir, "bwmon.sock"), args: args}
 	d.config = filepath.Join(dir, "bwmon.toml")
 	src := fmt.Sprintf("interval = \"100ms\"\nstate_dir = %q\n[control]\nsocket = %q\ngroup = \"nogroup\"\n%s",
 		filepath.Join(dir, "state"), d.socket, more)
@@ -71,7 +71,7 @@ func startDaemonIn(t *testing.T, host *lab.Host, group, more string, args ...str
 	return d
 }
 
-func (d *daemon) start() {
+func (d *daemonProcess) start() {
 	d.t.Helper()
 	d.errs = &lines{}
 	d.cmd = command(d.t, d.t.Context(), append([]string{"run", "-c", d.config}, d.args...)...)
@@ -88,7 +88,7 @@ func (d *daemon) start() {
 }
 
 // snapshot is what the daemon shows now; nil where it does not answer.
-func (d *daemon) snapshot() *traffic.Snapshot {
+func (d *daemonProcess) snapshot() *traffic.Snapshot {
 	answer, err := d.client.Get("http://bwmon/api/v1/snapshot")
 	if err != nil {
 		return nil
@@ -102,7 +102,7 @@ func (d *daemon) snapshot() *traffic.Snapshot {
 }
 
 // until waits for a snapshot that fulfils cond, and returns it.
-func (d *daemon) until(what string, cond func(*traffic.Snapshot) bool) (found *traffic.Snapshot) {
+func (d *daemonProcess) until(what string, cond func(*traffic.Snapshot) bool) (found *traffic.Snapshot) {
 	d.t.Helper()
 	poll(d.t, what, func() bool {
 		found = d.snapshot()
@@ -112,7 +112,7 @@ func (d *daemon) until(what string, cond func(*traffic.Snapshot) bool) (found *t
 }
 
 // stop ends the daemon as a service manager would.
-func (d *daemon) stop() {
+func (d *daemonProcess) stop() {
 	d.t.Helper()
 	d.cmd.Process.Signal(syscall.SIGTERM)
 	if err := d.cmd.Wait(); err != nil {
@@ -138,7 +138,7 @@ type pipeline struct {
 	errs *lines
 }
 
-func (d *daemon) pipe(name string, as *syscall.Credential) *pipeline {
+func (d *daemonProcess) pipe(name string, as *syscall.Credential) *pipeline {
 	d.t.Helper()
 	p := &pipeline{cmd: command(d.t, d.t.Context(), "pipe", "-c", d.config, "--name", name), errs: &lines{}}
 	p.cmd.Path, p.cmd.Dir, p.cmd.Stderr = d.bin, filepath.Dir(d.bin), p.errs

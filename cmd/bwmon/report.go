@@ -1,166 +1,279 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"net"
-	"net/http"
-	"sync"
+	"slices"
+	"strings"
 	"time"
 
-	"bwmon/pipe"
 	"bwmon/traffic"
 
-	"golang.org/x/sys/unix"
+	"github.com/spf13/cobra"
 )
 
-// courier carries what a pipe or relay has to tell to the daemon of this host, as
-// long as there is one. Without one nothing is lost: it is told when there is.
-type courier struct {
-	*pipe.Reporter
-	client *http.Client // nil: there is no control socket
-
-	mu sync.Mutex
-	// mu protects the fields below.
-	last error     // of the latest attempt; nil: it was taken
-	ever bool      // something was taken
-	told time.Time // when something was taken last
+// reportFlags are those of report alone.
+type reportFlags struct {
+	remoteFlags
+	since, from, to string
+	by, step        string
+	app, name       string
+	top             int
+	format          string
+	percentile      float64
+	watch           bool
+	every           time.Duration
+	bits            bool
 }
 
-const (
-	courierFirst    = 100 * time.Millisecond
-	courierEvery    = time.Second
-	courierGreets   = 3 * time.Second // where there is nothing to tell: the daemon may be another
-	courierPatience = 2 * time.Second // for one report
-	courierLast     = 2 * time.Second // for all that is left at the end
-)
+// historian answers what was used: a daemon, or the file that one left.
+type historian interface {
+	history(ctx context.Context, q traffic.Query) (*traffic.Report, error)
+	close()
+}
 
-func newCourier(c controlConfig, kind string) *courier {
-	k := &courier{Reporter: pipe.NewReporter(kind)}
-	if c.Socket == "" {
-		return k
+func (p *program) reportCommand() *cobra.Command {
+	var flags reportFlags
+	cmd := &cobra.Command{
+		Use:   "report [today | yesterday | week | month | last-month | year | days | billing]",
+		Short: "What was used: by app, user, host and more, over any time",
+		Long: `report tells what the daemon's history has: who carried how much, in the last 24
+hours or any other time. It asks the daemon of this host, or that of --connect; where
+none runs it reads the history's file, which takes root.
+
+One word answers the common questions: today, yesterday, week, month, last-month and
+year are calendar times of the configuration's time zone; days are the ten days with
+most bytes; billing is the 95th percentile of each interface this month, in samples of
+five minutes, as transit is billed.
+
+Times are written 2026-01-31, "2026-01-31 18:00" or as RFC 3339; spans 90m, 24h, 30d.
+JSON and CSV have exact bytes.
+
+Exit status: 0, or 1 when it failed.`,
+		Example: `  bwmon report
+  bwmon report month --by user
+  bwmon report --since 7d --step day --app Backup --by command
+  bwmon report --from 2026-01-01 --to 2026-02-01 --by lan-host --top 10
+  bwmon report billing --name eth0
+  bwmon report today --watch
+  bwmon report --since 30d --step day --format csv > january.csv`,
+		ValidArgs: reportWords(),
+		Args:      cobra.MaximumNArgs(1),
 	}
-	k.client = daemonClient(c, courierPatience)
-	return k
-}
-
-// follow tells of the samples, again and again, until the function it returns is
-// called, which tells the last ones.
-func (k *courier) follow(samples func(final bool) []traffic.Sample) (finish func()) {
-	ctx, stop := context.WithCancel(context.Background())
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for wait := courierFirst; ; wait = courierEvery {
-			select {
-			case <-time.After(wait):
-			case <-ctx.Done():
-				return
-			}
-			k.Note(samples(false))
-			k.tell(ctx)
+	cmd.RunE = p.runs(func(cmd *cobra.Command) error {
+		c, err := p.config()
+		if err != nil {
+			return err
 		}
+		return p.reports(cmd.Context(), c, cmd.Flags().Arg(0), flags)
 	})
-	return func() {
-		stop()
-		wg.Wait()
-		k.Note(samples(true))
-		k.finish()
+	f := cmd.Flags()
+	f.StringVar(&flags.since, "since", "", "the last `SPAN` until now, such as 24h (the default) or 30d")
+	f.StringVar(&flags.from, "from", "", "from this `TIME` on")
+	f.StringVar(&flags.to, "to", "", "until this `TIME`, itself excluded (default now)")
+	f.StringVar(&flags.by, "by", traffic.ByApp, "rows are of this `KIND`: "+strings.Join(reportKinds(), ", "))
+	f.StringVar(&flags.step, "step", "", "divide the time by `STEP`: minute, hour, day or month")
+	f.StringVar(&flags.app, "app", "", "only commands of this app (`NAME`); it means --by command")
+	f.StringVar(&flags.name, "name", "", "only the row of this `NAME`")
+	f.IntVar(&flags.top, "top", 20, "the `NUMBER` of rows with most bytes; the others are one sum; 0: all")
+	f.StringVar(&flags.format, "format", "table", "output `FORMAT`: table, csv or json")
+	f.Float64Var(&flags.percentile, "percentile", 95, "of billing: this `PERCENTILE`")
+	f.BoolVar(&flags.watch, "watch", false, "print it again and again, until a signal")
+	f.DurationVar(&flags.every, "every", 10*time.Second, "of --watch: this often (`TIME`)")
+	f.BoolVar(&flags.bits, "bits", false, "show rates in bits per second")
+	flags.remoteFlags.register(f)
+	return cmd
+}
+
+// reportWords are the questions that have a word.
+func reportWords() []string {
+	return []string{"today", "yesterday", "week", "month", "last-month", "year", "days", "billing"}
+}
+
+func reportKinds() []string {
+	return []string{
+		traffic.ByApp, traffic.ByCommand, traffic.ByUser, traffic.ByContainer, traffic.ByUnit,
+		traffic.ByLANHost, traffic.ByRemoteHost, traffic.ByInterface, traffic.ByPipe,
 	}
 }
 
-// finish tells what is left, if that goes quickly.
-func (k *courier) finish() {
-	ctx, stop := context.WithTimeout(context.Background(), courierLast)
-	defer stop()
-	k.tell(ctx)
-	if k.client != nil {
-		k.client.CloseIdleConnections()
-	}
+func reportSteps() []string {
+	return []string{traffic.StepMinute, traffic.StepHour, traffic.StepDay, traffic.StepMonth}
 }
 
-// tell tells all there is to tell, or notes why it was not taken.
-func (k *courier) tell(ctx context.Context) {
-	for k.client != nil {
-		next := k.Next()
-		if next == nil && time.Since(k.told) >= courierGreets {
-			next = k.Greeting()
+func (f *reportFlags) check(word string) error {
+	oneOf := func(flag, value string, list []string) error {
+		if value == "" || slices.Contains(list, value) {
+			return nil
 		}
-		if next == nil {
-			return
+		return usageError{fmt.Errorf("%s: want %s, got %s%s", flag, strings.Join(list, ", "), quoted(value), didYouMean(value, list))}
+	}
+	if f.app != "" && f.by == traffic.ByApp {
+		f.by = traffic.ByCommand
+	}
+	err := errors.Join(
+		oneOf("report", word, reportWords()), oneOf("--by", f.by, reportKinds()),
+		oneOf("--step", f.step, reportSteps()), oneOf("--format", f.format, []string{"table", "csv", "json"}))
+	switch {
+	case err != nil:
+		return usageError{err}
+	case f.app != "" && f.by != traffic.ByCommand:
+		return usageError{fmt.Errorf("--app: only commands are known by app: leave out --by %s, or use --by command", f.by)}
+	case f.since != "" && (f.from != "" || f.to != ""):
+		return usageError{errors.New("--since is until now: use either --since, or --from and --to")}
+	case word != "" && word != "days" && word != "billing" && (f.since != "" || f.from != "" || f.to != ""):
+		return usageError{fmt.Errorf("%s is a time already: leave out --since, --from and --to", word)}
+	case word == "billing" && f.by != traffic.ByApp && f.by != traffic.ByInterface:
+		return usageError{errors.New("--by: what is billed is interfaces: leave it out")}
+	case word == "days" && f.step != "" && f.step != traffic.StepDay:
+		return usageError{errors.New("--step: days are days: leave it out")}
+	case f.top < 0:
+		return usageError{fmt.Errorf("--top: want 0 or more, got %d", f.top)}
+	case !(f.percentile > 0 && f.percentile <= 100):
+		return usageError{fmt.Errorf("--percentile: want a number above 0 and up to 100, got %v", f.percentile)}
+	case f.every < time.Second:
+		return usageError{fmt.Errorf("--every: want a time from 1s up, got %v", f.every)}
+	}
+	return nil
+}
+
+// query is what is asked of a word and the flags, at a moment.
+func (f *reportFlags) query(word string, now time.Time, zone *time.Location) (traffic.Query, error) {
+	q := traffic.Query{By: f.by, Name: f.name, App: f.app, Step: f.step, Top: f.top}
+	now = now.In(zone)
+	midnight := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, zone)
+	month := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, zone)
+	switch word {
+	case "today":
+		q.From = midnight
+	case "yesterday":
+		q.From, q.To = midnight.AddDate(0, 0, -1), midnight
+	case "week": // from Monday
+		q.From = midnight.AddDate(0, 0, -(int(now.Weekday())+6)%7)
+	case "month":
+		q.From = month
+	case "last-month":
+		q.From, q.To = month.AddDate(0, -1, 0), month
+	case "year":
+		q.From = time.Date(now.Year(), 1, 1, 0, 0, 0, 0, zone)
+	case "days":
+		q.Step, q.Top = traffic.StepDay, 1
+	case "billing":
+		q.From, q.By, q.Percentile = month, traffic.ByInterface, f.percentile
+	default:
+		q.From = now.Add(-24 * time.Hour)
+	}
+	if f.since != "" {
+		span, err := parseLong(f.since)
+		if err != nil || span == 0 {
+			return q, usageError{fmt.Errorf("--since: want a time such as 90m, 24h or 30d, got %s", quoted(f.since))}
 		}
-		err := k.post(ctx, next)
-		k.mu.Lock()
-		if k.last = err; err == nil {
-			k.ever, k.told = true, time.Now()
-		}
-		k.mu.Unlock()
-		var refusal *refusedError
-		var dial *net.OpError
-		switch {
-		case err == nil:
-			k.Taken(next)
+		q.From = now.Add(-span)
+	}
+	for _, end := range []struct {
+		flag, text string
+		at         *time.Time
+	}{{"--from", f.from, &q.From}, {"--to", f.to, &q.To}} {
+		if end.text == "" {
 			continue
-		case errors.As(err, &refusal):
-			k.Unsent(next) // it took nothing of it
-			k.Refused()
-		case errors.As(err, &dial) && dial.Op == "dial":
-			k.Unsent(next)
 		}
-		return
+		at, err := parseTime(end.text, zone)
+		if err != nil {
+			return q, usageError{fmt.Errorf("%s: %w", end.flag, err)}
+		}
+		*end.at = at
 	}
+	if f.to != "" && f.from == "" && word == "" {
+		q.From = q.To.Add(-24 * time.Hour)
+	}
+	if !q.To.IsZero() && !q.To.After(q.From) {
+		return q, usageError{fmt.Errorf("--to: want a time after %s, got %s", q.From.Format(time.DateTime), q.To.Format(time.DateTime))}
+	}
+	return q, nil
 }
 
-// refusedError is a daemon's no to a report.
-type refusedError struct{ why string }
-
-func (e *refusedError) Error() string { return e.why }
-
-func (k *courier) post(ctx context.Context, r *pipe.Report) error {
-	var body bytes.Buffer
-	e := json.NewEncoder(&body)
-	e.SetEscapeHTML(false) // it would make six bytes of one
-	if err := e.Encode(r); err != nil {
-		return fmt.Errorf("write a report: %w", err)
+// parseTime reads a time as people write it.
+func parseTime(s string, zone *time.Location) (time.Time, error) {
+	for _, layout := range []string{time.DateOnly, "2006-01-02 15:04", time.DateTime, "2006-01-02T15:04", time.RFC3339} {
+		if at, err := time.ParseInLocation(layout, s, zone); err == nil {
+			return at, nil
+		}
 	}
-	q, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://bwmon/api/v1/reports", &body)
-	if err != nil {
-		return fmt.Errorf("write a report: %w", err)
+	return time.Time{}, fmt.Errorf(`want a time such as 2026-01-31, "2026-01-31 18:00" or 2026-01-31T18:00:00Z, got %s`, quoted(s))
+}
+
+func (p *program) reports(ctx context.Context, c config, word string, flags reportFlags) error {
+	if err := flags.check(word); err != nil {
+		return err
 	}
-	q.Header.Set("Content-Type", "application/json")
-	answer, err := k.client.Do(q)
+	if _, err := flags.query(word, time.Now(), c.Zone); err != nil {
+		return err
+	}
+	h, err := p.historian(ctx, c, flags.remoteFlags)
 	if err != nil {
 		return err
 	}
-	defer answer.Body.Close()
-	if answer.StatusCode == http.StatusNoContent {
-		return nil
+	defer h.close()
+	for {
+		if err := p.reportOnce(ctx, c, h, word, flags); err != nil || !flags.watch {
+			return err
+		}
+		if err := p.stdout.Flush(); err != nil {
+			return fmt.Errorf("write output: %w", err)
+		}
+		if !sleepFor(ctx, flags.every) {
+			return nil
+		}
+		if p.screen && flags.format == "table" {
+			fmt.Fprint(p.stdout, "\x1b[H\x1b[2J") // anew on an empty screen
+		}
 	}
-	return &refusedError{problemIn(answer).Error()}
 }
 
-// took reports whether a daemon took all there was.
-func (k *courier) took() bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.ever && k.last == nil
+func (p *program) reportOnce(ctx context.Context, c config, h historian, word string, flags reportFlags) error {
+	q, err := flags.query(word, time.Now(), c.Zone)
+	if err != nil {
+		return err
+	}
+	done := p.waiting("the history is being asked")
+	r, err := h.history(ctx, q)
+	done()
+	if err != nil {
+		return err
+	}
+	switch flags.format {
+	case "json":
+		return p.printJSON(r)
+	case "csv":
+		return printReportCSV(p.stdout, r)
+	}
+	p.printReport(r, word, c.Zone, units{bits: flags.bits})
+	return nil
 }
 
-// failure is why a daemon that is there did not take what there was; nil where it
-// took it, and where there is none.
-func (k *courier) failure() error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	absent := errors.Is(k.last, fs.ErrNotExist) || errors.Is(k.last, unix.ECONNREFUSED)
-	switch {
-	case k.last == nil || absent && !k.ever:
-		return nil
-	case errors.Is(k.last, fs.ErrPermission):
-		return errors.New("the daemon was not told: you may not use its control socket: join its group")
+// waiting says on a terminal that something takes its time, once it does.
+func (p *program) waiting(what string) (done func()) {
+	if !isTerminal(p.stderr) {
+		return func() {}
 	}
-	left := k.Untaken()
-	return fmt.Errorf("the daemon was not told of the last %d bytes: %w", left.RxBytes+left.TxBytes, k.last)
+	over, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for seconds := 0; ; seconds++ {
+			select {
+			case <-over:
+				if seconds > 0 {
+					fmt.Fprint(p.stderr, "\r\x1b[K")
+				}
+				return
+			case <-time.After(time.Second):
+				fmt.Fprintf(p.stderr, "\r%s… %d s", what, seconds+1)
+			}
+		}
+	}()
+	return func() {
+		close(over)
+		<-ended
+	}
 }

@@ -36,7 +36,8 @@ func TestRoomsImportOnlyTraffic(t *testing.T) {
 		}
 		room, _, _ := strings.Cut(strings.TrimPrefix(p.ImportPath, "bwmon/"), "/")
 		if room == "ui" { // its surfaces are siblings
-			room = strings.TrimPrefix(p.ImportPath, "bwmon/")
+			surface, _, _ := strings.Cut(strings.TrimPrefix(p.ImportPath, "bwmon/ui/"), "/")
+			room = "ui/" + surface
 		}
 		if room == "cmd" {
 			continue

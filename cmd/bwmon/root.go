@@ -7,10 +7,12 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 func (p *program) rootCommand() *cobra.Command {
 	var measure measureFlags
+	var screen screenFlags
 	root := &cobra.Command{
 		Use:   "bwmon",
 		Short: "Which application uses the bandwidth, and do the books balance?",
@@ -18,26 +20,33 @@ func (p *program) rootCommand() *cobra.Command {
 and, on a router, of the hosts behind it. What the interfaces carried always
 equals what was booked to somebody plus a remainder that is shown.
 
-Without a subcommand it opens the full-screen view. It needs CAP_NET_ADMIN;
+Without a subcommand it opens the full-screen view: of the daemon ("bwmon run") where
+one runs, which takes no more than to be in the group of its control socket; of a
+daemon elsewhere with --connect; else it counts by itself. That needs CAP_NET_ADMIN;
 "bwmon doctor" tells what this machine can account for.
 
 Exit status: 0 ok, 1 failed while running, 2 wrong usage or configuration.`,
 		Example: `  sudo bwmon                       # the full-screen view
+  bwmon --connect https://gw.example:8000 --token-file ~/.gw-token
   sudo bwmon --lookback            # count also what open connections carried before
   sudo bwmon snapshot --for 10s    # measure ten seconds, print once
   bwmon doctor                     # what can be accounted for here`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE: p.runs(func(cmd *cobra.Command) error {
-			return p.fullScreen(cmd, measure)
+			return p.fullScreen(cmd, measure, screen)
 		}),
 	}
 	root.PersistentFlags().StringVarP(&p.configPath, "config", "c", "",
 		"configuration `FILE` (default ./bwmon.toml, else /etc/bwmon/bwmon.toml, else the built-in defaults)")
 	measure.register(root)
 	measure.registerUnits(root)
+	screen.register(root.Flags())
+	root.Flags().BoolVar(&screen.standalone, "standalone", false, "count with monitors of its own, also where a daemon runs")
 	root.AddCommand(
 		p.runCommand(),
+		p.monitorsCommand(),
+		p.reportCommand(),
 		p.alertsCommand(),
 		p.silenceCommand(),
 		p.notifyCommand(),
@@ -70,6 +79,17 @@ func (f *measureFlags) register(cmd *cobra.Command) {
 	flags.BoolVar(&f.noSetup, "no-setup", false, "change nothing in the kernel: fail where accounting or tracking is off")
 	flags.BoolVar(&f.lookback, "lookback", false, "count also what open connections carried before the start")
 	flags.StringVar(&f.interval, "interval", "", "`TIME` between updates, such as 500ms (default from the configuration: 1s)")
+}
+
+// given is the name of a flag that only monitors of its own can follow; "": none is
+// given.
+func (f *measureFlags) given(flags *pflag.FlagSet) (name string) {
+	for _, n := range []string{"monitor", "cgroup", "no-setup", "lookback", "interval"} {
+		if flags.Changed(n) {
+			name = n
+		}
+	}
+	return name
 }
 
 // registerUnits registers those of the commands that show what they measure.

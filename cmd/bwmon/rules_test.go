@@ -52,7 +52,7 @@ func toldBy(t *testing.T, path string) []string {
 }
 
 // run runs bwmon with the daemon's configuration and returns what it printed.
-func (d *daemon) run(args ...string) string {
+func (d *daemonProcess) run(args ...string) string {
 	d.t.Helper()
 	cmd := command(d.t, d.t.Context(), append(args, "-c", d.config)...)
 	var errs bytes.Buffer

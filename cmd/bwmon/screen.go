@@ -3,6 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"time"
 
 	"bwmon/aggregate"
 	"bwmon/ui/term"
@@ -10,10 +15,15 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// fullScreen opens the full-screen view, until its user quits or a signal
-// arrives. The terminal is its own again before the monitors undo their
-// set-up, so that a user who does not want to wait can end that.
-func (p *program) fullScreen(cmd *cobra.Command, measure measureFlags) error {
+// screenFlags are those of the full-screen view alone.
+type screenFlags struct {
+	remoteFlags
+	standalone bool
+}
+
+// fullScreen opens the full-screen view, until its user quits or a signal arrives: of
+// a daemon where one runs, else of monitors of its own.
+func (p *program) fullScreen(cmd *cobra.Command, measure measureFlags, flags screenFlags) error {
 	c, err := p.settings(measure)
 	if err != nil {
 		return err
@@ -21,25 +31,98 @@ func (p *program) fullScreen(cmd *cobra.Command, measure measureFlags) error {
 	if !p.screen || !isTerminalReader(p.stdin) {
 		return usageError{errors.New(`the full-screen view needs a terminal: for scripts and files there is "bwmon snapshot"`)}
 	}
-	if err := p.mayMeasure(c, cmd.CommandPath()); err != nil {
-		return err
-	}
-	s := newSession(c, false)
-	var look term.Config
-	if measure.bits {
-		look.Units = "bits"
-	}
-	ui, err := term.New(term.Options{
-		Snapshots: s.engine.Subscribe(),
-		Interval:  c.Interval,
-		WantFlows: flowSwitch(s.engine),
-		Version:   versionText(),
-		Config:    look,
-	})
+	look, err := c.UI.options(measure.bits)
 	if err != nil {
 		return err
 	}
-	ctx, stop := context.WithCancel(cmd.Context())
+	look.Version = versionText()
+	if flags.connect != "" {
+		if name := measure.given(cmd.Flags()); name != "" {
+			return usageError{fmt.Errorf("--%s is for monitors of its own: leave it out with --connect", name)}
+		}
+		d, err := daemonAt(flags.remoteFlags)
+		if err != nil {
+			return err
+		}
+		return p.attached(cmd.Context(), c, d, look)
+	}
+	if !flags.standalone && measure.given(cmd.Flags()) == "" {
+		d, err := p.daemonToAttach(cmd.Context(), c)
+		switch {
+		case err != nil:
+			return err
+		case d != nil:
+			return p.attached(cmd.Context(), c, *d, look)
+		}
+	}
+	if err := p.mayMeasure(c, cmd.CommandPath()); err != nil {
+		return err
+	}
+	return p.standalone(cmd.Context(), c, look)
+}
+
+// daemonToAttach is the daemon of this host; nil where none runs. That one runs which
+// this user may not ask is an error, but for root.
+func (p *program) daemonToAttach(ctx context.Context, c config) (*daemon, error) {
+	if c.Control.Socket == "" {
+		return nil, nil
+	}
+	d := daemonHere(c.Control)
+	err := d.ask(ctx, http.MethodGet, "/healthz", nil, nil)
+	switch {
+	case err == nil:
+		return &d, nil
+	case isAbsent(err):
+		d.close()
+		return nil, nil
+	}
+	d.close()
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("a daemon runs, but its control socket is not for this user: join the group %s, or run it as root (--standalone counts without the daemon)", quoted(c.Control.Group))
+	}
+	return nil, fmt.Errorf("attach to the daemon: %w (--standalone counts without it)", err)
+}
+
+// attached shows what a daemon counts.
+func (p *program) attached(ctx context.Context, c config, d daemon, look term.Options) error {
+	defer d.close()
+	a := newAttachment(d)
+	look.Snapshots, look.Link, look.WantFlows = a.snapshots, a.links, a.wantFlows
+	look.History = d.history
+	look.Attached = d.name
+	if d.local {
+		look.Signal = newSignaller(c.Mask).signal
+	} else {
+		look.Refused = map[string]string{"signal": "the processes are another machine's"}
+	}
+	ui, err := term.New(look)
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		a.run(ctx)
+	}()
+	err = ui.Run(ctx)
+	stop()
+	<-ended
+	return err
+}
+
+// standalone shows what monitors of its own count. The terminal is its own again
+// before the monitors undo their set-up, so that a user who does not want to wait can
+// end that.
+func (p *program) standalone(ctx context.Context, c config, look term.Options) error {
+	s := newSession(c, false)
+	look.Snapshots, look.Interval, look.WantFlows = s.engine.Subscribe(), c.Interval, flowSwitch(s.engine)
+	look.Signal = newSignaller(c.Mask).signal
+	ui, err := term.New(look)
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	ended := make(chan error, 1)
 	go func() { ended <- s.run(ctx) }()
@@ -59,4 +142,22 @@ func flowSwitch(e *aggregate.Engine) func(on bool) {
 		}
 		former()
 	}
+}
+
+// screenPatience is how long the screen waits for a word of a daemon before it says
+// so, whatever the daemon's interval is.
+const screenPatience = 10 * time.Second
+
+// settingsPath is the file in which is kept what a user changed on the screen; "" where
+// there is no place for it.
+func settingsPath() string {
+	dir := os.Getenv("XDG_STATE_HOME")
+	if dir == "" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return ""
+		}
+		dir = home + "/.local/state"
+	}
+	return dir + "/bwmon/screen.json"
 }

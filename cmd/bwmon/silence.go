@@ -2,18 +2,14 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"net/http"
-	"os"
 	"time"
 
 	"bwmon/notify"
-	"bwmon/pipe"
+	"bwmon/ui/web"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 )
 
 func (p *program) silenceCommand() *cobra.Command {
@@ -39,34 +35,22 @@ Exit status: 0, or 1 when the daemon could not be told.`,
 			return err
 		}
 		s := notify.Silence{Rule: cmd.Flags().Arg(0), Subject: cmd.Flags().Arg(1), Until: time.Now().Add(span)}
-		err = askDaemon(cmd.Context(), c.Control, http.MethodPost, "/api/v1/silences", s, nil)
-		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ECONNREFUSED) {
-			err = errors.New(`no daemon runs: start "bwmon run"`)
-		}
-		return err
+		return orNoDaemon(askDaemon(cmd.Context(), c.Control, http.MethodPost, "/api/v1/silences", s, nil))
 	})
 	cmd.Flags().DurationVar(&span, "for", time.Hour, "how long (`TIME`); 0 ends a silence")
 	return cmd
 }
 
-func (s *control) addSilence(w http.ResponseWriter, r *http.Request) {
-	peer, _ := r.Context().Value(peerKey{}).(*pipe.Peer)
-	if peer == nil || peer.UID != 0 && int(peer.UID) != os.Geteuid() {
-		sayProblem(w, http.StatusForbidden, errors.New("only root, or the user the daemon runs as, may silence a rule"))
-		return
-	}
+// addSilence answers POST /api/v1/silences.
+func (w *watch) addSilence(out http.ResponseWriter, r *http.Request) {
 	var silence notify.Silence
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10)).Decode(&silence); err != nil {
-		sayProblem(w, http.StatusBadRequest, fmt.Errorf("read the silence: %w", err))
+	if err := json.NewDecoder(r.Body).Decode(&silence); err != nil {
+		web.SayProblem(out, http.StatusBadRequest, fmt.Errorf("read the silence: %w", err))
 		return
 	}
-	if s.watch == nil {
-		sayProblem(w, http.StatusNotFound, errors.New("the daemon has no rules"))
+	if err := w.book.Silence(silence); err != nil {
+		web.SayProblem(out, http.StatusNotFound, err)
 		return
 	}
-	if err := s.watch.book.Silence(silence); err != nil {
-		sayProblem(w, http.StatusNotFound, err)
-		return
-	}
-	w.WriteHeader(http.StatusNoContent)
+	out.WriteHeader(http.StatusNoContent)
 }
