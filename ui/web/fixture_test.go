@@ -118,8 +118,7 @@ type site struct {
 	stop   func() // ends serving, and waits for it
 }
 
-// open serves on loopback until the test ends. It sees to it that a client without a
-// token of its own sends that of a.
+// open serves on loopback until the test ends.
 func open(t *testing.T, o Options, a Access) *site {
 	t.Helper()
 	return openAt(t, o, a, "127.0.0.1:0", nil)
@@ -127,10 +126,7 @@ func open(t *testing.T, o Options, a Access) *site {
 
 func openAt(t *testing.T, o Options, a Access, address string, config *tls.Config) *site {
 	t.Helper()
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := listenAt(t, address)
 	s := &site{Server: New(o), t: t, url: "http://" + l.Addr().String()}
 	if config != nil {
 		s.url = "https://" + l.Addr().String()
@@ -139,10 +135,25 @@ func openAt(t *testing.T, o Options, a Access, address string, config *tls.Confi
 	return s
 }
 
+func listen(t *testing.T) net.Listener { return listenAt(t, "127.0.0.1:0") }
+
+func listenAt(t *testing.T, address string) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// serve serves on l until the test ends, and gives s a client.
 func (s *site) serve(l net.Listener, a Access, config *tls.Config) {
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Serve(ctx, l, a, config) }()
+	if s.url == "" {
+		s.url = "http://" + l.Addr().String()
+	}
 	transport := &http.Transport{DisableCompression: true}
 	if l.Addr().Network() == "unix" {
 		s.url = "http://bwmon"

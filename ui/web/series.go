@@ -105,6 +105,9 @@ func (f *family) update(rows map[string]row, now time.Time) {
 		}
 	}
 	f.notice(rows)
+	for _, s := range f.held {
+		s.show(s.value(), now) // who moves now is not idle
+	}
 	f.admit(rows, rest, now)
 	var own figures
 	for _, s := range f.held {

@@ -201,8 +201,8 @@ func TestStreamAfterRestart(t *testing.T) {
 	}
 }
 
-// big is a snapshot larger than what the kernel holds of a stream.
-func big(tick int) *traffic.Snapshot {
+// crowded is a snapshot larger than what the kernel holds of a stream.
+func crowded(tick int) *traffic.Snapshot {
 	s := typical(tick)
 	for i := range 600 {
 		a := s.Apps[0]
@@ -216,7 +216,7 @@ func big(tick int) *traffic.Snapshot {
 // with the newest, and is sent away when it takes nothing for too long.
 func TestSlowReader(t *testing.T) {
 	s := open(t, Options{StreamPatience: 3 * time.Second}, Access{})
-	s.Publish(big(0))
+	s.Publish(crowded(0))
 	slow := s.raw("GET /api/v1/stream HTTP/1.1\r\nHost: localhost\r\n\r\n", 64<<10)
 	quick := s.stream("/api/v1/stream")
 	quick.next()
@@ -224,8 +224,8 @@ func TestSlowReader(t *testing.T) {
 	publish := func() {
 		t.Helper()
 		tick++
-		s.Publish(big(tick))
-		if got := decode(t, quick.next().data); !got.At.Equal(big(tick).At) {
+		s.Publish(crowded(tick))
+		if got := decode(t, quick.next().data); !got.At.Equal(crowded(tick).At) {
 			t.Fatalf("the quick reader has %v at tick %d", got.At, tick)
 		}
 	}

@@ -207,7 +207,7 @@ export class Table {
 		let next = null;
 		for (let i = order.length - 1; i >= 0; i--) {
 			const { tr } = order[i];
-			if (!stays[i] || tr.nextSibling !== next) this.body.insertBefore(tr, next);
+			if (!stays[i]) this.body.insertBefore(tr, next);
 			next = tr;
 		}
 		order.forEach((row, i) => (row.place = i));

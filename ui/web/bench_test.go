@@ -1,0 +1,120 @@
+package web
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"bwmon/traffic"
+)
+
+// busyHost has so many apps, of two commands each.
+func busyHost(apps, tick int) *traffic.Snapshot {
+	s := typical(tick)
+	s.Apps = nil
+	for i := range apps {
+		a := traffic.App{Name: fmt.Sprintf("service-%d", i), Usage: usage(uint64(tick * (1000 + i))), Processes: 2, Connections: 7}
+		for j := range 2 {
+			a.Commands = append(a.Commands, traffic.Command{
+				Command: fmt.Sprintf("/usr/lib/service-%d/bin/worker --config /etc/service-%d/worker-%d.toml", i, i, j),
+				User:    "service", Unit: fmt.Sprintf("service-%d.service", i), PIDs: []int{1000 + 2*i + j}, Usage: usage(uint64(tick * 500)),
+			})
+		}
+		s.Apps = append(s.Apps, a)
+	}
+	return s
+}
+
+// BenchmarkPublish is what a tick costs while nobody asks.
+func BenchmarkPublish(b *testing.B) {
+	s := New(Options{})
+	defer s.Close()
+	snapshot := busyHost(500, 1)
+	b.ReportAllocs()
+	for b.Loop() {
+		s.Publish(snapshot)
+	}
+}
+
+// BenchmarkTick is what the first who asks after a tick of 500 apps costs; others
+// cost what BenchmarkAnswer does.
+func BenchmarkTick(b *testing.B) {
+	for _, what := range []struct {
+		name string
+		make func(*document) error
+	}{
+		{"json", func(d *document) error { _, err := d.encoding(false).body(); return err }},
+		{"event", func(d *document) error { _, err := d.encoding(false).event(); return err }},
+		{"gzip", func(d *document) error {
+			x, err := d.encoding(false).body()
+			if err == nil {
+				x.gzip()
+			}
+			return err
+		}},
+		{"page", func(d *document) error { _, err := d.html(); return err }},
+	} {
+		b.Run(what.name, func(b *testing.B) {
+			s := New(Options{})
+			defer s.Close()
+			snapshot := busyHost(500, 1)
+			b.ReportAllocs()
+			for b.Loop() {
+				s.Publish(snapshot)
+				if err := what.make(s.now.Load().document); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// void takes what is written and forgets it.
+type void struct{ header http.Header }
+
+func (v void) Header() http.Header         { return v.header }
+func (v void) Write(b []byte) (int, error) { return len(b), nil }
+func (v void) WriteHeader(int)             {}
+
+func BenchmarkAnswer(b *testing.B) {
+	for _, encoding := range []string{"identity", "gzip"} {
+		b.Run(encoding, func(b *testing.B) {
+			s := New(Options{})
+			defer s.Close()
+			s.Publish(busyHost(500, 1))
+			h := s.Handler(Access{Token: testToken})
+			r := httptest.NewRequest(http.MethodGet, "http://localhost/api/v1/snapshot", nil)
+			r.Header.Set("Accept-Encoding", encoding)
+			r.Header.Set("Authorization", "Bearer "+testToken)
+			b.ReportAllocs()
+			for b.Loop() {
+				v := void{header: make(http.Header)}
+				h.ServeHTTP(v, r)
+				if v.header.Get("ETag") == "" {
+					b.Fatal("refused")
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkScrape is a scrape of 500 apps, 200 of which have series.
+func BenchmarkScrape(b *testing.B) {
+	s := New(Options{})
+	defer s.Close()
+	h := s.Handler(Access{})
+	r := httptest.NewRequest(http.MethodGet, "http://localhost/metrics", nil)
+	b.ReportAllocs()
+	for tick := 1; b.Loop(); tick++ {
+		b.StopTimer()
+		s.Publish(busyHost(500, tick))
+		b.StartTimer()
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if n, _ := io.Copy(io.Discard, w.Body); w.Code != http.StatusOK || n < 10_000 {
+			b.Fatalf("status %d, %d bytes", w.Code, n)
+		}
+	}
+}

@@ -1,0 +1,311 @@
+package web
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestCheckListen(t *testing.T) {
+	safe := Protection{TLS: true, Token: true}
+	for _, c := range []struct {
+		address string
+		p       Protection
+		wrong   string // is in the error; "" for none
+	}{
+		{"127.0.0.1:8000", Protection{}, ""},
+		{"127.3.2.1:8000", Protection{}, ""},
+		{"[::1]:8000", Protection{}, ""},
+		{"localhost:8000", Protection{}, ""},
+		{"[::ffff:127.0.0.1]:8000", Protection{}, ""},
+		{"127.0.0.1:8000", Protection{Token: true}, ""},
+		{"127.0.0.1:8000", Protection{ClientCerts: true}, "take TLS"},
+		{":8000", Protection{}, "read along"},
+		{"0.0.0.0:8000", Protection{}, "read along"},
+		{"[::]:8000", Protection{}, "read along"},
+		{"192.0.2.1:8000", Protection{Token: true}, "read along"},
+		{"gw.example.org:8000", Protection{Token: true}, "read along"},
+		{"localhost.example.org:8000", Protection{Token: true}, "read along"},
+		{"192.0.2.1:8000", Protection{TLS: true}, "http.token_file"},
+		{"192.0.2.1:8000", Protection{Insecure: true}, "http.token_file"},
+		{"192.0.2.1:8000", Protection{TLS: true, Insecure: true}, "http.token_file"},
+		{"192.0.2.1:8000", Protection{Insecure: true, ClientCerts: true}, "take TLS"},
+		{"192.0.2.1:8000", Protection{Insecure: true, Token: true}, ""},
+		{"192.0.2.1:8000", Protection{TLS: true, ClientCerts: true}, ""},
+		{"192.0.2.1:8000", safe, ""},
+		{":8000", safe, ""},
+		{"8000", safe, "want an address"},
+		{"192.0.2.1", safe, "want an address"},
+		{"::1:8000", safe, "want an address"},
+		{"", safe, "want an address"},
+	} {
+		err := CheckListen(c.address, c.p)
+		if c.wrong == "" && err != nil || c.wrong != "" && (err == nil || !strings.Contains(err.Error(), c.wrong)) {
+			t.Errorf("%q with %+v: %v, want %q", c.address, c.p, err, c.wrong)
+		}
+	}
+}
+
+func TestCheckToken(t *testing.T) {
+	for token, ok := range map[string]bool{
+		testToken: true, "0123456789abcdef": true, "0123456789abcde": false, "": false,
+		"with a space in the midst": false, "with-a-line-end-\n-----": false, "mit-Umlauten-äöü-----": false,
+	} {
+		if err := CheckToken(token); (err == nil) != ok {
+			t.Errorf("%q: %v", token, err)
+		}
+	}
+}
+
+// TestServeRefuses: what CheckListen refuses is not served, whoever forgot to ask it.
+func TestServeRefuses(t *testing.T) {
+	for _, c := range []struct {
+		address string
+		a       Access
+	}{
+		{"0.0.0.0:0", Access{}},
+		{"0.0.0.0:0", Access{Insecure: true}},
+		{"0.0.0.0:0", Access{Insecure: true, Token: "short"}},
+		{"0.0.0.0:0", Access{Token: testToken}},
+		{"127.0.0.1:0", Access{Token: "short"}},
+		{"127.0.0.1:0", Access{Local: true}},
+	} {
+		l, err := net.Listen("tcp4", c.address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := New(Options{})
+		if err := s.Serve(t.Context(), l, c.a, nil); err == nil {
+			t.Errorf("%s with %+v is served", c.address, c.a)
+		}
+		if _, err := l.Accept(); err == nil {
+			t.Errorf("%s: left open", c.address)
+		}
+		s.Close()
+	}
+}
+
+func TestHeadcount(t *testing.T) {
+	h := newHeadcount(30) // of one address 3
+	from := func(text string) netip.Addr { return netip.MustParseAddr(text) }
+	var leave []func()
+	for i, c := range []struct {
+		from string
+		ok   bool
+	}{
+		{"192.0.2.1", true}, {"192.0.2.1", true}, {"::ffff:192.0.2.1", true}, {"192.0.2.1", false}, {"192.0.2.2", true},
+		{"2001:db8::1", true}, {"2001:db8::2", true}, {"2001:db8::3", true}, {"2001:db8::4", false}, {"2001:db8:0:1::4", true},
+		{"fe80::1%eth0", true},
+		{"127.0.0.1", true}, {"127.0.0.1", true}, {"127.0.0.1", true}, {"127.0.0.1", true}, {"::1", true}, {"::ffff:127.0.0.1", true},
+	} {
+		l, ok := h.enter(from(c.from))
+		if ok != c.ok {
+			t.Errorf("%d: %s is let in: %v, want %v", i, c.from, ok, c.ok)
+		}
+		if ok {
+			leave = append(leave, l)
+		}
+	}
+	in := len(leave)
+	for range 30 - in {
+		l, ok := h.enter(netip.Addr{})
+		if !ok {
+			t.Fatal("a unix socket is not let in")
+		}
+		leave = append(leave, l)
+	}
+	if _, ok := h.enter(netip.Addr{}); ok || h.present() != 30 {
+		t.Errorf("%d are in", h.present())
+	}
+	for _, l := range leave {
+		l()
+		l() // means nothing
+	}
+	if h.present() != 0 || len(h.by) != 0 {
+		t.Errorf("left: %d, %v", h.present(), h.by)
+	}
+}
+
+// TestConnectionsAreBounded: beyond the bound they are closed at once, and room that
+// is left is given to others.
+func TestConnectionsAreBounded(t *testing.T) {
+	s := open(t, Options{MaxConnections: 5}, Access{})
+	const ask = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+	var held []net.Conn
+	for range 5 {
+		c := s.raw(ask, 0)
+		if got := statusIn(t, c); got != 200 {
+			t.Fatalf("status %d", got)
+		}
+		held = append(held, c)
+	}
+	if got := s.stats.connections.Load(); got != 5 {
+		t.Errorf("%d are open", got)
+	}
+	c, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(patience))
+	if n, err := c.Read(make([]byte, 1)); err == nil || n != 0 {
+		t.Errorf("the sixth read %d, %v", n, err)
+	}
+	if s.stats.refused.Load() != 1 {
+		t.Errorf("%d were refused", s.stats.refused.Load())
+	}
+	held[0].Close()
+	eventually(t, "room for another", func() bool { return s.stats.connections.Load() == 4 })
+	if got := s.say(ask, t); got != 200 {
+		t.Errorf("status %d", got)
+	}
+}
+
+// TestSlowloris: who takes for ever to ask is closed.
+func TestSlowloris(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it waits for a time limit of 5 s")
+	}
+	s := open(t, Options{}, Access{})
+	texts := []string{"", "GET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\nHost: localhost\r\nX: "}
+	var conns []net.Conn
+	for _, text := range texts {
+		conns = append(conns, s.raw(text, 0))
+	}
+	eventually(t, "all are closed", func() bool {
+		time.Sleep(200 * time.Millisecond)
+		for _, c := range conns {
+			_, _ = io.WriteString(c, "x") // a letter at a time
+		}
+		return s.stats.connections.Load() == 0
+	})
+}
+
+func TestOversized(t *testing.T) {
+	s := open(t, Options{}, Access{})
+	long := strings.Repeat("x", 64<<10)
+	for _, text := range []string{
+		"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + long + "\r\n\r\n",
+		"GET /" + long + " HTTP/1.1\r\nHost: localhost\r\n\r\n",
+		"GET / HTTP/1.1\r\nHost: localhost\r\n" + strings.Repeat("X: y\r\n", 10_000) + "\r\n",
+	} {
+		if got := s.say(text, t); got != http.StatusRequestHeaderFieldsTooLarge {
+			t.Errorf("%.30q: %d", text, got)
+		}
+	}
+	for _, text := range []string{"\x16\x03\x01\x02\x00\x01", "nonsense\r\n\r\n", "GET / HTTP/9.9\r\nHost: localhost\r\n\r\n"} {
+		if got := s.say(text+"\r\n\r\n", t); got < 400 || got >= 600 {
+			t.Errorf("%q: %d", text, got)
+		}
+	}
+	// Requests that are read twice by some are refused.
+	if got := s.say("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked, x\r\n\r\n0\r\n\r\n", t); got < 400 {
+		t.Errorf("smuggled: %d", got)
+	}
+}
+
+// authority makes certificates for tests.
+type authority struct {
+	t    *testing.T
+	key  *ecdsa.PrivateKey
+	cert *x509.Certificate
+}
+
+func newAuthority(t *testing.T) *authority {
+	a := &authority{t: t}
+	a.key, a.cert, _ = a.make(&x509.Certificate{IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign})
+	return a
+}
+
+func (a *authority) make(template *x509.Certificate) (*ecdsa.PrivateKey, *x509.Certificate, tls.Certificate) {
+	a.t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	template.SerialNumber, template.Subject = big.NewInt(time.Now().UnixNano()), pkix.Name{CommonName: "test"}
+	template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+	parent, signer := a.cert, a.key
+	if parent == nil {
+		parent, signer = template, key
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, signer)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return key, cert, tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+func (a *authority) pool() *x509.CertPool {
+	p := x509.NewCertPool()
+	p.AddCert(a.cert)
+	return p
+}
+
+// TestTLS: on an address that others reach, over HTTP/2 and HTTP/1.1, with client
+// certificates.
+func TestTLS(t *testing.T) {
+	ca, stranger := newAuthority(t), newAuthority(t)
+	_, _, server := ca.make(&x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}})
+	_, _, client := ca.make(&x509.Certificate{ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+	_, _, other := stranger.make(&x509.Certificate{ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+	config := &tls.Config{
+		Certificates: []tls.Certificate{server}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: ca.pool(),
+	}
+	s := openAt(t, Options{}, Access{}, "0.0.0.0:0", config)
+	s.Publish(typical(1))
+	_, port, _ := net.SplitHostPort(strings.TrimPrefix(s.url, "https://"))
+	s.url = "https://127.0.0.1:" + port
+	plain := s.client
+	use := func(h2 bool, certs ...tls.Certificate) {
+		transport := &http.Transport{ForceAttemptHTTP2: h2, TLSClientConfig: &tls.Config{RootCAs: ca.pool(), Certificates: certs}}
+		t.Cleanup(transport.CloseIdleConnections)
+		s.client = &http.Client{Transport: transport, Timeout: patience}
+	}
+	for _, h2 := range []bool{true, false} {
+		use(h2, client)
+		a := s.get("/api/v1/snapshot").want(t, 200)
+		if (a.ProtoMajor == 2) != h2 {
+			t.Errorf("over %s", a.Proto)
+		}
+		r := s.stream("/api/v1/stream")
+		r.next()
+		s.Publish(typical(2))
+		r.next()
+		s.Publish(typical(1))
+		s.get("/", "Host: evil.example").want(t, 403)
+		// A certificate comes by itself, and is no token.
+		s.ask("POST", "/api/v1/monitors/socket/stop", "").want(t, 403)
+	}
+	for _, certs := range [][]tls.Certificate{nil, {other}} {
+		use(true, certs...)
+		if resp, err := s.client.Get(s.url + "/healthz"); err == nil {
+			resp.Body.Close()
+			t.Errorf("let in with %d certificates of strangers", len(certs))
+		}
+	}
+	s.client = plain
+	old := &tls.Config{RootCAs: ca.pool(), Certificates: []tls.Certificate{client}, MaxVersion: tls.VersionTLS11}
+	ctx, stop := context.WithTimeout(t.Context(), patience)
+	defer stop()
+	if c, err := (&tls.Dialer{Config: old}).DialContext(ctx, "tcp", "127.0.0.1:"+port); err == nil {
+		c.Close()
+		t.Error("TLS 1.1 is spoken")
+	}
+}

@@ -1,0 +1,198 @@
+package web
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+
+	"bwmon/traffic"
+)
+
+// parsed is a scrape in the text format.
+type parsed map[string]*dto.MetricFamily
+
+func (s *site) scraped() parsed {
+	s.t.Helper()
+	a := s.get("/metrics").want(s.t, 200)
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(strings.NewReader(a.body))
+	if err != nil {
+		s.t.Fatalf("%v in:\n%s", err, a.body)
+	}
+	return families
+}
+
+// value finds one, whose labels are "name=value".
+func (p parsed) value(t *testing.T, name string, labels ...string) float64 {
+	t.Helper()
+	f := p[name]
+	if f == nil {
+		t.Fatalf("there is no %s", name)
+	}
+	for _, m := range f.Metric {
+		have := make(map[string]bool)
+		for _, l := range m.Label {
+			have[l.GetName()+"="+l.GetValue()] = true
+		}
+		all := true
+		for _, l := range labels {
+			all = all && have[l]
+		}
+		if all {
+			if f.GetType() == dto.MetricType_COUNTER {
+				return m.GetCounter().GetValue()
+			}
+			return m.GetGauge().GetValue()
+		}
+	}
+	t.Fatalf("%s has no %q: %v", name, labels, f)
+	return 0
+}
+
+func TestMetrics(t *testing.T) {
+	s := open(t, Options{Version: "v1.2.3"}, Access{})
+	if p := s.scraped(); p["bwmon_app_receive_bytes_total"] != nil || p.value(t, "bwmon_build_info", "version=v1.2.3") != 1 {
+		t.Error("figures before the first tick")
+	}
+	s.Publish(typical(1))
+	s.stream("/api/v1/stream").next()
+	p := s.scraped()
+	for _, c := range []struct {
+		name   string
+		labels []string
+		want   float64
+	}{
+		{"bwmon_app_receive_bytes_total", []string{"app=restic"}, 2000},
+		{"bwmon_app_transmit_bytes_total", []string{"app=restic"}, 1000},
+		{"bwmon_app_receive_bytes_total", []string{"app=" + traffic.AppUnattributed}, 4000},
+		{"bwmon_app_connections", []string{"app=restic"}, 1},
+		{"bwmon_app_processes", []string{"app=restic"}, 1},
+		{"bwmon_lan_host_receive_bytes_total", []string{"host=192.0.2.7"}, 1000},
+		{"bwmon_lan_host_receive_bytes_total", []string{"host=(other)"}, 5},
+		{"bwmon_interface_transmit_bytes_total", []string{"interface=eth0"}, 10_000},
+		{"bwmon_pipe_receive_bytes_total", []string{"pipe=backup"}, 1000},
+		{"bwmon_balance_receive_bytes", []string{"book=interface"}, 20_000},
+		{"bwmon_balance_receive_bytes", []string{"book=residual"}, -1000},
+		{"bwmon_monitor_up", []string{"monitor=socket", "kind=socket"}, 1},
+		{"bwmon_monitor_up", []string{"monitor=conntrack"}, 0},
+		{"bwmon_monitor_lost_total", []string{"monitor=socket"}, 3},
+		{"bwmon_alerts_firing", []string{"rule=backup cap"}, 1},
+		{"bwmon_alerts_pending", []string{"rule=backup cap"}, 0},
+		{"bwmon_snapshot_timestamp_seconds", nil, float64(typical(1).At.Unix())},
+		{"bwmon_metrics_series_dropped", []string{"by=app"}, 0},
+		{"bwmon_metrics_series_limit", []string{"by=app"}, 200},
+		{"bwmon_http_streams", nil, 1},
+	} {
+		if got := p.value(t, c.name, c.labels...); got != c.want {
+			t.Errorf("%s%q is %v, want %v", c.name, c.labels, got, c.want)
+		}
+	}
+	if p["process_cpu_seconds_total"] == nil || p["go_goroutines"] == nil {
+		t.Error("nothing of the process itself")
+	}
+}
+
+// TestMetricsAreCapped: whatever names there are, so many series there are, and it
+// can be seen that there are not more.
+func TestMetricsAreCapped(t *testing.T) {
+	s := open(t, Options{MaxSeries: 10}, Access{})
+	publish := func(tick int) (total float64) {
+		many := typical(tick)
+		for i := range 500 {
+			u := usage(uint64((i + 1) * tick))
+			many.Apps = append(many.Apps, traffic.App{Name: fmt.Sprintf("app %d of tick %d", i, tick), Usage: u, Connections: 1})
+		}
+		for _, a := range many.Apps {
+			total += float64(a.RxBytes)
+		}
+		s.Publish(many)
+		return total
+	}
+	before := make(map[string]float64)
+	for tick := 1; tick < 5; tick++ {
+		booked := publish(tick)
+		p := s.scraped()
+		sum := 0.0
+		for _, m := range p["bwmon_app_receive_bytes_total"].Metric {
+			name := m.Label[0].GetValue()
+			if m.GetCounter().GetValue() < before[name] {
+				t.Errorf("tick %d: %s fell", tick, name)
+			}
+			before[name] = m.GetCounter().GetValue()
+			sum += before[name]
+		}
+		if n := len(p["bwmon_app_receive_bytes_total"].Metric); n != 11 {
+			t.Errorf("tick %d: %d series, want 10 and (other)", tick, n)
+		}
+		if got := p.value(t, "bwmon_metrics_series_dropped", "by=app"); got != 504-10 && tick == 1 || got < 494 {
+			t.Errorf("tick %d: %v dropped", tick, got)
+		}
+		if tick == 1 && sum != booked {
+			t.Errorf("the series are %v, the books %v", sum, booked)
+		}
+		if p.value(t, "bwmon_app_connections", "app=(other)") < 490 {
+			t.Errorf("tick %d: the connections of others are not summed", tick)
+		}
+	}
+}
+
+// TestHostileLabels: no name breaks the format, and each is one series.
+func TestHostileLabels(t *testing.T) {
+	s := open(t, Options{}, Access{})
+	for tick := 1; tick < 3; tick++ {
+		s.Publish(hostile(tick))
+		p := s.scraped()
+		seen := make(map[string]bool)
+		for _, m := range p["bwmon_app_receive_bytes_total"].Metric {
+			name := m.Label[0].GetValue()
+			if seen[name] || len(name) > maxLabel+1 {
+				t.Errorf("%q is there twice, or too long", name)
+			}
+			seen[name] = true
+		}
+		for _, want := range []string{`<script>alert(1)</script>`, `quote " back \ slash`, `two\nlines\x0d\nand\ttabs`, "(other) ", "(other)"} {
+			if !seen[want] {
+				t.Errorf("there is no %q", want)
+			}
+		}
+	}
+	a := s.get("/metrics", "Accept: application/openmetrics-text; version=1.0.0; charset=utf-8").want(t, 200)
+	if !strings.HasPrefix(a.Header.Get("Content-Type"), "application/openmetrics-text; version=1.0.0") || !strings.HasSuffix(a.body, "# EOF\n") {
+		t.Errorf("OpenMetrics is %s, and ends with %q", a.Header.Get("Content-Type"), a.body[len(a.body)-20:])
+	}
+}
+
+// tool finds a program of the Debian package prometheus.
+func tool(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err == nil {
+		return path
+	}
+	if os.Getenv("CI") != "" {
+		t.Fatalf("%v: install the package prometheus", err)
+	}
+	t.Skipf("%v: install the package prometheus", err)
+	return ""
+}
+
+func TestPromtoolCheck(t *testing.T) {
+	promtool := tool(t, "promtool")
+	s := open(t, Options{MaxSeries: 3}, Access{})
+	for _, snapshot := range []*traffic.Snapshot{nil, typical(1), hostile(1)} {
+		if snapshot != nil {
+			s.Publish(snapshot)
+		}
+		check := exec.CommandContext(t.Context(), promtool, "check", "metrics")
+		check.Stdin = strings.NewReader(s.get("/metrics").want(t, 200).body)
+		if out, err := check.CombinedOutput(); err != nil || len(out) > 0 {
+			t.Errorf("promtool: %v:\n%s", err, out)
+		}
+	}
+}

@@ -1,0 +1,231 @@
+// The stacked areas. It draws what it is given; what to draw, and what a pointer does,
+// is said by others.
+
+import { el, setAttribute, setText, shape } from "./dom.js";
+import { clock, hourMinute, joined, months } from "./format.js";
+import { timeTicks, valueTicks } from "./scale.js";
+
+const margin = { top: 14, bottom: 22 };
+const dayOf = 86400e3;
+
+export class Chart {
+	#frame;
+	#areas = new Map(); // slot → path
+	#layers = {};
+	#stacks = [];
+
+	constructor(frame) {
+		this.#frame = frame;
+		const layer = (name) => (this.#layers[name] = shape("g", { class: name }));
+		this.svg = shape("svg", { class: "chart", "aria-hidden": "true" }, patterns(), layer("grid"), layer("areas"), layer("names"), layer("times"), layer("over"));
+		this.#layers.over.append(
+			(this.selection = shape("rect", { class: "selection", visibility: "hidden" })),
+			(this.cross = shape("line", { class: "cross", visibility: "hidden" })),
+		);
+		this.message = el("p", { class: "message", hidden: true });
+		frame.append(this.svg, this.message);
+		this.width = 600;
+		this.height = 240;
+	}
+
+	// measure takes the size that there is; it reports whether that is another.
+	measure() {
+		const width = Math.max(200, Math.round(this.#frame.clientWidth));
+		const height = Math.max(120, Math.round(this.#frame.clientHeight));
+		if (width === this.width && height === this.height && this.svg.hasAttribute("viewBox")) return false;
+		this.width = width;
+		this.height = height;
+		setAttribute(this.svg, "viewBox", `0 0 ${width} ${height}`);
+		return true;
+	}
+
+	x(time) {
+		return ((time - this.from) / (this.to - this.from)) * this.width;
+	}
+
+	timeAt(x) {
+		return this.from + (Math.max(0, Math.min(this.width, x)) / this.width) * (this.to - this.from);
+	}
+
+	#y(rate) {
+		const room = this.height - margin.top - margin.bottom;
+		return margin.top + room * (1 - rate / this.top);
+	}
+
+	// draw shows data between two times. series have slot, name and values, lowest
+	// first; lit is the slot that others stand back for.
+	draw({ from, to, pieces, series, units, lit, note }) {
+		this.from = from;
+		this.to = to;
+		this.pieces = pieces;
+		this.#stack(series);
+		const { top, ticks } = valueTicks(this.most * units.factor, this.height > 200 ? 4 : 3, units.ofRates.base);
+		this.top = top / units.factor;
+		this.#drawGrid(ticks.map((t) => t / units.factor), units);
+		this.#drawTimes();
+		this.#drawAreas(series, lit);
+		this.#drawNames(series);
+		setText(this.message, note ?? "");
+		this.message.hidden = !note;
+	}
+
+	// stack adds the series up, one on the other.
+	#stack(series) {
+		const n = this.pieces.length;
+		let below = new Float64Array(n);
+		this.#stacks = [];
+		this.most = 0;
+		for (const s of series) {
+			const above = new Float64Array(n);
+			for (let i = 0; i < n; i++) above[i] = below[i] + s.values[i];
+			this.#stacks.push({ below, above });
+			below = above;
+		}
+		for (const v of below) if (v > this.most) this.most = v;
+	}
+
+	#drawGrid(ticks, units) {
+		const marks = [];
+		for (const t of ticks) {
+			const y = Math.round(this.#y(t)) + 0.5;
+			marks.push(shape("line", { x1: 0, x2: this.width, y1: y, y2: y, class: t === 0 ? "base" : false }));
+			if (t > 0) marks.push(shape("text", { x: 4, y: y - 4 }, joined(units.rate(t))));
+		}
+		this.#layers.grid.replaceChildren(...marks);
+	}
+
+	#drawTimes() {
+		const { step, ticks } = timeTicks(this.from, this.to, Math.max(2, Math.floor(this.width / 84)));
+		const marks = [];
+		for (const t of ticks) {
+			const x = Math.round(this.x(t)) + 0.5;
+			const text = timeLabel(t, step);
+			const half = text.length * 3.4;
+			marks.push(shape("line", { x1: x, x2: x, y1: this.height - margin.bottom, y2: this.height - margin.bottom + 4 }));
+			if (x > half && x < this.width - half) marks.push(shape("text", { x, y: this.height - 5 }, text));
+		}
+		this.#layers.times.replaceChildren(...marks);
+	}
+
+	#drawAreas(series, lit) {
+		const used = new Set();
+		const parts = partsOf(this.pieces);
+		series.forEach((s, n) => {
+			used.add(s.slot);
+			let path = this.#areas.get(s.slot);
+			if (!path) {
+				path = shape("path", { class: `area slot${s.slot}`, fill: `url(#fill${s.slot})` });
+				this.#areas.set(s.slot, path);
+				this.#layers.areas.append(path);
+			}
+			path.setAttribute("d", parts.map((part) => this.#areaPath(part, this.#stacks[n])).join(""));
+			path.classList.toggle("away", lit !== undefined && lit !== s.slot);
+		});
+		for (const [slot, path] of this.#areas) if (!used.has(slot)) path.setAttribute("d", "");
+	}
+
+	// areaPath goes along the top and back along the bottom. A piece is drawn at its
+	// middle, and to its end at the ends.
+	#areaPath([first, last], { below, above }) {
+		const xs = [];
+		for (let i = first; i <= last; i++) xs.push(this.x((this.pieces[i].from + this.pieces[i].to) / 2));
+		const begin = this.x(this.pieces[first].from);
+		const end = this.x(this.pieces[last].to);
+		let path = `M${round(begin)} ${round(this.#y(above[first]))}`;
+		for (let i = first; i <= last; i++) path += `L${round(xs[i - first])} ${round(this.#y(above[i]))}`;
+		path += `H${round(end)}V${round(this.#y(below[last]))}`;
+		for (let i = last; i >= first; i--) path += `L${round(xs[i - first])} ${round(this.#y(below[i]))}`;
+		return path + `H${round(begin)}Z`;
+	}
+
+	// drawNames writes a name into an area at the right end, where it fits.
+	#drawNames(series) {
+		const marks = [];
+		const last = this.pieces.length - 1;
+		const right = last < 0 ? 0 : Math.min(this.width, this.x(this.pieces[last].to)) - 8;
+		series.forEach((s, n) => {
+			const { below, above } = this.#stacks[n];
+			const label = s.label ?? s.name;
+			const wide = label.length * 6.6 + 10;
+			let low = Infinity; // the lower edge's highest and the upper edge's lowest
+			let high = -Infinity;
+			for (let i = last; i >= 0 && this.x(this.pieces[i].to) > right - wide; i--) {
+				low = Math.min(low, this.#y(below[i]));
+				high = Math.max(high, this.#y(above[i]));
+			}
+			if (low - high < 15 || wide > right) return;
+			marks.push(shape("text", { x: right, y: (low + high) / 2 + 4, class: `slot${s.slot}` }, label));
+		});
+		this.#layers.names.replaceChildren(...marks);
+	}
+
+	// pieceAt is the index of the piece of a time, the nearest where there is a hole;
+	// -1 without any.
+	pieceAt(time) {
+		let best = -1;
+		let distance = Infinity;
+		this.pieces.forEach((p, i) => {
+			const d = time < p.from ? p.from - time : Math.max(0, time - p.to);
+			if (d < distance) {
+				best = i;
+				distance = d;
+			}
+		});
+		return best;
+	}
+
+	// point draws the line through a piece; -1 takes it away.
+	point(i) {
+		const piece = this.pieces?.[i];
+		setAttribute(this.cross, "visibility", piece ? "visible" : "hidden");
+		if (!piece) return;
+		const x = Math.round(this.x((piece.from + piece.to) / 2)) + 0.5;
+		for (const [name, value] of [["x1", x], ["x2", x], ["y1", margin.top], ["y2", this.height - margin.bottom]]) setAttribute(this.cross, name, value);
+	}
+
+	// select marks the time between two; without them none.
+	select(a, b) {
+		setAttribute(this.selection, "visibility", a === undefined ? "hidden" : "visible");
+		if (a === undefined) return;
+		const [left, right] = [this.x(Math.min(a, b)), this.x(Math.max(a, b))];
+		for (const [name, value] of [["x", left], ["width", right - left], ["y", margin.top], ["height", this.height - margin.top - margin.bottom]]) setAttribute(this.selection, name, round(value));
+	}
+}
+
+const round = (v) => Math.round(v * 10) / 10;
+
+// partsOf divides the pieces at holes, into [first, last].
+function partsOf(pieces) {
+	const parts = [];
+	pieces.forEach((p, i) => {
+		if (i > 0 && p.from - pieces[i - 1].to < 1) parts.at(-1)[1] = i;
+		else parts.push([i, i]);
+	});
+	return parts;
+}
+
+function timeLabel(time, step) {
+	const d = new Date(time);
+	if (step < 60e3) return clock(d);
+	const isMidnight = d.getHours() === 0 && d.getMinutes() === 0;
+	if (step < dayOf && !isMidnight) return hourMinute(d);
+	if (step < 28 * dayOf) return `${d.getDate()} ${months[d.getMonth()]}`;
+	return d.getMonth() === 0 ? String(d.getFullYear()) : months[d.getMonth()];
+}
+
+// patterns are the fills: a colour, and lines on it, so that areas differ to those who
+// see the colours alike.
+function patterns() {
+	const defs = shape("defs");
+	const lines = [
+		null,
+		["M0 8L8 0", 8], ["M0 4H8", 8], ["M0 0L8 8", 8], ["M4 0V8", 8],
+		["M2 2h1M6 6h1", 8], ["M0 8L8 0M0 0L8 8", 8], ["M0 2H4M4 6H8", 8],
+	];
+	for (let slot = -1; slot < lines.length; slot++) {
+		const [path, size] = lines[slot] ?? ["", 8];
+		defs.append(shape("pattern", { id: `fill${slot}`, width: size, height: size, patternUnits: "userSpaceOnUse", class: `slot${slot}` },
+			shape("rect", { width: size, height: size }), path ? shape("path", { d: path }) : ""));
+	}
+	return defs;
+}

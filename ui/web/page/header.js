@@ -1,0 +1,143 @@
+// The strip at the top: what the interfaces carry, whether the books balance, what
+// fires.
+
+import { byId, el, setAttribute, setText, shape } from "./dom.js";
+import { joined, percent, span, speed } from "./format.js";
+import { hashOf, inside } from "./place.js";
+import { firing, unhealthy } from "./views.js";
+
+const mostMeters = 4;
+
+export class Header {
+	#meters = new Map(); // interface → its nodes and the most it carried
+
+	draw(now, { units, place }) {
+		setText(byId("host"), now.host || "bwmon");
+		this.#drawRates(now, units);
+		this.#drawBalance(now.balance, units);
+		this.#drawAlerts(now, place);
+		this.#drawMeters(now.interfaces ?? [], units);
+		this.#drawTrouble(now);
+		const alarm = firing(now).length;
+		document.title = `${alarm ? `(${alarm}!) ` : ""}${now.host || "bwmon"} – bwmon`;
+	}
+
+	#drawRates(now, units) {
+		const sum = { rx: 0, tx: 0 };
+		for (const i of now.interfaces ?? []) {
+			if (!i.balanced) continue;
+			sum.rx += i.rx_rate;
+			sum.tx += i.tx_rate;
+		}
+		figure("rate-rx", units.rate(sum.rx));
+		figure("rate-tx", units.rate(sum.tx));
+		const b = now.balance ?? {};
+		setText(byId("total-rx"), units.sizeText(b.interface_rx));
+		setText(byId("total-tx"), units.sizeText(b.interface_tx));
+		setText(byId("counted"), span(now.elapsed_s));
+	}
+
+	// As in the full-screen view, errors of opposite sign in rx and tx do not cancel
+	// out.
+	#drawBalance(b, units) {
+		if (!b) return;
+		const whole = b.interface_rx + b.interface_tx;
+		const nobody = b.unattributed_rx + b.unattributed_tx;
+		const residual = Math.abs(b.residual_rx) + Math.abs(b.residual_tx);
+		const share = percent(Math.max(0, whole - nobody - residual), whole);
+		figure("attributed", share.endsWith(" %") ? [share.slice(0, -2), "%"] : [share, ""]);
+		setText(byId("unattributed"), percent(nobody, whole));
+		setText(byId("residual"), percent(residual, whole));
+		byId("residual").title = `rx ${joined(units.signed(b.residual_rx))}, tx ${joined(units.signed(b.residual_tx))}`;
+		setAttribute(byId("balance-bar"), "width", whole > 0 ? (100 * Math.max(0, whole - nobody - residual)) / whole : 0);
+	}
+
+	#drawAlerts(now, place) {
+		const list = firing(now);
+		const pending = (now.alerts ?? []).length - list.length;
+		figure("firing", [String(list.length), list.length === 1 ? "alert fires" : "alerts fire"]);
+		byId("tile-alerts").dataset.state = list.length ? "firing" : pending ? "pending" : "ok";
+		const names = list.slice(0, 2).map((a) => `${a.rule}: ${a.subject}`);
+		if (list.length > 2) names.push(`and ${list.length - 2} more`);
+		const calm = (now.rules ?? []).length ? `${now.rules.length} agreed, all kept` : "nothing is agreed";
+		setText(byId("firing-names"), names.join("\n") || (pending ? `${pending} pending` : calm));
+		setAttribute(byId("alerts-link"), "href", hashOf(inside(place, { view: "alerts" })));
+	}
+
+	#drawMeters(interfaces, units) {
+		const used = interfaces.filter((i) => i.rx_bytes + i.tx_bytes > 0 || i.balanced);
+		used.sort((a, b) => Number(b.balanced) - Number(a.balanced));
+		const shown = used.slice(0, mostMeters);
+		for (const [name, meter] of this.#meters) {
+			if (shown.some((i) => i.name === name)) continue;
+			meter.node.remove();
+			this.#meters.delete(name);
+		}
+		for (const i of shown) {
+			let meter = this.#meters.get(i.name);
+			if (!meter) {
+				this.#meters.set(i.name, (meter = new Meter(i.name)));
+				byId("meters").append(meter.node);
+			}
+			meter.draw(i, units);
+		}
+		const more = used.length - shown.length;
+		setText(byId("more-meters"), more > 0 ? `and ${more} more` : "");
+	}
+
+	#drawTrouble(now) {
+		const list = unhealthy(now).map((m) => `${m.name} ${m.state}${m.detail ? ": " + m.detail : ""}`);
+		const box = byId("trouble");
+		box.hidden = list.length === 0;
+		setText(box, list.join("\n"));
+	}
+}
+
+function figure(id, [number, unit]) {
+	setText(byId(id), number);
+	setText(byId(id + "-unit"), unit);
+}
+
+// Meter shows what an interface carries, of its speed, or of the most it carried
+// since the page was opened.
+class Meter {
+	#most = 1;
+
+	constructor(name) {
+		this.rx = new Way("rx");
+		this.tx = new Way("tx");
+		this.name = el("span", { class: "iface", title: name }, name);
+		this.node = el("li", {}, this.name, this.rx.bar, this.rx.text, this.tx.bar, this.tx.text);
+	}
+
+	draw(i, units) {
+		this.#most = Math.max(this.#most, i.rx_rate, i.tx_rate);
+		const full = i.speed_bits > 0 ? i.speed_bits / 8 : this.#most;
+		const of = i.speed_bits > 0 ? joined(speed(i.speed_bits)) : `${units.rateText(full)}, the most so far`;
+		this.rx.draw(i.rx_rate, full, units, `${i.name} receives`, of);
+		this.tx.draw(i.tx_rate, full, units, `${i.name} sends`, of);
+	}
+}
+
+class Way {
+	constructor(kind) {
+		this.fill = shape("rect", { height: 6, width: 0 });
+		const drawing = shape("svg", { viewBox: "0 0 100 6", preserveAspectRatio: "none", "aria-hidden": "true" }, this.fill);
+		this.bar = el("span", { class: `bar ${kind}`, role: "meter", "aria-valuemin": 0, "aria-valuemax": 100 }, drawing);
+		this.number = document.createTextNode("");
+		this.unit = el("span", { class: "unit" });
+		this.text = el("span", { class: "figure" }, el("span", { class: "way", "aria-hidden": "true" }, kind), this.number, this.unit);
+	}
+
+	draw(rate, full, units, label, of) {
+		const part = Math.min(100, (100 * rate) / full) || 0;
+		const [number, unit] = units.rate(rate);
+		this.number.data = number;
+		setText(this.unit, unit);
+		setAttribute(this.fill, "width", part.toFixed(1));
+		setAttribute(this.bar, "aria-label", label);
+		setAttribute(this.bar, "aria-valuenow", Math.round(part));
+		setAttribute(this.bar, "aria-valuetext", `${joined([number, unit])}, ${percent(rate, full)} of ${of}`);
+		this.bar.title = `${percent(rate, full)} of ${of}`;
+	}
+}

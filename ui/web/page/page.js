@@ -1,0 +1,158 @@
+// The page as a whole: what is chosen, what is known, and when it is drawn.
+
+import { byId } from "./dom.js";
+import { Header } from "./header.js";
+import { Herald } from "./herald.js";
+import { Keys } from "./keys.js";
+import { Nav } from "./nav.js";
+import { Past } from "./past.js";
+import { hashOf, readPlace } from "./place.js";
+import { Stage } from "./stage.js";
+import { Switches } from "./switches.js";
+import { Timeline } from "./timeline.js";
+import { sceneAt } from "./views.js";
+
+export class Page {
+	#store;
+	#stream;
+	#header = new Header();
+	#herald = new Herald(byId("herald"));
+	#nav = new Nav();
+	#selected; // the series of the row that is selected
+	#frame = 0;
+
+	constructor({ store, stream, api, prefs }) {
+		this.#store = store;
+		this.#stream = stream;
+		const redraw = () => this.redraw();
+		const go = (place, quietly) => this.go(place, quietly);
+		this.switches = new Switches(prefs, redraw);
+		this.past = new Past(api, redraw);
+		this.stage = new Stage({ go, redraw, select: (name) => this.#select(name) });
+		this.timeline = new Timeline(api, store, { go, changed: redraw });
+		this.keys = new Keys(prefs, this.#bindings());
+		this.#listen();
+		this.#read();
+	}
+
+	#bindings() {
+		const on = {
+			"/": () => byId("filter").focus(),
+			u: () => this.switches.units(),
+			f: () => this.switches.figures(),
+			t: () => this.switches.theme(),
+			Backspace: () => this.#up(),
+			Escape: () => this.#leave(),
+		};
+		for (let n = 0; n < 9; n++) {
+			on[n + 1] = () => {
+				const place = this.#nav.nth(this.place, n);
+				if (!place) return true;
+				this.go(place);
+			};
+		}
+		return on;
+	}
+
+	#listen() {
+		addEventListener("popstate", () => this.#read());
+		addEventListener("hashchange", () => this.#read());
+		document.addEventListener("visibilitychange", () => this.redraw());
+		const filter = byId("filter");
+		filter.addEventListener("input", () => this.go({ ...this.place, q: filter.value }, true));
+		filter.addEventListener("keydown", (event) => {
+			if (event.key === "Escape" && filter.value === "") filter.blur();
+			if (event.key === "Enter" || event.key === "ArrowDown") {
+				this.stage.first?.roving?.focus();
+				event.preventDefault();
+			}
+		});
+		// The address has another use for "#main".
+		byId("skip").addEventListener("click", (event) => {
+			event.preventDefault();
+			byId("figures").focus();
+		});
+	}
+
+	// go shows a place. Quietly: it is no step to come back from.
+	go(place, quietly = false) {
+		const hash = hashOf(place);
+		if (quietly) history.replaceState(null, "", hash);
+		else if (hash !== location.hash) history.pushState(null, "", hash);
+		this.#read();
+	}
+
+	#read() {
+		const before = this.place;
+		this.place = readPlace(location.hash);
+		this.scene = sceneAt(this.place);
+		if (before && (before.view !== this.place.view || before.app !== this.place.app)) this.#selected = undefined;
+		if (byId("filter").value !== this.place.q) byId("filter").value = this.place.q;
+		byId("filter-box").hidden = !this.scene.tables[0].facts;
+		this.stage.show(this.scene, this.place);
+		this.#stream.follow(Boolean(this.scene.flows));
+		this.redraw();
+	}
+
+	#select(name) {
+		if (name === this.#selected) return;
+		this.#selected = name;
+		this.redraw();
+	}
+
+	#up() {
+		const above = this.#nav.above(this.scene);
+		if (!above) return true;
+		this.go(above);
+	}
+
+	#leave() {
+		if (this.stage.first?.selected) this.stage.first.select("");
+		else return this.#up();
+	}
+
+	// take is given each snapshot.
+	take(now, hasFlows) {
+		this.#store.take(now, hasFlows);
+		this.#herald.hear(now);
+		this.redraw();
+	}
+
+	// redraw draws once, however often it is called before the next frame; and not
+	// while nobody sees it.
+	redraw() {
+		if (this.#frame || document.hidden) return;
+		this.#frame = requestAnimationFrame(() => {
+			this.#frame = 0;
+			this.#draw();
+		});
+	}
+
+	#draw() {
+		const { now } = this.#store;
+		const units = this.switches.chosen;
+		const { place, scene } = this;
+		this.#nav.draw({ place, scene, now });
+		if (now) {
+			this.#header.draw(now, { units, place });
+			if (scene.asksAlerts) this.past.look(now);
+			this.#drawTables(now, units);
+		}
+		this.timeline.draw({ place, scene, units, selected: this.#selected });
+	}
+
+	#drawTables(now, units) {
+		const began = performance.now();
+		byId("served")?.remove();
+		const { scene } = this;
+		const waits = scene.flows && !this.#store.hasFlows ? "Asking for the connections…" : "";
+		this.stage.draw({ now, past: this.past.list, units, ring: this.#store.ring(scene.chart.by, scene.chart.app), waits });
+		measured("tables", began);
+	}
+}
+
+// measured leaves the newest time that drawing took where tools find it.
+function measured(name, start) {
+	performance.clearMeasures(name);
+	performance.measure(name, { start });
+}
