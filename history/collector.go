@@ -1,0 +1,141 @@
+package history
+
+// marks says of each id up to a highest whether it is in use.
+type marks struct{ words []uint64 }
+
+func newMarks(highest int64) *marks { return &marks{words: make([]uint64, highest/64+1)} }
+
+func (m *marks) add(id uint32) {
+	if i := int(id / 64); i < len(m.words) {
+		m.words[i] |= 1 << (id % 64)
+	}
+}
+
+func (m *marks) has(id uint32) bool {
+	i := int(id / 64)
+	return i < len(m.words) && m.words[i]&(1<<(id%64)) != 0
+}
+
+// collector finds the names that no piece has any more, and deletes them: after all
+// pieces of a day old are gone, most of that day's names are nobody's. It goes
+// through the file a little at a time; whatever is written meanwhile is marked by
+// the writer.
+type collector struct {
+	marks   *marks // nil: it rests
+	rested  int64  // since when, in seconds of measured time
+	level   level  // levels: all pieces are read
+	key     int64  // of the piece, then of the name, that was read last
+	highest int64  // id when it began; those given since are not its business
+}
+
+const (
+	collectEvery = 6 * 3600 // seconds
+	collectSoon  = 600      // where names may be what the file is full of
+	collectBytes = 512 << 10
+	collectNames = 2000
+)
+
+// collect does a little of the collector's work.
+func (s *Store) collect() error {
+	c := &s.collector
+	if c.marks == nil {
+		rest := s.roster.now - c.rested
+		if rest < collectSoon || rest < collectEvery && !s.trimmed {
+			return nil
+		}
+		highest, err := number(background(), s.db.conn, "SELECT coalesce(max(id), 0) FROM series")
+		if err != nil {
+			return err
+		}
+		s.trimmed = false
+		*c = collector{marks: newMarks(highest), highest: highest, key: -1}
+		s.writer.marks = c.marks
+	}
+	if c.level < levels {
+		return c.mark(s.db)
+	}
+	done, err := c.sweep(s)
+	if done {
+		s.writer.marks = nil
+		*c = collector{rested: s.roster.now}
+	}
+	return err
+}
+
+// mark reads the next pieces and marks their series.
+func (c *collector) mark(d *database) error {
+	rows, err := d.conn.QueryContext(background(), "SELECT id, data FROM "+c.level.String()+" WHERE id > ? ORDER BY id", c.key)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var list []figure
+	for read := 0; read < collectBytes; {
+		if !rows.Next() {
+			if err := rows.Err(); err != nil {
+				return err
+			}
+			c.level, c.key = c.level+1, -1
+			return nil
+		}
+		var data []byte
+		if err := rows.Scan(&c.key, &data); err != nil {
+			return err
+		}
+		read += len(data) + 64
+		// What a damaged piece named is lost anyway.
+		list, _ = decode(list[:0], kind(c.key>>startBits), data)
+		for _, f := range list {
+			c.marks.add(f.id)
+			c.marks.add(f.group)
+		}
+	}
+	return nil
+}
+
+// sweep deletes the next of the names that are not marked. What waits in memory may
+// be of a name too.
+func (c *collector) sweep(s *Store) (done bool, err error) {
+	for _, b := range s.pending.buckets {
+		for to := range b.figures {
+			c.marks.add(to.id)
+		}
+	}
+	for _, to := range s.roster.byKey {
+		c.marks.add(to.id)
+	}
+	ids, err := c.names(s.db)
+	if err != nil || len(ids) == 0 {
+		return err == nil, err
+	}
+	c.key = ids[len(ids)-1]
+	return false, s.db.transact(func() error {
+		for _, id := range ids {
+			if c.marks.has(uint32(id)) {
+				continue
+			}
+			if _, err := s.db.conn.ExecContext(background(), "DELETE FROM series WHERE id = ?", id); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, func(commit func() error) error { return commit() })
+}
+
+// names lists the next ids.
+func (c *collector) names(d *database) (ids []int64, err error) {
+	rows, err := d.conn.QueryContext(background(), "SELECT id FROM series WHERE id > ? AND id <= ? ORDER BY id LIMIT ?",
+		c.key, c.highest, collectNames)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, rows.Err()
+}

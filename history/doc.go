@@ -1,0 +1,51 @@
+// Package history keeps what was used: by minute, hour, day and month, for apps,
+// commands, users, containers, units, hosts, interfaces and pipes.
+//
+// # Exactness
+//
+// A Store takes the differences of the running totals of consecutive Snapshots and
+// adds each of them to the piece of every level that it falls into, in one
+// transaction. So the minutes of an hour add up to that hour, the hours of a day to
+// that day, and so on, at every moment that anybody can see; deleting old minutes
+// takes nothing from the hours. All figures are integers. Totals that fall, because
+// the ledger moved bytes from one row to another, are booked as negative figures:
+// the sum over all rows is always what the ledger's totals add up to. A Report shows
+// no negative figure: it takes it from the steps before, and what is then left
+// counts as nothing.
+//
+// What has no place by name, see Options, is summed as traffic.Others. The rows that
+// the ledger folds others into stand there too, with what they carried themselves:
+// what they took over stays with those who carried it.
+//
+// # The file
+//
+// It is an SQLite database (WAL) of schema 1. The table series has the names:
+//
+//	id    from 1; 0 stands for traffic.Others
+//	kind  of the series, as below
+//	app   of a command: the id of its app; else 0
+//	name
+//	hash  of kind and name, for finding it
+//
+// The tables minute, five, hour, day and month have one row, a piece, for each kind
+// and time. Its id is kind·2⁴⁰ plus the second of Unix time that it begins at; its
+// data are, see piece.go, the figures of all series of the kind in that time: a few
+// bytes each, which a row of its own would need tens of. Kinds are
+//
+//	0  the time that was measured: rx of series 0 is milliseconds
+//	1  apps             4  containers  7  remote hosts
+//	2  commands         5  units       8  interfaces
+//	3  users            6  LAN hosts   9  pipes
+//
+// five has pieces of five minutes, of time and interfaces only, for percentiles.
+// Minutes are those of UTC; hours, days and months are those of Options.Location,
+// which has days of 23 and 25 hours, and hours that begin at half past in UTC. After
+// the location was changed, older pieces stay as they are, and each counts where the
+// most of it lies.
+//
+// # The clock
+//
+// A difference is booked where the clock of its Snapshot stands: none can be booked
+// twice, however the clock jumps. What is too old is deleted only by a clock that
+// has gone evenly for an hour. A clock that was plainly never set is not believed.
+package history

@@ -1,0 +1,209 @@
+package history
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Inspection is what was found in a file.
+type Inspection struct {
+	Path          string
+	Schema        int
+	Size          int64 // of the file and what belongs to it, in bytes
+	Names, Pieces int
+	Oldest        map[string]time.Time // where the oldest piece of each level begins, as in Status
+	Host, Zone    string
+	// Problems are what is wrong with it, one sentence each.
+	Problems []string
+}
+
+// maxProblems are told; more help nobody.
+const maxProblems = 20
+
+// Inspect reads all of a file, which a daemon may be writing meanwhile. It looks
+// whether SQLite finds it whole, whether each piece is what was written, and whether
+// the levels agree. What it finds is no error.
+func Inspect(ctx context.Context, path string) (i Inspection, err error) {
+	i = Inspection{Path: path, Size: sizeOnDisk(path), Oldest: make(map[string]time.Time)}
+	pool, err := openReadOnly(path)
+	if err != nil {
+		if err = asDamage(err); errors.Is(err, errDamaged) {
+			i.Problems = append(i.Problems, err.Error())
+			return i, nil
+		}
+		return i, fmt.Errorf("inspect the history: %w", err)
+	}
+	defer func() { err = errors.Join(err, pool.Close()) }()
+	i.Schema = schema
+	host, place, err := description(ctx, pool)
+	if err != nil {
+		return i, fmt.Errorf("inspect the history: %w", err)
+	}
+	i.Host, i.Zone = host, zoneName(place)
+	v, err := see(ctx, pool)
+	if err == nil {
+		err = v.begin()
+	}
+	if err == nil {
+		err = i.look(v)
+	}
+	if v != nil && v.conn != nil {
+		err = errors.Join(err, v.close())
+	}
+	if err = asDamage(err); errors.Is(err, errDamaged) {
+		i.Problems = append(i.Problems, err.Error())
+		err = nil
+	}
+	if err != nil {
+		return i, fmt.Errorf("inspect the history: %w", err)
+	}
+	return i, nil
+}
+
+// Check is Inspect for those who only want to know whether all is well.
+func Check(path string) error {
+	i, err := Inspect(background(), path)
+	if err != nil {
+		return err
+	}
+	if len(i.Problems) > 0 {
+		return fmt.Errorf("%s: %s: stop the daemon and move the file away, or let it do so at its next start", path, i.Problems[0])
+	}
+	return nil
+}
+
+func (i *Inspection) problem(format string, args ...any) {
+	if len(i.Problems) < maxProblems {
+		i.Problems = append(i.Problems, fmt.Sprintf(format, args...))
+	}
+}
+
+func (i *Inspection) look(v *view) error {
+	if err := i.integrity(v); err != nil {
+		return err
+	}
+	names, err := number(v.ctx, v.tx, "SELECT count(*) FROM series")
+	if err != nil {
+		return err
+	}
+	i.Names = int(names)
+	var sums [levels]sums
+	for _, l := range everyLevel {
+		if sums[l], err = i.level(v, l); err != nil {
+			return err
+		}
+	}
+	if len(i.Problems) == 0 {
+		i.compare(hour, minute, &sums)
+		i.compare(hour, five, &sums)
+		i.compare(day, hour, &sums)
+		i.compare(month, day, &sums)
+	}
+	return nil
+}
+
+func (i *Inspection) integrity(v *view) error {
+	rows, err := v.tx.QueryContext(v.ctx, fmt.Sprintf("PRAGMA integrity_check(%d)", maxProblems))
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var verdict string
+		if err := rows.Scan(&verdict); err != nil {
+			return err
+		}
+		if verdict != "ok" {
+			i.problem("the file is damaged: %s", verdict)
+		}
+	}
+	return rows.Err()
+}
+
+// sums is what all series of each kind have together, by where pieces begin.
+type sums map[int64]*[kinds]octets
+
+// level reads all pieces of a level.
+func (i *Inspection) level(v *view, l level) (sums, error) {
+	rows, err := v.tx.QueryContext(v.ctx, "SELECT id, data FROM "+l.String())
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	all := make(sums)
+	var oldest int64
+	for rows.Next() {
+		var key int64
+		var data sql.RawBytes
+		if err := rows.Scan(&key, &data); err != nil {
+			return nil, err
+		}
+		i.Pieces++
+		k, start := kind(key>>startBits), startOf(key)
+		if key < 0 || k >= kinds {
+			i.problem("a piece of %s has an id that means nothing: %d", l, key)
+			continue
+		}
+		if v.figures, err = decode(v.figures[:0], k, data); err != nil {
+			i.problem("the %s of %s has a damaged piece", l, rfc(time.Unix(start, 0)))
+			continue
+		}
+		if len(all) == 0 || start < oldest {
+			oldest = start
+		}
+		if all[start] == nil {
+			all[start] = new([kinds]octets)
+		}
+		for _, f := range v.figures {
+			all[start][k] = all[start][k].add(f.octets)
+		}
+	}
+	if len(all) > 0 {
+		i.Oldest[l.String()] = time.Unix(oldest, 0).UTC()
+	}
+	return all, rows.Err()
+}
+
+// compare looks whether pieces hold what the finer ones of their time do, where these
+// are all there: then they have measured as much time.
+func (i *Inspection) compare(coarse, fine level, of *[levels]sums) {
+	starts := make([]int64, 0, len(of[coarse]))
+	for start := range of[coarse] {
+		starts = append(starts, start)
+	}
+	slices.Sort(starts)
+	added := make(sums)
+	for start, figures := range of[fine] {
+		n, exact := slices.BinarySearch(starts, start+int64(fine.middle()/time.Second))
+		if !exact {
+			n--
+		}
+		if n < 0 {
+			continue
+		}
+		to := added[starts[n]]
+		if to == nil {
+			to = new([kinds]octets)
+			added[starts[n]] = to
+		}
+		for k := range figures {
+			to[k] = to[k].add(figures[k])
+		}
+	}
+	for start, got := range added {
+		want := of[coarse][start]
+		if got[kindTime] != want[kindTime] {
+			continue
+		}
+		for k := range kinds {
+			if fine.holds(k) && got[k] != want[k] {
+				i.problem("the %s of %s is not the sum of its pieces by %s: of %s it has %v, they have %v",
+					coarse, rfc(time.Unix(start, 0)), fine, kindNames[k], want[k], got[k])
+			}
+		}
+	}
+}

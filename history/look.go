@@ -1,0 +1,108 @@
+package history
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// waiting is one figure that is not in the file yet, as it was when a look began.
+type waiting struct {
+	bucket   int
+	of       label
+	id, app  uint32 // in the file; 0: not known, see others
+	others   bool
+	inOthers bool // a command of no app in particular
+	octets
+}
+
+// look begins a look at the file and at what is pending of a kind.
+func (s *Store) look(ctx context.Context, k kind) (v *view, err error) {
+	s.mu.Lock()
+	db, detail := s.db, s.status.Detail
+	s.mu.Unlock()
+	if db == nil {
+		return nil, fmt.Errorf("it cannot be read now: %s", detail)
+	}
+	if v, err = see(ctx, db.read); err != nil {
+		return nil, err
+	}
+	v.calendar, v.host, v.now = s.calendar, s.opts.Host, s.opts.Now()
+	list, err := s.fix(v, k)
+	if err == nil {
+		err = v.take(list)
+	}
+	if err != nil {
+		return nil, errors.Join(err, v.close())
+	}
+	return v, nil
+}
+
+// fix begins the look at the file and copies what is pending at that moment.
+func (s *Store) fix(v *view, k kind) (list []waiting, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := v.begin(); err != nil {
+		return nil, err
+	}
+	for i, b := range s.pending.buckets {
+		if b.undated() {
+			continue
+		}
+		v.pending = append(v.pending, part{span: b.span})
+		for to, o := range b.figures {
+			if to.kind != k && to.kind != kindTime {
+				continue
+			}
+			w := waiting{bucket: i, of: label{kind: to.kind, name: to.name}, id: to.id, others: to.others, octets: o}
+			if to.app != nil {
+				w.of.app, w.app, w.inOthers = to.app.name, to.app.id, to.app.others
+			}
+			list = append(list, w)
+		}
+	}
+	return list, nil
+}
+
+// take gives ids to what was copied: those in the file or, if that has none, such as
+// mean something in this look only.
+func (v *view) take(list []waiting) (err error) {
+	given := make(map[label]uint32)
+	for _, w := range list {
+		f := figure{octets: w.octets}
+		if w.of.app != "" && !w.inOthers {
+			app := label{kind: kindApp, name: w.of.app}
+			if f.group, err = v.idOf(app, w.app, 0, given); err != nil {
+				return err
+			}
+		}
+		if !w.others {
+			if f.id, err = v.idOf(w.of, w.id, f.group, given); err != nil {
+				return err
+			}
+		}
+		p := &v.pending[w.bucket]
+		p.figures[w.of.kind] = append(p.figures[w.of.kind], f)
+	}
+	return nil
+}
+
+func (v *view) idOf(l label, id, group uint32, given map[label]uint32) (uint32, error) {
+	if id > 0 {
+		return id, nil
+	}
+	if id := given[l]; id > 0 {
+		return id, nil
+	}
+	ids, err := v.identify(l.kind, l.name, group)
+	if err != nil {
+		return 0, err
+	}
+	if len(ids) > 0 {
+		id = ids[0]
+	} else {
+		id = v.unnamed(l)
+	}
+	given[l] = id
+	return id, nil
+}

@@ -1,0 +1,90 @@
+package history
+
+// bucket is what was booked in one minute and is not in the file yet.
+type bucket struct {
+	span
+	figures map[*series]octets
+}
+
+// pending is all that is not in the file yet. Where the file cannot be written for
+// long it grows coarser, and stays exact: what was carried earlier is then taken to
+// have been carried later, in the same hour as long as that makes room enough, then
+// in the same day, then in the same month.
+type pending struct {
+	max     int // series in all buckets
+	buckets []*bucket
+	n       int
+}
+
+// maxPending bounds what is kept in memory, in series of a minute: some 30 MiB.
+const maxPending = 250000
+
+// at returns the bucket of a time.
+func (p *pending) at(s span) *bucket {
+	for i := len(p.buckets) - 1; i >= 0; i-- {
+		if p.buckets[i].span == s {
+			return p.buckets[i]
+		}
+	}
+	for p.n > p.max && len(p.buckets) > 1 {
+		p.coarsen()
+	}
+	b := &bucket{span: s, figures: make(map[*series]octets)}
+	p.buckets = append(p.buckets, b)
+	return b
+}
+
+// undated is the span of what was booked before the clock was set.
+func (s span) undated() bool { return s == span{} }
+
+// date books to a time what had none.
+func (p *pending) date(s span) {
+	for _, b := range p.buckets {
+		if b.undated() {
+			b.span = s
+		}
+	}
+}
+
+// add books to a bucket of p.
+func (p *pending) add(b *bucket, s *series, o octets) {
+	had, known := b.figures[s]
+	if !known {
+		p.n++
+	}
+	b.figures[s] = had.add(o)
+}
+
+// coarsen makes the buckets fewer: of two neighbours that lie in the same hour the
+// earlier becomes part of the later. Where there are none, it is the same day, the
+// same month, and any two.
+func (p *pending) coarsen() {
+	for _, l := range []level{hour, day, month, levels} {
+		before := len(p.buckets)
+		kept, merged := p.buckets[:0], false
+		for _, b := range p.buckets {
+			last := len(kept) - 1
+			if last < 0 || merged || l < levels && kept[last].span[l] != b.span[l] {
+				kept, merged = append(kept, b), false
+				continue
+			}
+			p.n -= len(kept[last].figures) + len(b.figures)
+			for s, o := range kept[last].figures {
+				b.figures[s] = b.figures[s].add(o)
+			}
+			p.n += len(b.figures)
+			kept[last], merged = b, true
+		}
+		clear(p.buckets[len(kept):])
+		p.buckets = kept
+		if len(kept) < before {
+			return
+		}
+	}
+}
+
+// clear forgets what is in the file now.
+func (p *pending) clear() {
+	clear(p.buckets)
+	p.buckets, p.n = p.buckets[:0], 0
+}

@@ -1,0 +1,47 @@
+package history
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"bwmon/traffic"
+)
+
+// ErrQuestion is wrapped by errors that are the asker's: the text says what to ask
+// instead.
+var ErrQuestion = errors.New("the question is not right")
+
+func question(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrQuestion, fmt.Sprintf(format, args...))
+}
+
+// The bounds of a report.
+const (
+	maxSteps = 100_000
+	// maxPoints is how many steps all rows of a report have together.
+	maxPoints = 1_000_000
+)
+
+func check(q traffic.Query) error {
+	by := kindNames[kindTime+1:]
+	steps := []string{traffic.StepMinute, traffic.StepHour, traffic.StepDay, traffic.StepMonth}
+	switch {
+	case !slices.Contains(by, q.By):
+		return question("by: want one of %s; got %q", strings.Join(by, ", "), q.By)
+	case q.Step != "" && !slices.Contains(steps, q.Step):
+		return question("step: want %s or none; got %q", strings.Join(steps, ", "), q.Step)
+	case !q.From.IsZero() && !q.To.IsZero() && !q.From.Before(q.To):
+		return question("to: want a time after from")
+	case q.Top < 0:
+		return question("top: want a number, or 0 for all; got %d", q.Top)
+	case q.App != "" && q.By != traffic.ByCommand:
+		return question("app: keeps the commands of one app: want it with by %s; got by %s", traffic.ByCommand, q.By)
+	case !(q.Percentile >= 0 && q.Percentile <= 100):
+		return question("percentile: want a number up to 100, or 0 for none; got %v", q.Percentile)
+	case q.Percentile > 0 && q.By != traffic.ByInterface:
+		return question("percentile: is known of interfaces: want it with by %s; got by %s", traffic.ByInterface, q.By)
+	}
+	return nil
+}

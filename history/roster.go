@@ -1,0 +1,135 @@
+package history
+
+import "bwmon/traffic"
+
+// series is one name that figures are booked under.
+type series struct {
+	kind   kind
+	app    *series // of a command
+	name   string
+	others bool // stands for what has no name; its id is 0
+
+	id   uint32 // in the file; 0: not known yet
+	used int64  // when it was last booked to, in seconds of measured time
+	gone bool   // from the roster, which may have another of this name by now
+}
+
+// stale reports whether the series has to be looked up again.
+func (s *series) stale() bool { return s.gone || s.app != nil && s.app.gone }
+
+type seriesKey struct {
+	kind      kind
+	app, name string
+}
+
+// roster has the series in use, at most max of each kind by name.
+type roster struct {
+	max    int
+	byKey  map[seriesKey]*series
+	counts [kinds]int
+	now    int64 // seconds of measured time
+	swept  int64
+}
+
+func newRoster(max int) *roster {
+	return &roster{max: max, byKey: make(map[seriesKey]*series)}
+}
+
+// A series that is in nobody's mouth is forgotten after idleKept, and where there
+// are too many, after idleCrowded. In seconds of measured time.
+const (
+	idleKept    = 24 * 3600
+	idleCrowded = 3600
+	sweepEvery  = 60
+)
+
+// find returns the series of a name, or that of traffic.Others where there are too
+// many. The names that the ledger has for others are no names.
+func (r *roster) find(k kind, app *series, name string) *series {
+	if isFolded(k, name) {
+		return r.others(k, app)
+	}
+	if app != nil && app.others { // a command of no app in particular
+		return r.others(k, app)
+	}
+	key := seriesKey{kind: k, name: name}
+	if app != nil {
+		key.app = app.name
+	}
+	s := r.byKey[key]
+	if s == nil {
+		if r.counts[k] >= r.max && !r.makeRoom(k) {
+			return r.others(k, app)
+		}
+		s = &series{kind: k, app: app, name: name}
+		r.byKey[key] = s
+		r.counts[k]++
+	}
+	s.used = r.now
+	return s
+}
+
+// isFolded reports whether a name stands for others.
+func isFolded(k kind, name string) bool {
+	switch name {
+	case traffic.Others:
+		return true
+	case traffic.AppOther:
+		return k == kindApp
+	case traffic.CommandsFolded:
+		return k == kindCommand
+	case traffic.HostsFolded:
+		return k == kindLANHost || k == kindRemoteHost
+	case traffic.PipesFolded:
+		return k == kindPipe
+	}
+	return false
+}
+
+// others returns the series of what has no name; of commands each app has one.
+func (r *roster) others(k kind, app *series) *series {
+	key := seriesKey{kind: k, name: traffic.Others}
+	if app != nil {
+		key.app = app.name
+	}
+	s := r.byKey[key]
+	if s == nil {
+		s = &series{kind: k, app: app, name: traffic.Others, others: true}
+		r.byKey[key] = s
+	}
+	s.used = r.now
+	return s
+}
+
+// makeRoom forgets what was not used of late, and reports whether that helped. It
+// looks at everything, and so not for each name that is turned away.
+func (r *roster) makeRoom(k kind) bool {
+	if r.now-r.swept < sweepEvery {
+		return false
+	}
+	r.sweep(idleCrowded)
+	return r.counts[k] < r.max
+}
+
+// sweep forgets what was not used for so many seconds. An app is used whenever one
+// of its commands is: none is forgotten without its commands.
+func (r *roster) sweep(idle int64) {
+	r.swept = r.now
+	for key, s := range r.byKey {
+		if r.now-s.used < idle {
+			continue
+		}
+		s.gone = true
+		delete(r.byKey, key)
+		if !s.others {
+			r.counts[s.kind]--
+		}
+	}
+}
+
+// forgetIDs makes all ids unknown: they were those of another file.
+func (r *roster) forgetIDs() {
+	for _, s := range r.byKey {
+		s.id = 0
+	}
+}

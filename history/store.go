@@ -1,0 +1,232 @@
+package history
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"bwmon/traffic"
+)
+
+// Store keeps the history in a file.
+type Store struct {
+	opts     Options
+	calendar calendar
+	keep     [levels]time.Duration
+
+	// Run's goroutine has these.
+	intake    *intake
+	trust     trust
+	writer    *writer
+	collector collector
+	last      span // of the last Snapshot with a time
+	asides    int
+	trimmed   bool // the size was above its bound since the collector ran
+
+	mu sync.Mutex // protects the fields below; the roster's and pending's too
+	// db is nil as long as the file cannot be opened. It is changed by Run.
+	db      *database
+	roster  *roster
+	pending *pending
+	status  Status
+}
+
+// Open opens the history, or begins one. It starts nothing. A damaged file is set
+// aside, see Status, and a new one begun. Where the file cannot be written for now,
+// because the disk is full, that is no error: Run tries again.
+//
+// It reads all of the file to see that it is whole.
+func Open(o Options) (*Store, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{
+		opts: o, calendar: calendar{o.Location}, keep: o.Keep.keep(),
+		roster: newRoster(o.MaxNames), pending: &pending{max: maxPending},
+		status: Status{State: traffic.StateStarting, Path: o.Path, MaxSize: o.MaxSize},
+	}
+	s.intake = newIntake(s.roster)
+	if err := s.open(); err != nil {
+		if !passes(err) {
+			return nil, fmt.Errorf("open the history: %w", err)
+		}
+		s.status.fail(err)
+	}
+	return s, nil
+}
+
+// maxAsides is how many damaged files are set aside before it looks as if the disk
+// were to blame.
+const maxAsides = 3
+
+// open opens the file; what is damaged is set aside.
+func (s *Store) open() error {
+	db, err := openDatabase(s.opts.Path)
+	var aside string
+	if errors.Is(err, errDamaged) && s.asides < maxAsides {
+		s.asides++
+		var moved error
+		if aside, moved = setAside(s.opts.Path, s.opts.Now()); moved != nil {
+			return errors.Join(err, moved)
+		}
+		db, err = openDatabase(s.opts.Path)
+	}
+	if err == nil {
+		err = db.describe(s.opts.Host, s.opts.Location)
+		if err != nil {
+			err = errors.Join(err, db.close())
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if aside != "" {
+		s.status.SetAside = aside
+	}
+	if err != nil {
+		return err
+	}
+	s.roster.forgetIDs()
+	s.db, s.writer, s.collector = db, &writer{db: db, opts: &s.opts}, collector{}
+	return s.survey(db)
+}
+
+// letGo closes the file; a Report that reads it fails.
+func (s *Store) letGo() error {
+	s.mu.Lock()
+	db := s.db
+	s.db, s.writer = nil, nil
+	s.mu.Unlock()
+	if db == nil {
+		return nil
+	}
+	return db.close()
+}
+
+// Close closes the file. It is called after Run has returned.
+func (s *Store) Close() error { return s.letGo() }
+
+// lastWait is how long after its end Run waits for the last Snapshot.
+const lastWait = 10 * time.Second
+
+// Run books Snapshots and writes what was booked every Options.FlushEvery, until the
+// channel is closed; after ctx is cancelled it waits for that for ten seconds. It
+// returns nil then, or what could not be written. It may be called again: it goes on
+// where it was.
+//
+// Snapshots may be left out: what they would have said, the next one says.
+func (s *Store) Run(ctx context.Context, snapshots <-chan *traffic.Snapshot) error {
+	ticker := time.NewTicker(s.opts.FlushEvery)
+	defer ticker.Stop()
+	cancelled := ctx.Done()
+	var late <-chan time.Time
+	for {
+		select {
+		case snapshot, ok := <-snapshots:
+			if !ok {
+				return s.finish()
+			}
+			s.take(snapshot)
+		case <-ticker.C:
+			if s.flush() == nil { // Status tells of errors
+				s.tend()
+			}
+		case <-cancelled:
+			cancelled, late = nil, time.After(lastWait)
+		case <-late:
+			return s.finish()
+		}
+	}
+}
+
+// finish writes all there is.
+func (s *Store) finish() error {
+	s.mu.Lock()
+	s.pending.date(spanOf(s.calendar, time.Date(firstYear, 1, 2, 0, 0, 0, 0, time.UTC)))
+	s.mu.Unlock()
+	err := s.flush()
+	if err != nil {
+		return fmt.Errorf("write the history: %w: what was counted since %s is lost", err, s.Status().since())
+	}
+	return s.checkpoint(0)
+}
+
+// take books what happened since the former Snapshot, at the Snapshot's time. As
+// long as nobody has set the clock, that is the last time that was known, or comes.
+func (s *Store) take(snapshot *traffic.Snapshot) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if plausible(snapshot.At) {
+		s.last = spanOf(s.calendar, snapshot.At)
+		s.pending.date(s.last)
+	}
+	b := s.pending.at(s.last)
+	s.intake.take(snapshot, func(to *series, o octets) {
+		to.used = s.roster.now
+		s.pending.add(b, to, o)
+	})
+	if plausible(snapshot.At) {
+		s.trust.see(snapshot.At, float64(s.intake.measured)/1000)
+	}
+	if s.roster.now-s.roster.swept > idleCrowded {
+		s.roster.sweep(idleKept)
+	}
+}
+
+// flush writes what was booked, and says in Status how that went.
+func (s *Store) flush() error {
+	err := s.write()
+	if errors.Is(asDamage(err), errDamaged) {
+		s.letGo() // what it says of a damaged file is nothing new
+		err = s.write()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.status.Waiting = s.pending.n
+	if err != nil {
+		s.status.fail(err)
+		return err
+	}
+	s.status.State, s.status.Detail, s.status.LastFlush = traffic.StateRunning, "", s.opts.Now()
+	return nil
+}
+
+// write is one transaction of all that is pending, if there is anything.
+func (s *Store) write() error {
+	if s.db != nil && s.db.moved() {
+		if err := s.letGo(); err != nil {
+			return err
+		}
+	}
+	if s.db == nil {
+		if err := s.open(); err != nil {
+			return err
+		}
+	}
+	if len(s.pending.buckets) == 0 || s.pending.buckets[0].undated() {
+		return nil
+	}
+	open := s.writer.open
+	err := s.db.transact(
+		func() error { return s.writer.write(s.pending.buckets) },
+		func(commit func() error) error {
+			// Whoever reads sees this either in the file or pending.
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if err := commit(); err != nil {
+				return err
+			}
+			for to, id := range s.writer.fresh {
+				to.id = id
+			}
+			s.pending.clear()
+			s.status.Damaged += s.writer.damaged
+			return nil
+		})
+	if err != nil {
+		s.writer.open = open
+	}
+	return err
+}

@@ -1,0 +1,197 @@
+package history
+
+import (
+	"database/sql"
+	"fmt"
+	"os"
+	"time"
+)
+
+// What is done at one time is bounded, so that no flush waits for it long.
+const (
+	tendBatches = 8   // of old pieces deleted
+	vacuumPages = 512 // given back to the file system
+	vacuumFrom  = 1024
+	walPages    = 1000 // after which the write-ahead log is moved into the file
+)
+
+// batch is how much time of a level is deleted at once.
+func (l level) batch() time.Duration {
+	return [levels]time.Duration{20 * time.Minute, aDay, 12 * time.Hour, 14 * aDay, 366 * aDay}[l]
+}
+
+// tend deletes what is too old or too much, and the names that nobody uses any more.
+func (s *Store) tend() {
+	err := s.prune()
+	if err == nil {
+		err = s.shrink()
+	}
+	if err == nil {
+		err = s.collect()
+	}
+	if err == nil {
+		err = s.checkpoint(walPages)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil {
+		err = s.survey(s.db)
+	}
+	if err != nil {
+		s.status.fail(err)
+	}
+}
+
+// prune deletes pieces whose time is over for longer than they are kept, if the clock
+// may be believed.
+func (s *Store) prune() error {
+	now, ok := s.trust.now()
+	if !ok {
+		return nil
+	}
+	batches := 0
+	for _, l := range everyLevel {
+		if s.keep[l] == 0 {
+			continue
+		}
+		before := l.begin(s.calendar, now.Add(-s.keep[l])).Unix()
+		for ; batches < tendBatches; batches++ {
+			oldest, ok, err := s.db.edge(l, "min")
+			if err != nil {
+				return err
+			}
+			if !ok || oldest >= before {
+				break
+			}
+			if err := s.db.drop(l, min(before, oldest+int64(l.batch()/time.Second))); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// edge returns where a level's oldest (min) or newest (max) piece begins. Each has
+// one of the time that was measured.
+func (d *database) edge(l level, which string) (start int64, ok bool, err error) {
+	var key sql.NullInt64
+	err = d.conn.QueryRowContext(background(),
+		"SELECT "+which+"(id) FROM "+l.String()+" WHERE id >= ? AND id < ?",
+		pieceKey(kindTime, 0), pieceKey(kindTime+1, 0)).Scan(&key)
+	return startOf(key.Int64), key.Valid, err
+}
+
+// drop deletes a level's pieces of before a time, all kinds' at once: reports see by
+// those of the time that was measured what is there.
+func (d *database) drop(l level, before int64) error {
+	return d.transact(func() error {
+		for k := range kinds {
+			if !l.holds(k) {
+				continue
+			}
+			if _, err := d.conn.ExecContext(background(), "DELETE FROM "+l.String()+" WHERE id >= ? AND id < ?",
+				pieceKey(k, 0), pieceKey(k, before)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, func(commit func() error) error { return commit() })
+}
+
+// shrink keeps the file below its bound. The oldest of the finest level goes first.
+func (s *Store) shrink() error {
+	for range tendBatches {
+		size, free, err := s.db.size()
+		if err != nil {
+			return err
+		}
+		if size-free <= s.opts.MaxSize {
+			if size <= s.opts.MaxSize && free < max(vacuumFrom*pageSize, size/8) {
+				return nil
+			}
+			return s.db.vacuum()
+		}
+		s.trimmed = true
+		dropped, err := s.dropOldest()
+		if err != nil {
+			return err
+		}
+		if !dropped {
+			return s.db.vacuum()
+		}
+	}
+	return s.db.vacuum()
+}
+
+// dropOldest deletes the oldest pieces of the finest level that has any but the
+// newest.
+func (s *Store) dropOldest() (bool, error) {
+	for _, l := range everyLevel {
+		oldest, ok, err := s.db.edge(l, "min")
+		if err != nil {
+			return false, err
+		}
+		newest, _, err := s.db.edge(l, "max")
+		if err != nil {
+			return false, err
+		}
+		if ok && oldest < newest {
+			return true, s.db.drop(l, min(newest, oldest+int64(l.batch()/time.Second)))
+		}
+	}
+	return false, nil
+}
+
+const pageSize = 4096 // SQLite's default
+
+// size returns the size of the file and what of it is not used, in bytes.
+func (d *database) size() (size, free int64, err error) {
+	pages, err := number(background(), d.conn, "PRAGMA page_count")
+	if err != nil {
+		return 0, 0, err
+	}
+	unused, err := number(background(), d.conn, "PRAGMA freelist_count")
+	return pages * pageSize, unused * pageSize, err
+}
+
+func (d *database) vacuum() error {
+	_, err := d.conn.ExecContext(background(), fmt.Sprintf("PRAGMA incremental_vacuum(%d)", vacuumPages))
+	return err
+}
+
+// checkpoint moves the write-ahead log into the file if it has more pages than that.
+func (s *Store) checkpoint(above int64) error {
+	info, err := os.Stat(s.opts.Path + "-wal")
+	if err != nil || info.Size() <= above*pageSize {
+		return nil // not there: nothing was written
+	}
+	var busy, log, moved int64
+	return s.db.conn.QueryRowContext(background(), "PRAGMA wal_checkpoint(passive)").Scan(&busy, &log, &moved)
+}
+
+// survey brings what Status says of the file up to date. The caller holds mu, or is
+// Open.
+func (s *Store) survey(d *database) error {
+	oldest := make(map[string]time.Time)
+	for _, l := range everyLevel {
+		start, ok, err := d.edge(l, "min")
+		if err != nil {
+			return err
+		}
+		if ok {
+			oldest[l.String()] = time.Unix(start, 0).UTC()
+		}
+	}
+	s.status.Oldest, s.status.Size = oldest, sizeOnDisk(d.path)
+	return nil
+}
+
+// sizeOnDisk is that of a file and what belongs to it.
+func sizeOnDisk(path string) (size int64) {
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if info, err := os.Stat(path + suffix); err == nil {
+			size += info.Size()
+		}
+	}
+	return size
+}

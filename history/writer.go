@@ -1,0 +1,193 @@
+package history
+
+import (
+	"cmp"
+	"database/sql"
+	"errors"
+	"slices"
+)
+
+// writer puts what was booked into pieces. It is of one file.
+type writer struct {
+	db   *database
+	opts *Options
+	// open are the pieces that were written last: while their time is not over
+	// they may name twice as many series.
+	open span
+
+	fresh   map[*series]uint32 // ids that this transaction found or gave
+	damaged int                // pieces that this transaction lost
+	marks   *marks             // of series that are in use, for the collector; nil: it rests
+
+	old, merged []figure
+	data        []byte
+}
+
+// part is a bucket in figures, each kind's tidy.
+type part struct {
+	span
+	figures [kinds][]figure
+}
+
+// write adds buckets to their pieces of all levels.
+func (w *writer) write(buckets []*bucket) error {
+	w.fresh, w.damaged = make(map[*series]uint32), 0
+	parts := make([]part, len(buckets))
+	for i, b := range buckets {
+		var err error
+		if parts[i], err = w.part(b); err != nil {
+			return err
+		}
+	}
+	for _, l := range everyLevel {
+		rest := parts
+		for len(rest) > 0 { // neighbours are mostly of one piece
+			n := 1
+			for n < len(rest) && rest[n].span[l] == rest[0].span[l] {
+				n++
+			}
+			if err := w.writeLevel(l, rest[:n]); err != nil {
+				return err
+			}
+			rest = rest[n:]
+		}
+	}
+	return nil
+}
+
+// writeLevel adds parts of one time to the level's pieces.
+func (w *writer) writeLevel(l level, parts []part) error {
+	start := parts[0].span[l]
+	for k := range kinds {
+		if !l.holds(k) {
+			continue
+		}
+		if w.open[l] != start {
+			if err := w.change(l, k, w.open[l], nil, w.opts.named(k)); err != nil {
+				return err
+			}
+		}
+		list := parts[0].figures[k]
+		for _, p := range parts[1:] {
+			list = merge(nil, list, p.figures[k])
+		}
+		if err := w.change(l, k, start, list, 2*w.opts.named(k)); err != nil {
+			return err
+		}
+	}
+	w.open[l] = start
+	return nil
+}
+
+// change adds a list to a piece, which it lets name no more than limit series.
+func (w *writer) change(l level, k kind, start int64, list []figure, limit int) error {
+	key := pieceKey(k, start)
+	var data []byte
+	err := w.db.get[l].QueryRow(key).Scan(&data)
+	there := err == nil
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	w.old = w.old[:0]
+	if there {
+		if w.old, err = decode(w.old, k, data); err != nil {
+			w.damaged++
+			w.old, there = w.old[:0], false
+		}
+	}
+	w.merged = merge(w.merged[:0], w.old, list)
+	n := len(w.merged)
+	w.merged = bound(w.merged, w.opts.named(k), limit)
+	if len(list) == 0 && n == len(w.merged) {
+		return nil // nothing to change
+	}
+	w.data = encode(w.data[:0], k, w.merged)
+	_, err = w.db.put[l].Exec(key, w.data)
+	return err
+}
+
+// part gives all series of a bucket their ids.
+func (w *writer) part(b *bucket) (p part, err error) {
+	p.span = b.span
+	refused := w.refused(b)
+	for s, o := range b.figures {
+		f := figure{octets: o}
+		if s.app != nil {
+			if f.group, err = w.id(s.app); err != nil {
+				return p, err
+			}
+		}
+		if !refused[s] {
+			if f.id, err = w.id(s); err != nil {
+				return p, err
+			}
+		}
+		p.figures[s.kind] = append(p.figures[s.kind], f)
+	}
+	for k := range p.figures {
+		p.figures[k] = tidy(p.figures[k])
+	}
+	return p, nil
+}
+
+// refused are those of a bucket that a piece would have no room for anyway: they are
+// given no names in the file.
+func (w *writer) refused(b *bucket) map[*series]bool {
+	type group struct {
+		kind kind
+		app  *series
+	}
+	sizes := make(map[group]int)
+	for s := range b.figures {
+		if (s.kind == kindCommand || s.kind == kindRemoteHost) && !s.others {
+			sizes[group{s.kind, s.app}]++
+		}
+	}
+	var refused map[*series]bool
+	for g, n := range sizes {
+		limit := 2 * w.opts.named(g.kind)
+		if n <= limit {
+			continue
+		}
+		members := make([]*series, 0, n)
+		for s := range b.figures {
+			if s.kind == g.kind && s.app == g.app && !s.others {
+				members = append(members, s)
+			}
+		}
+		slices.SortFunc(members, func(s, t *series) int {
+			return cmp.Compare(b.figures[t].size(), b.figures[s].size())
+		})
+		if refused == nil {
+			refused = make(map[*series]bool)
+		}
+		for _, s := range members[limit:] {
+			refused[s] = true
+		}
+	}
+	return refused
+}
+
+// id returns the id of a series, which it gives it if it has none.
+func (w *writer) id(s *series) (id uint32, err error) {
+	if s.others {
+		return 0, nil
+	}
+	id = cmp.Or(s.id, w.fresh[s])
+	if id == 0 {
+		var group uint32
+		if s.app != nil {
+			if group, err = w.id(s.app); err != nil {
+				return 0, err
+			}
+		}
+		if id, err = w.db.identify(s, group); err != nil {
+			return 0, err
+		}
+		w.fresh[s] = id
+	}
+	if w.marks != nil {
+		w.marks.add(id)
+	}
+	return id, nil
+}
