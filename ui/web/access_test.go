@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -258,3 +260,25 @@ func TestLocal(t *testing.T) {
 }
 
 type peerKey struct{}
+
+func FuzzHost(f *testing.F) {
+	for _, seed := range []string{"localhost", "[::1]:80", "127.0.0.1.evil.example", "a:b:c", "[", "]", "[]:1", "gw.example.org.:1"} {
+		f.Add(seed)
+	}
+	g := newGuard(Access{Hosts: []string{"gw.example.org"}})
+	f.Fuzz(func(t *testing.T, host string) {
+		if g.checkHost(&http.Request{Host: host}) != nil {
+			return
+		}
+		// What others understand by it is one of ours, too.
+		u, err := url.Parse("http://" + host + "/")
+		if err != nil {
+			return
+		}
+		name := plainName(u.Hostname())
+		a, err := netip.ParseAddr(name)
+		if name != "localhost" && name != "gw.example.org" && (err != nil || !a.WithZone("").Unmap().IsLoopback()) {
+			t.Errorf("%q is known, and others go to %q", host, name)
+		}
+	})
+}

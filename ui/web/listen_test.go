@@ -309,3 +309,34 @@ func TestTLS(t *testing.T) {
 		t.Error("TLS 1.1 is spoken")
 	}
 }
+
+// TestSlowReaderOverHTTP2: one stream of a connection that nobody reads delays neither
+// the others on it nor those elsewhere, and is ended.
+func TestSlowReaderOverHTTP2(t *testing.T) {
+	ca := newAuthority(t)
+	_, _, server := ca.make(&x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}})
+	s := openAt(t, Options{StreamPatience: 2 * time.Second}, Access{}, "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{server}})
+	transport := &http.Transport{
+		ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: ca.pool()},
+		HTTP2: &http.HTTP2Config{MaxReceiveBufferPerStream: 64 << 10},
+	}
+	t.Cleanup(transport.CloseIdleConnections)
+	s.client = &http.Client{Transport: transport, Timeout: patience}
+	s.Publish(crowded(0))
+	s.stream("/api/v1/stream") // is not read
+	quick := s.stream("/api/v1/stream")
+	quick.next()
+	for tick := 1; s.stats.cut.Load() == 0; tick++ {
+		s.Publish(crowded(tick))
+		if got := decode(t, quick.next().data); !got.At.Equal(crowded(tick).At) {
+			t.Fatalf("the quick reader has %v at tick %d", got.At, tick)
+		}
+		if tick > 5000 {
+			t.Fatal("the slow reader is still there")
+		}
+	}
+	eventually(t, "one is left", func() bool { return s.streams.present() == 1 })
+	if a := s.get("/healthz").want(t, 200); a.ProtoMajor != 2 {
+		t.Errorf("over %s", a.Proto)
+	}
+}

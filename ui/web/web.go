@@ -57,8 +57,8 @@ type Options struct {
 	// it is there; default 15s.
 	Heartbeat time.Duration
 
-	Log *slog.Logger // of what goes wrong in connections; nil: nobody is told
-	Now func() time.Time
+	Log *slog.Logger     // of what goes wrong in connections; nil: nobody is told
+	Now func() time.Time // nil: time.Now, which does not jump when the clock is set
 }
 
 func (o Options) withDefaults() Options {
