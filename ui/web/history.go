@@ -70,7 +70,7 @@ const (
 
 // parseQuery reads the parameters of history: those of `bwmon report`.
 func parseQuery(v url.Values, now time.Time) (q traffic.Query, err error) {
-	if err := onlyKnown(v, "since", "from", "to", "by", "step", "top", "name", "app"); err != nil {
+	if err := onlyKnown(v, "since", "from", "to", "by", "step", "top", "name", "app", "percentile"); err != nil {
 		return q, err
 	}
 	q = traffic.Query{By: traffic.ByApp, Step: v.Get("step"), Name: v.Get("name"), App: v.Get("app")}
@@ -89,6 +89,14 @@ func parseQuery(v url.Values, now time.Time) (q traffic.Query, err error) {
 	if top := v.Get("top"); top != "" {
 		if q.Top, err = strconv.Atoi(top); err != nil || q.Top < 0 || q.Top > maxTop {
 			return q, fmt.Errorf("top: want a number from 0 (all) to %d, got %q", maxTop, top)
+		}
+	}
+	if of := v.Get("percentile"); of != "" {
+		if q.Percentile, err = strconv.ParseFloat(of, 64); err != nil || !(q.Percentile > 0 && q.Percentile <= 100) {
+			return q, fmt.Errorf("percentile: want a number above 0 and up to 100, such as 95, got %q", of)
+		}
+		if q.By != traffic.ByInterface {
+			return q, fmt.Errorf("percentile: is of interfaces: want by=%s with it, got by=%s", traffic.ByInterface, q.By)
 		}
 	}
 	if q.From, q.To, err = parseTime(v, now); err != nil {
