@@ -36,6 +36,7 @@ type config struct {
 	// yet, quotas, the alerts of the past.
 	StateDir   string
 	History    historyConfig
+	Remotes    bool // remote hosts are in every snapshot, for the history
 	HTTP       httpConfig
 	UI         uiConfig
 	Rules      []notify.Rule

@@ -37,7 +37,7 @@ const day = 24 * time.Hour
 func defaultHistory() historyConfig {
 	return historyConfig{
 		Path: "/var/lib/bwmon/history.db", Flush: 10 * time.Second, MaxSize: 200 << 20,
-		KeepMinutes: 25 * time.Hour, KeepFive: 32 * day, KeepHours: 32 * day, KeepDays: 5 * 365 * day,
+		KeepMinutes: 25 * time.Hour, KeepFive: 32 * day, KeepHours: 32 * day, KeepDays: 5 * 366 * day,
 		MaxCommands: 100, MaxRemoteHosts: 200,
 	}
 }
@@ -91,17 +91,17 @@ func (c *configReader) keep(s string, at place, least time.Duration) time.Durati
 	return d
 }
 
-// parseLong reads a time that may be in days (d), weeks (w) and years (y, of 365
+// parseLong reads a time that may be in days (d), weeks (w) and years (y, of 366
 // days), too.
 func parseLong(s string) (time.Duration, error) {
 	s = strings.TrimSpace(s)
-	for suffix, unit := range map[string]time.Duration{"d": day, "w": 7 * day, "y": 365 * day} {
+	for suffix, unit := range map[string]time.Duration{"d": day, "w": 7 * day, "y": 366 * day} {
 		number, ok := strings.CutSuffix(s, suffix)
 		if !ok {
 			continue
 		}
 		n, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
-		if err != nil || !(n >= 0) || n*float64(unit) > float64(200*365*day) {
+		if err != nil || !(n >= 0) || n*float64(unit) > float64(200*366*day) {
 			return 0, fmt.Errorf("want a time such as 90m, 24h, 32d or 5y, got %s", quoted(s))
 		}
 		return time.Duration(n * float64(unit)), nil

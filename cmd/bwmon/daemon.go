@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+
+	"bwmon/traffic"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -17,7 +20,8 @@ func (p *program) runCommand() *cobra.Command {
 		Short: "Count as a daemon: without a terminal, until a signal",
 		Long: `run keeps the books without a terminal, until a signal ends it. Relays listed in
 the configuration run in it; pipes and relays of other programs report to it over
-the control socket. It watches the rules, and delivers the alerts.
+the control socket. It watches the rules, delivers the alerts, keeps the history, and
+serves the web page and the API.
 
 Exit status: 0, or 1 when it failed.`,
 		Example: `  sudo bwmon run
@@ -45,6 +49,7 @@ func (p *program) daemon(ctx context.Context, c config) error {
 	if err := checkDeliveries(c); err != nil {
 		return err
 	}
+	c.Remotes = c.History.Path != ""
 	w, err := newWatch(c, engineOptions(c).Host, p.stderr)
 	if err != nil {
 		return err
@@ -65,17 +70,28 @@ func (p *program) daemon(ctx context.Context, c config) error {
 		names = append(names, m.Name())
 	}
 	fmt.Fprintf(p.stderr, "bwmon: running: %s\n", strings.Join(names, ", "))
-	server := newServer(c, s, w, p.stderr)
+	h := openPast(c, engineOptions(c).Host)
+	server := newServer(c, s, w, h, p.stderr)
 	defer server.Close()
+	publish := server.Publish
 	snapshots := s.engine.Subscribe()
 	g, ctx := errgroup.WithContext(ctx)
+	if h != nil {
+		publish = func(s *traffic.Snapshot) {
+			with := *s
+			with.Monitors = append(slices.Clip(s.Monitors), h.status())
+			server.Publish(&with)
+		}
+		all := s.engine.Subscribe()
+		g.Go(func() error { return h.run(ctx, all) })
+	}
 	g.Go(func() error { return s.run(ctx) })
 	g.Go(func() error {
 		if w != nil {
-			return w.run(ctx, snapshots, server.Publish)
+			return w.run(ctx, snapshots, publish)
 		}
 		for snapshot := range snapshots {
-			server.Publish(snapshot)
+			publish(snapshot)
 		}
 		return nil
 	})

@@ -58,8 +58,8 @@ func startDaemonIn(t *testing.T, host *lab.Host, group, more string, args ...str
 	}
 	d := &daemonProcess{t: t, host: host, bin: bin, group: group, socket: filepath.Join(dir, "bwmon.sock"), args: args}
 	d.config = filepath.Join(dir, "bwmon.toml")
-	src := fmt.Sprintf("interval = \"100ms\"\nstate_dir = %q\n[control]\nsocket = %q\ngroup = \"nogroup\"\n%s",
-		filepath.Join(dir, "state"), d.socket, more)
+	src := fmt.Sprintf("interval = \"100ms\"\nstate_dir = %q\n[control]\nsocket = %q\ngroup = \"nogroup\"\n[history]\npath = %q\nflush = \"1s\"\n%s",
+		filepath.Join(dir, "state"), d.socket, filepath.Join(dir, "history.db"), more)
 	if err := os.WriteFile(d.config, []byte(src), 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"net/http"
 )
 
@@ -20,5 +19,5 @@ func (p *program) historian(ctx context.Context, c config, f remoteFlags) (histo
 		}
 	}
 	d.close()
-	return nil, errors.New(`no daemon runs: start "bwmon run"`)
+	return openPastFile(c)
 }

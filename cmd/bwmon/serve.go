@@ -19,8 +19,8 @@ import (
 // heartbeat is how often a stream on which nothing happens says that it is there.
 const heartbeat = 5 * time.Second
 
-// newServer is the daemon over HTTP, whoever it is reached by. w may be nil.
-func newServer(c config, s *session, w *watch, stderr io.Writer) *web.Server {
+// newServer is the daemon over HTTP, whoever it is reached by. w and h may be nil.
+func newServer(c config, s *session, w *watch, h *past, stderr io.Writer) *web.Server {
 	o := web.Options{
 		Host: engineOptions(c).Host, Version: versionText(), Interval: c.Interval, Heartbeat: heartbeat,
 		WantFlows: s.engine.WantFlows,
@@ -29,6 +29,9 @@ func newServer(c config, s *session, w *watch, stderr io.Writer) *web.Server {
 		Control: func(_ context.Context, name, action string) error {
 			return pullLever(s.engine, name, action)
 		},
+	}
+	if h != nil {
+		o.History = h.report
 	}
 	if w != nil {
 		o.Alerts, o.Silence = http.HandlerFunc(w.listAlerts), http.HandlerFunc(w.addSilence)

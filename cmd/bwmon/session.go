@@ -153,6 +153,7 @@ func engineOptions(c config) aggregate.Options {
 	o := aggregate.Options{
 		Host: traffic.CleanText(host, traffic.MaxWord), Interval: c.Interval, Now: now,
 		Rules:   aggregate.Rules{AutoGroup: c.AutoGroup},
+		Remotes: c.Remotes,
 		Filters: make(map[string]aggregate.Filter),
 	}
 	for _, a := range c.Apps {

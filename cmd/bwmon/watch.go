@@ -109,7 +109,7 @@ func (w *watch) run(ctx context.Context, snapshots <-chan *traffic.Snapshot, pub
 	for s := range snapshots {
 		waiting := w.unsettled(s)
 		if waiting == "" {
-			w.ask(s, ctx.Err() != nil)
+			w.ask(s.WithoutFlows(), ctx.Err() != nil)
 		}
 		alerts := w.book.Alerts()
 		alerts = append(alerts, w.former...)
