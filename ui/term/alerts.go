@@ -38,7 +38,7 @@ func alertKind() *kind[alertRow] {
 		shape:  fixed("since", "FOR", 2, 8),
 		value:  func(a *alertRow) float64 { return a.lasts.Seconds() },
 		figure: func(a *alertRow, _ units, _ int) string { return span(a.lasts) },
-		exact:  func(a *alertRow) any { return a.Since.UTC().Format(time.RFC3339) },
+		exact:  func(a *alertRow) exportCell { return textCell(a.Since.UTC().Format(time.RFC3339)) },
 	}
 	value := func(name, title string, rank int, of func(*alertRow) float64) column[alertRow] {
 		return column[alertRow]{
@@ -83,7 +83,7 @@ func alertKind() *kind[alertRow] {
 }
 
 func aboutAlert(_ *scene, a *alertRow) *subject {
-	s := &subject{title: a.Rule + ": " + a.Subject, alert: a.Alert, command: a.Command}
+	s := &subject{title: a.Rule + ": " + a.Subject, alert: a.Alert}
 	s.add("state", a.State+" for "+span(a.lasts))
 	if a.rule != nil {
 		s.add("agreed", a.rule.Text).add("for", a.rule.Kind+" /"+a.rule.Match+"/")

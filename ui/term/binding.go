@@ -1,280 +1,310 @@
 package term
 
 import (
-	"strings"
-
-	"github.com/gdamore/tcell/v2"
+	"strconv"
+	"time"
 )
 
-// binding is one entry of the only list of keys: it is what a key does, what
-// the hint line says and what the help says.
+// binding is one entry of the only list of keys and commands: it is what a key
+// does, what the line of keys, the help and the manual say, and the command of
+// that name on the command line.
 type binding struct {
-	mode  mode
-	keys  []stroke
-	label string // the keys as written on the screen
-	hint  string // in the hint line; "" to be left out of it
-	help  string
-	do    func(u *UI)
-	// useful reports whether the key does something now; the hint line leaves
+	mode    mode
+	name    string   // of the command, and in the configuration; "" in modes of their own
+	keys    []string // unless the configuration says otherwise
+	always  []string // whatever the configuration says
+	strokes []keyPress
+	section section
+	hint    string // in the line of keys; "" to be left out of it
+	help    string
+	do      func(u *UI)
+	// useful reports whether the key does something now; the line of keys leaves
 	// it out when not. nil is always.
 	useful func(u *UI) bool
+
+	args     string // what the command takes, for people; "" for nothing
+	run      func(u *UI, args string) error
+	complete func(u *UI, words []string) []string
 }
 
-// stroke is one key: a rune, or a key without one.
-type stroke struct {
-	key tcell.Key
-	r   rune
+// section is a part of the help.
+type section uint8
+
+const (
+	sectionMove section = iota
+	sectionSee
+	sectionDo
+	sectionProgram
+)
+
+var sections = [...]string{
+	sectionMove:    "Moving",
+	sectionSee:     "Seeing",
+	sectionDo:      "Doing",
+	sectionProgram: "bwmon",
 }
 
-func runes(s string) []stroke {
-	var out []stroke
-	for _, r := range s {
-		out = append(out, stroke{tcell.KeyRune, r})
-	}
-	return out
-}
-
-func keys(ks ...tcell.Key) []stroke {
-	var out []stroke
-	for _, k := range ks {
-		out = append(out, stroke{key: k})
-	}
-	return out
-}
-
-// newBindings lists all keys, in the order of the help and the hint line. A
-// narrow hint line loses the later ones first.
+// newBindings lists all keys, in the order of the help and the line of keys. A
+// narrow line loses the later ones first.
 func newBindings(views []*view) []binding {
-	all := tableBindings()
-	for i := range views {
-		all = append(all, binding{keys: runes(viewKey(i)), do: func(u *UI) { u.switchTo(i) }})
+	all := moveBindings()
+	for i, v := range views {
+		all = append(all, binding{name: "view-" + v.name, keys: []string{viewKey(i)}, section: sectionMove,
+			help: "the view " + v.title, do: func(u *UI) { u.switchTo(i) }})
 	}
-	return append(append(all, filterBindings()...), helpBindings()...)
+	all = append(all, seeBindings()...)
+	all = append(all, doBindings()...)
+	all = append(all, programBindings()...)
+	all = append(all, promptBindings()...)
+	all = append(all, chooseBindings()...)
+	return append(all, helpBindings()...)
 }
 
-func tableBindings() []binding {
+func moveBindings() []binding {
 	inside := func(u *UI) bool { return len(u.views[u.current].stack) > 1 || u.page().base().filter != "" }
-	opens := func(u *UI) bool { return u.opens() }
-	return []binding{
-		{keys: keys(tcell.KeyEnter), label: "Enter", hint: "open", useful: opens,
-			help: "open the selected row: app, its commands, their connections",
+	list := []binding{
+		{name: "open", keys: []string{"enter"}, hint: "open", useful: (*UI).opens,
+			help: "open the selected row: an app's commands, their connections; of an alert, what it is about",
 			do:   (*UI).descend},
-		{keys: keys(tcell.KeyEscape, tcell.KeyBackspace, tcell.KeyBackspace2), label: "Esc", hint: "back", useful: inside,
-			help: "clear the filter, then go back; Backspace too",
+		{name: "back", keys: []string{"esc", "backspace"}, hint: "back", useful: inside,
+			help: "clear the filter, then go back",
 			do:   (*UI).back},
-		{keys: keys(tcell.KeyTab), label: "Tab", hint: "view",
-			help: "next view; Shift-Tab the one before; or its number",
+		{name: "next-view", keys: []string{"tab"}, hint: "view",
+			help: "next view",
 			do:   func(u *UI) { u.cycle(1) }},
-		{keys: keys(tcell.KeyBacktab), do: func(u *UI) { u.cycle(-1) }},
-		{keys: runes("/"), label: "/", hint: "filter",
-			help: "filter while you type: rows that have every word anywhere",
-			do:   (*UI).startFilter},
-		{keys: append(runes("<,"), keys(tcell.KeyLeft)...), label: "< >", hint: "sort",
-			help: "sort by the column to the left, to the right; ← → too; or click its title",
+		{name: "previous-view", keys: []string{"shift-tab"},
+			help: "the view before",
+			do:   func(u *UI) { u.cycle(-1) }},
+		{name: "view", args: "NAME",
+			help:     "show a view",
+			run:      (*UI).runView,
+			complete: func(u *UI, _ []string) []string { return u.viewNames() }},
+		{name: "up", keys: []string{"up", "ctrl-p"},
+			help: "select the row above; the selection stays with its row",
+			do:   func(u *UI) { u.move(-1) }},
+		{name: "down", keys: []string{"down", "ctrl-n"},
+			help: "select the row below",
+			do:   func(u *UI) { u.move(1) }},
+		{name: "page-up", keys: []string{"pgup", "ctrl-b"},
+			help: "a screenful up",
+			do:   func(u *UI) { u.move(-u.screenful()) }},
+		{name: "page-down", keys: []string{"pgdn", "ctrl-f"},
+			help: "a screenful down",
+			do:   func(u *UI) { u.move(u.screenful()) }},
+		{name: "first", keys: []string{"home"},
+			help: "first row",
+			do:   func(u *UI) { u.goTo(0) }},
+		{name: "last", keys: []string{"end", "G"},
+			help: "last row",
+			do:   func(u *UI) { u.goTo(len(u.page().base().order) - 1) }},
+	}
+	return inSection(sectionMove, list)
+}
+
+func seeBindings() []binding {
+	list := []binding{
+		{name: "filter", keys: []string{"/"}, hint: "filter", args: "FILTER",
+			help: "show only rows that match, while you type",
+			do:   (*UI).startFilter, run: func(u *UI, text string) error { return u.refilter(text) },
+			complete: func(*UI, []string) []string { return nil }},
+		{name: "sort-right", keys: []string{">", ".", "right"}, hint: "sort",
+			help: "sort by the column to the right; or click its title",
+			do:   func(u *UI) { u.sortNext(1) }},
+		{name: "sort-left", keys: []string{"<", ",", "left"},
+			help: "sort by the column to the left",
 			do:   func(u *UI) { u.sortNext(-1) }},
-		{keys: append(runes(">."), keys(tcell.KeyRight)...), do: func(u *UI) { u.sortNext(1) }},
-		{keys: runes("u"), label: "u", hint: "units",
-			help: "rates in bytes (KiB/s, of 1024) or in bits (kbit/s, of 1000)",
-			do:   func(u *UI) { u.units = u.units.next() }},
-		{keys: runes("t"), label: "t", hint: "totals",
-			help: "rates and totals, only rates, only totals",
-			do: func(u *UI) {
-				u.amounts = (u.amounts + 1) % amountsShown(len(amountNames))
-				u.enter()
-			}},
-		{keys: runes("w"), label: "w", hint: "window",
-			help: "rates of the last second, averaged over 10 s, over a minute",
-			do:   (*UI).nextWindow},
-		{keys: runes("i"), label: "i", hint: "idle",
-			help: "hide rows without any traffic, show them",
+		{name: "group", keys: []string{"g"}, hint: "group", args: "BY",
+			useful:   func(u *UI) bool { return u.current == 0 },
+			help:     "sum the first view by app, command, user, container, unit or remote host",
+			do:       (*UI).chooseGroup,
+			run:      (*UI).runGroup,
+			complete: func(*UI, []string) []string { return groupingNames() }},
+		{name: "details", keys: []string{"d", "space"}, hint: "details", args: "[on|off|auto]",
+			help:     "show what is known of the selected row, or hide it",
+			do:       (*UI).toggleDetails,
+			run:      (*UI).runDetails,
+			complete: func(*UI, []string) []string { return detailsNames[:] }},
+		{name: "window", keys: []string{"w"}, hint: "window", args: "[1s|10s|1m]",
+			help:     "rates of the last second, averaged over 10 s, over a minute",
+			do:       (*UI).nextWindow,
+			run:      (*UI).runWindow,
+			complete: func(*UI, []string) []string { return windowNames() }},
+		{name: "totals", keys: []string{"t"}, hint: "totals", args: "[both|rates|totals]",
+			help:     "rates and totals, only rates, only totals",
+			do:       func(u *UI) { u.showAmounts((u.amounts + 1) % amountsShown(len(amountNames))) },
+			run:      (*UI).runAmounts,
+			complete: func(*UI, []string) []string { return amountNames[:] }},
+		{name: "units", keys: []string{"u"}, hint: "units", args: "[iec|si|bits]",
+			help:     "amounts in KiB (of 1024), in kB (of 1000), rates in kbit/s",
+			do:       func(u *UI) { u.useUnits(u.units.next()) },
+			run:      (*UI).runUnits,
+			complete: func(*UI, []string) []string { return unitNames[:] }},
+		{name: "pause", keys: []string{"p"}, hint: "pause",
+			help: "hold the figures still; counting goes on",
+			do:   (*UI).togglePause},
+		{name: "freeze", keys: []string{"f"}, hint: "freeze",
+			help: "keep the rows in their places while their figures change",
+			do:   (*UI).toggleFreeze},
+		{name: "idle", keys: []string{"i"}, hint: "idle",
+			help: "hide rows without any traffic, or show them",
 			do: func(u *UI) {
 				u.hideIdle = !u.hideIdle
 				u.enter()
 			}},
-		{keys: runes("z"), label: "z", hint: "zero",
+		{name: "zero", keys: []string{"z"}, hint: "zero",
 			help: "count totals from now on; again: since the start",
 			do:   (*UI).toggleMark},
-		{keys: runes("f"), label: "f", hint: "freeze",
-			help: "keep the rows in their places while their figures change",
-			do:   (*UI).toggleFreeze},
-		{keys: runes("d "), label: "d", hint: "details",
-			help: "show what is known of the selected row, hide it; Space too",
-			do:   (*UI).toggleDetails},
-		{keys: runes("g"), label: "g", hint: "group",
-			help: "sum the first view by app, command, user, container, unit or remote host",
-			do:   func(u *UI) { u.regroup((u.group + 1) % grouping(len(groupings))) }},
-		{keys: runes("p"), label: "p", hint: "pause",
-			help: "hold the figures still; counting goes on",
-			do:   (*UI).togglePause},
-		{keys: runes("r"), label: "r", hint: "reverse",
+		{name: "reverse", keys: []string{"r"},
 			help: "turn the order round",
 			do:   func(u *UI) { u.sortBy(u.page().base().sorting.col) }},
-		{keys: keys(tcell.KeyUp, tcell.KeyCtrlP), label: "↑ ↓",
-			help: "select a row. The selection stays with its row",
-			do:   func(u *UI) { u.move(-1) }},
-		{keys: keys(tcell.KeyDown, tcell.KeyCtrlN), do: func(u *UI) { u.move(1) }},
-		{keys: keys(tcell.KeyPgUp, tcell.KeyCtrlB), label: "PgUp PgDn",
-			help: "a screenful up, down",
-			do:   func(u *UI) { u.move(-u.screenful()) }},
-		{keys: keys(tcell.KeyPgDn, tcell.KeyCtrlF), do: func(u *UI) { u.move(u.screenful()) }},
-		{keys: keys(tcell.KeyHome), label: "Home End",
-			help: "first row, last row",
-			do:   func(u *UI) { u.goTo(0) }},
-		{keys: append(runes("G"), keys(tcell.KeyEnd)...), do: func(u *UI) { u.goTo(len(u.page().base().order) - 1) }},
-		{label: "Mouse",
-			help: "click selects, twice opens, on a title sorts; the wheel scrolls; Shift-drag marks text in most terminals"},
-		{keys: keys(tcell.KeyCtrlL), label: "Ctrl-L",
+		{name: "sort", keys: []string{"s"}, args: "COLUMN [asc|desc]",
+			help:     "sort by a column, also by one without room",
+			do:       func(u *UI) { u.startCommand("sort ") },
+			run:      (*UI).runSort,
+			complete: (*UI).completeSort},
+		{name: "columns", keys: []string{"c"}, args: "[+|-]COLUMN… | default",
+			help:     "show these columns; with + and - some more, some fewer",
+			do:       func(u *UI) { u.startCommand("columns ") },
+			run:      (*UI).runColumns,
+			complete: (*UI).completeColumns},
+		{name: "names", keys: []string{"n"},
+			help: "look up the names of addresses in the DNS, or not",
+			do:   (*UI).toggleNames},
+		{name: "reset",
+			help: "see everything as the configuration has it, and forget what was remembered",
+			do:   (*UI).reset},
+		{name: "theme", args: "auto|dark|light|mono",
+			help:     "other colours",
+			run:      (*UI).runTheme,
+			complete: func(*UI, []string) []string { return []string{"auto", "dark", "light", "mono"} }},
+	}
+	return inSection(sectionSee, list)
+}
+
+func programBindings() []binding {
+	list := []binding{
+		{name: "command", keys: []string{":"},
+			help: "the command line: everything here by its name, and what has no key; Tab completes",
+			do:   func(u *UI) { u.startCommand("") }},
+		{name: "redraw", keys: []string{"ctrl-l"},
 			help: "draw the screen anew",
 			do:   func(u *UI) { u.sync = true }},
-		{keys: keys(tcell.KeyCtrlZ), label: "Ctrl-Z",
-			help: "back to the shell until \"fg\"; what ends meanwhile may be lost",
+		{name: "suspend", keys: []string{"ctrl-z"},
+			help: `back to the shell until "fg"; what ends meanwhile may be lost`,
 			do:   (*UI).rest},
-		{keys: append(runes("?h"), keys(tcell.KeyF1)...), label: "?", hint: "help",
+		{name: "help", keys: []string{"?", "h", "f1"}, hint: "help",
 			help: "this page",
 			do:   func(u *UI) { u.mode, u.help.top = modeHelp, 0 }},
-		{keys: append(runes("q"), keys(tcell.KeyCtrlC)...), label: "q", hint: "quit",
-			help: "quit; Ctrl-C too",
+		{name: "quit", keys: []string{"q"}, always: []string{"ctrl-c"}, hint: "quit",
+			help: "quit",
 			do:   func(u *UI) { u.quit = true }},
 	}
+	return inSection(sectionProgram, list)
 }
 
-func filterBindings() []binding {
-	bs := []binding{
-		{keys: keys(tcell.KeyEnter, tcell.KeyTab), label: "Enter",
-			help: "keep the filter",
-			do:   func(u *UI) { u.mode = modeTable }},
-		{keys: keys(tcell.KeyEscape), label: "Esc",
-			help: "clear the filter",
-			do: func(u *UI) {
-				u.refilter("")
-				u.mode = modeTable
-			}},
-		{keys: keys(tcell.KeyUp), do: func(u *UI) { u.move(-1) }},
-		{keys: keys(tcell.KeyDown), do: func(u *UI) { u.move(1) }},
-		{keys: keys(tcell.KeyPgUp), do: func(u *UI) { u.move(-u.screenful()) }},
-		{keys: keys(tcell.KeyPgDn), do: func(u *UI) { u.move(u.screenful()) }},
-		{keys: keys(tcell.KeyCtrlZ), do: (*UI).rest},
-		{keys: keys(tcell.KeyCtrlC), do: func(u *UI) { u.quit = true }},
+func inSection(s section, list []binding) []binding {
+	for i := range list {
+		list[i].section = s
 	}
-	for i := range bs {
-		bs[i].mode = modeFilter
-	}
-	return bs
+	return list
 }
 
-func helpBindings() []binding {
-	bs := []binding{
-		{keys: append(runes("?hq"), keys(tcell.KeyEscape, tcell.KeyEnter, tcell.KeyF1)...), label: "Esc", hint: "close the help",
-			do: func(u *UI) { u.mode = modeTable }},
-		{keys: append(runes("k"), keys(tcell.KeyUp)...), label: "↑ ↓", hint: "scroll",
-			do:     func(u *UI) { u.help.top-- },
-			useful: func(u *UI) bool { return u.help.scrolls }},
-		{keys: append(runes("j"), keys(tcell.KeyDown)...), do: func(u *UI) { u.help.top++ }},
-		{keys: keys(tcell.KeyPgUp), do: func(u *UI) { u.help.top -= u.help.height }},
-		{keys: append(runes(" "), keys(tcell.KeyPgDn)...), do: func(u *UI) { u.help.top += u.help.height }},
-		{keys: keys(tcell.KeyCtrlZ), do: (*UI).rest},
-		{keys: keys(tcell.KeyCtrlC), do: func(u *UI) { u.quit = true }},
-	}
-	for i := range bs {
-		bs[i].mode = modeHelp
-	}
-	return bs
-}
-
-// key does what a key is bound to in the present mode; while the filter is
-// typed all other keys are text.
-func (u *UI) key(ev *tcell.EventKey) {
-	if u.filter.paste {
-		u.filter.collect(ev)
-		return
-	}
-	pressed := stroke{key: ev.Key()}
-	if pressed.key == tcell.KeyRune {
-		pressed.r = ev.Rune()
-	}
-	for i := range u.bindings {
-		b := &u.bindings[i]
-		if b.mode != u.mode {
-			continue
-		}
-		for _, k := range b.keys {
-			if k == pressed {
-				b.do(u)
-				return
-			}
-		}
-	}
-	if u.mode == modeFilter {
-		u.filter.key(ev)
-		u.refilter(u.filter.text())
-	}
-}
-
-// paste ends or begins a paste. Outside the filter pasted text is dropped.
-func (u *UI) paste(ev *tcell.EventPaste) {
-	u.filter.pasting(ev)
-	if ev.End() && u.mode == modeFilter {
-		u.filter.insert()
-		u.refilter(u.filter.text())
-	}
-}
-
-func (u *UI) startFilter() {
-	u.filter.setText(u.page().base().filter)
-	u.mode = modeFilter
-}
-
-// togglePause holds what is shown, or goes on with what came last.
-func (u *UI) togglePause() {
-	u.paused = !u.paused
-	if !u.paused && u.newest != nil {
-		u.show(u.newest)
-	}
-}
-
-// rest asks the event loop to suspend.
-func (u *UI) rest() { u.resting = true }
-
-// screenful is how far PgUp and PgDn go: one row less than there are, so that
-// the eye finds its place.
-func (u *UI) screenful() int { return max(u.body.h-1, 1) }
-
-// hints draws the keys that do something now, as many as there is room for;
-// help and quit are kept to the end.
-func (u *UI) hints(c canvas, y, w int) {
-	var all []binding
-	for _, b := range u.bindings {
-		if b.mode == u.mode && b.hint != "" && (b.useful == nil || b.useful(u)) {
-			all = append(all, b)
-		}
-	}
-	const gap = 2
-	need := func(bs []binding) int {
-		n := 0
-		for _, b := range bs {
-			n += width(b.label) + 1 + width(b.hint) + gap
-		}
-		return n
-	}
-	const kept = 2 // help and quit, the last of the list
-	for need(all) > w && len(all) > kept {
-		all = append(all[:len(all)-kept-1], all[len(all)-kept:]...)
-	}
-	x := 1
-	for _, b := range all {
-		x += c.text(x, y, w-x, b.label, u.colors.key)
-		x += c.text(x, y, w-x, " "+b.hint, u.colors.dim) + gap
-	}
-}
-
-// keyHelp is the help's part on keys: label and text of every binding that has
-// both.
-func (u *UI) keyHelp(m mode) [][2]string {
-	var out [][2]string
-	for _, b := range u.bindings {
-		if b.mode == m && b.label != "" && b.help != "" {
-			out = append(out, [2]string{b.label, strings.TrimSpace(b.help)})
+// inModes gives each of the modes the bindings.
+func inModes(list []binding, modes ...mode) []binding {
+	var out []binding
+	for _, m := range modes {
+		for _, b := range list {
+			b.mode = m
+			out = append(out, b)
 		}
 	}
 	return out
+}
+
+// promptBindings are the keys of the line that is typed; all others are text.
+func promptBindings() []binding {
+	both := []binding{
+		{keys: []string{"tab"}, hint: "complete", do: func(u *UI) { u.completeTyped(1) }},
+		{keys: []string{"shift-tab"}, do: func(u *UI) { u.completeTyped(-1) }},
+		{keys: []string{"pgup"}, do: func(u *UI) { u.move(-u.screenful()) }},
+		{keys: []string{"pgdn"}, do: func(u *UI) { u.move(u.screenful()) }},
+		{keys: []string{"ctrl-z"}, do: (*UI).rest},
+		{keys: []string{"ctrl-c"}, do: func(u *UI) { u.quit = true }},
+	}
+	filter := []binding{
+		{keys: []string{"enter"}, hint: "keep it", do: (*UI).keepFilter},
+		{keys: []string{"esc"}, hint: "clear it", do: (*UI).dropFilter},
+		{keys: []string{"up"}, do: func(u *UI) { u.move(-1) }},
+		{keys: []string{"down"}, do: func(u *UI) { u.move(1) }},
+	}
+	command := []binding{
+		{keys: []string{"enter"}, hint: "do it", do: (*UI).enterCommand},
+		{keys: []string{"esc"}, hint: "leave", do: func(u *UI) { u.mode = modeTable }},
+		{keys: []string{"up"}, do: func(u *UI) {
+			u.prompt.recalled(-1)
+			u.commandTyped()
+		}},
+		{keys: []string{"down"}, do: func(u *UI) {
+			u.prompt.recalled(1)
+			u.commandTyped()
+		}},
+	}
+	out := inModes(filter, modeFilter)
+	out = append(out, inModes(command, modeCommand)...)
+	return append(out, inModes(both, modeFilter, modeCommand)...)
+}
+
+// chooseBindings are the keys of a question beside its answers.
+func chooseBindings() []binding {
+	return inModes([]binding{
+		{keys: []string{"enter"}, do: func(u *UI) {
+			u.mode = modeTable
+			if u.choice.standard != nil {
+				u.choice.standard(u)
+			}
+		}},
+		{keys: []string{"esc"}, do: func(u *UI) { u.mode = modeTable }},
+		{keys: []string{"ctrl-z"}, do: (*UI).rest},
+		{keys: []string{"ctrl-c"}, do: func(u *UI) { u.quit = true }},
+	}, modeChoose)
+}
+
+func helpBindings() []binding {
+	return inModes([]binding{
+		{keys: []string{"esc", "?", "h", "q", "enter", "f1"}, hint: "close the help",
+			do: func(u *UI) { u.mode = modeTable }},
+		{keys: []string{"down"}, hint: "scroll", do: func(u *UI) { u.help.top++ },
+			useful: func(u *UI) bool { return u.help.scrolls }},
+		{keys: []string{"up"}, do: func(u *UI) { u.help.top-- }},
+		{keys: []string{"pgup", "ctrl-b"}, do: func(u *UI) { u.help.top -= u.help.height }},
+		{keys: []string{"pgdn", "ctrl-f", "space"}, do: func(u *UI) { u.help.top += u.help.height }},
+		{keys: []string{"home"}, do: func(u *UI) { u.help.top = 0 }},
+		{keys: []string{"end"}, do: func(u *UI) { u.help.top = 1 << 20 }},
+		{keys: []string{"ctrl-z"}, do: (*UI).rest},
+		{keys: []string{"ctrl-c"}, do: func(u *UI) { u.quit = true }},
+	}, modeHelp)
+}
+
+func windowNames() []string {
+	var names []string
+	for _, w := range windows {
+		names = append(names, windowName(w))
+	}
+	return names
+}
+
+// windowName writes a window as it is typed.
+func windowName(d time.Duration) string {
+	if d%time.Minute == 0 {
+		return strconv.Itoa(int(d/time.Minute)) + "m"
+	}
+	return strconv.Itoa(int(d/time.Second)) + "s"
+}
+
+func groupingNames() []string {
+	var names []string
+	for i := range groupings {
+		names = append(names, groupings[i].name)
+	}
+	return names
 }

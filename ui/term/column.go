@@ -24,7 +24,7 @@ type column[T any] struct {
 	finds fieldSet
 	find  func(row *T, v *queryValues)
 	// exact is the cell of an export; nil is the text, or the value.
-	exact func(*T) any
+	exact func(*T) exportCell
 	// prose: what is too long loses its end, not its middle.
 	prose bool
 	// whole: where the selected row's cell is cut, all of it is written out
@@ -100,7 +100,7 @@ func amounts[T any](usage func(*T) *traffic.Usage) []column[T] {
 			shape:  fixed(name, title, 3, sizeWidth),
 			value:  func(row *T) float64 { return float64(value(usage(row))) },
 			figure: func(row *T, u units, _ int) string { return u.size(value(usage(row))) },
-			exact:  func(row *T) any { return value(usage(row)) },
+			exact:  func(row *T) exportCell { return wholeCell(value(usage(row))) },
 		}
 		c.role = roleTotal
 		return c
@@ -119,7 +119,7 @@ func number[T any](name, title string, rank, w int, value func(*T) uint64, finds
 		shape:  fixed(name, title, rank, w),
 		value:  func(row *T) float64 { return float64(value(row)) },
 		figure: func(row *T, _ units, _ int) string { return count(value(row)) },
-		exact:  func(row *T) any { return value(row) },
+		exact:  func(row *T) exportCell { return wholeCell(value(row)) },
 		finds:  fields(finds...),
 	}
 }

@@ -31,7 +31,7 @@ func (k *kinds) commandKind() *kind[commandRow] {
 			v.number(int64(pid))
 		}
 	}
-	pids.exact = func(c *commandRow) any { return processList(c.PIDs) }
+	pids.exact = func(c *commandRow) exportCell { return textCell(processList(c.PIDs)) }
 	columns := append([]column[commandRow]{command}, amounts(func(c *commandRow) *traffic.Usage { return &c.Usage })...)
 	columns = append(columns,
 		words("app", "APP", 4, 10, 16, 24, func(c *commandRow) string { return c.app }, queryApp),
@@ -95,7 +95,7 @@ func processList(pids []int) string {
 
 func aboutCommand(sc *scene, c *commandRow) *subject {
 	s := &subject{
-		title: c.Command.Command, command: c.Command.Command, pids: c.PIDs, processes: c.Processes,
+		title: c.Command.Command, processes: processesOf(c.Command),
 		series: traffic.Query{By: traffic.ByCommand, Name: c.Command.Command, App: c.app},
 		names: []ruled{{kind: "command", name: c.Command.Command}, {kind: "app", name: c.app},
 			{kind: "user", name: c.User}, {kind: "container", name: c.Container}, {kind: "unit", name: c.Unit}},
@@ -112,7 +112,7 @@ func aboutCommand(sc *scene, c *commandRow) *subject {
 			})
 		},
 	}
-	s.add("app", c.app).add("processes", processText(c.PIDs, c.Processes)).add("user", c.User)
+	s.add("app", c.app).add("processes", processText(s.processes, c.Processes)).add("user", c.User)
 	return s.add("container", c.Container).add("unit", c.Unit)
 }
 

@@ -8,46 +8,124 @@ import (
 	"time"
 )
 
-// Config is how the user wants it; zero values are the defaults.
+// Config is how the user wants it; zero values are the defaults. What he
+// changes while he looks is remembered beside it, see Options.SettingsPath.
 type Config struct {
 	View    string        // the view to begin with, by its name: apps, commands, …
 	Group   string        // what the view apps sums by: app, command, user, container, unit, remote
 	Units   string        // iec, si or bits
 	Window  time.Duration // rates are averages over it: 1 s, 10 s or 1 m
 	Amounts string        // both, rates or totals
+	Details string        // auto, on or off
+	// HideIdle leaves rows without any traffic out; NoNames looks no names of
+	// addresses up.
+	HideIdle, NoNames bool
+
+	Theme Theme
+	// Keys are the keys of bindings, by their names, in place of the usual ones.
+	Keys map[string][]string
+	// Columns are those to be shown, by the name of the view.
+	Columns map[string][]string
+	// Sort is the column to sort by, by the name of the view: "tx_rate desc".
+	Sort map[string]string
 }
 
 // windows are the averages there are, the first is the engine's own.
 var windows = [...]time.Duration{time.Second, 10 * time.Second, time.Minute}
 
+// Check says what is wrong with a configuration.
+func (c Config) Check() error {
+	_, err := New(Options{Config: c})
+	return err
+}
+
+// configure applies a configuration.
 func (u *UI) configure(c Config) error {
+	colors, err := newPalette(c.Theme)
+	if err != nil {
+		return err
+	}
+	u.theme, u.colors = c.Theme, colors
+	if u.bindings, err = bind(newBindings(u.views), c.Keys); err != nil {
+		return err
+	}
 	u.window = windows[0]
 	if c.Window != 0 {
 		if !slices.Contains(windows[:], c.Window) {
-			return fmt.Errorf("window: want 1s, 10s or 1m, got %v", c.Window)
+			return fmt.Errorf("window: want %s, got %v", strings.Join(windowNames(), ", "), c.Window)
 		}
 		u.window = c.Window
 	}
-	if c.View != "" {
-		if u.current = u.viewNamed(c.View); u.current < 0 {
-			return fmt.Errorf("view: there is none called %q: want one of %s", c.View, strings.Join(u.viewNames(), ", "))
+	for _, word := range [...]struct {
+		what, word string
+		names      []string
+		set        func(i int)
+	}{
+		{"view", c.View, u.viewNames(), func(i int) { u.current = i }},
+		{"group", c.Group, groupingNames(), func(i int) {
+			u.group = grouping(i)
+			u.views[0].stack = []page{u.kinds.groupedPage(u.group)}
+		}},
+		{"units", c.Units, unitNames[:], func(i int) { u.units = units(i) }},
+		{"amounts", c.Amounts, amountNames[:], func(i int) { u.amounts = amountsShown(i) }},
+		{"details", c.Details, detailsNames[:], func(i int) { u.details = detailsWish(i) }},
+	} {
+		if word.word == "" {
+			continue
 		}
-	}
-	if c.Units != "" {
-		i := slices.Index(unitNames[:], c.Units)
-		if i < 0 {
-			return fmt.Errorf("units: want %s, got %q", strings.Join(unitNames[:], ", "), c.Units)
+		i, err := oneOf(word.what, word.word, word.names)
+		if err != nil {
+			return err
 		}
-		u.units = units(i)
+		word.set(i)
 	}
-	if c.Amounts != "" {
-		i := slices.Index(amountNames[:], c.Amounts)
-		if i < 0 {
-			return fmt.Errorf("amounts: want %s, got %q", strings.Join(amountNames[:], ", "), c.Amounts)
+	u.hideIdle, u.namesOff = c.HideIdle, c.NoNames
+	if u.names != nil {
+		u.names.enable(!u.namesOff)
+	}
+	return u.configureTables(c)
+}
+
+// configureTables applies what a configuration says of single views.
+func (u *UI) configureTables(c Config) error {
+	for _, name := range sortedKeys(c.Columns) {
+		i, err := oneOf("columns: view", name, u.viewNames())
+		if err != nil {
+			return err
 		}
-		u.amounts = amountsShown(i)
+		l := u.views[i].stack[0].base()
+		if len(c.Columns[name]) == 0 {
+			continue
+		}
+		names, err := l.pick(nil, c.Columns[name])
+		if err != nil {
+			return fmt.Errorf("columns of %s: %w", name, err)
+		}
+		u.setColumns(l.name, names)
 	}
+	for _, name := range sortedKeys(c.Sort) {
+		i, err := oneOf("sort: view", name, u.viewNames())
+		if err != nil {
+			return err
+		}
+		p := u.views[i].stack[0]
+		s, err := sortingOf(p, c.Sort[name])
+		if err != nil {
+			return fmt.Errorf("sort of %s: %w", name, err)
+		}
+		*p.base().sorting = s
+	}
+	u.enter()
 	return nil
+}
+
+func sortedKeys[T any](m map[string]T) []string {
+	var keys []string
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
 }
 
 func (u *UI) viewNames() []string {

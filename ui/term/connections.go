@@ -161,13 +161,15 @@ func aboutConnection(_ *scene, c *connection) *subject {
 	}
 	s := &subject{title: c.Proto + "  " + addrText(c.Local, false) + " → " + addrText(c.Remote, false)}
 	if c.PID != 0 {
-		s.pids, s.processes = []int{c.PID}, 1
+		s.processes = []process{{pid: c.PID}}
 	}
 	if owner := c.holder.command; owner != nil {
-		s.command = owner.Command
+		for i := range s.processes {
+			s.processes[i].command = owner.Command
+		}
 		s.add("app", c.holder.app)
 		s.facts = append(s.facts, fact{"command", owner.Command, true})
-		s.add("process", processText(s.pids, 0)).add("user", owner.User).add("container", owner.Container).add("unit", owner.Unit)
+		s.add("process", flowPID(c)).add("user", owner.User).add("container", owner.Container).add("unit", owner.Unit)
 	} else if c.holder.host != nil {
 		s.add("LAN host", holderName(c))
 	}

@@ -1,98 +1,143 @@
 package term
 
 import (
+	"errors"
 	"strings"
-
-	"github.com/gdamore/tcell/v2"
-	"github.com/rivo/tview"
 
 	"bwmon/traffic"
 )
 
-const filterLabel = " filter: "
-
-// filterLine is the line at the bottom where the filter is typed. The editing
-// is tview's; the text typed is not interpreted.
-type filterLine struct {
-	field  *tview.InputField
-	colors palette
-	paste  bool            // between the start and the end of a paste
-	pasted strings.Builder // what came between
+// startFilter opens the prompt on the page's filter.
+func (u *UI) startFilter() {
+	u.mode = modeFilter
+	u.prompt.begin("filter: ", u.page().base().filter)
+	u.filterTyped()
 }
 
-func newFilterLine(colors palette) *filterLine {
-	field := tview.NewInputField()
-	field.SetFieldStyle(colors.plain)
-	field.SetBackgroundColor(tcell.ColorDefault)
-	field.SetAcceptanceFunc(func(text string, _ rune) bool {
-		return len(text) <= traffic.MaxWord && tame(text) == text
-	})
-	field.Focus(nil)
-	return &filterLine{field: field, colors: colors}
-}
-
-func (f *filterLine) text() string { return f.field.GetText() }
-
-func (f *filterLine) setText(s string) { f.field.SetText(s) }
-
-// key hands a key to the editor.
-func (f *filterLine) key(ev *tcell.EventKey) {
-	f.field.InputHandler()(ev, func(tview.Primitive) {})
-}
-
-// pasting marks the start and the end of pasted text. Keys between them are
-// text and nothing else: a paste never presses a key.
-func (f *filterLine) pasting(ev *tcell.EventPaste) {
-	f.paste = ev.Start()
-	if f.paste {
-		f.pasted.Reset()
+// filterTyped applies what is typed, or says what is wrong with it: the filter
+// before stays in force then.
+func (u *UI) filterTyped() {
+	p := &u.prompt
+	p.wrong = ""
+	if err := u.refilter(p.text); err != nil {
+		p.wrong, p.place, p.n = err.Error(), 0, len(p.text)
+		var at queryError
+		if errors.As(err, &at) {
+			p.place, p.n = p.valid(at.at), at.n
+		}
 	}
+	p.edited(completeQuery(p.text, p.at, u.page().fields().list(), u.known))
 }
 
-// collect takes a key of a paste. What would be too long to be a filter is
-// dropped.
-func (f *filterLine) collect(ev *tcell.EventKey) {
-	if f.pasted.Len() > traffic.MaxWord {
+// keepFilter closes the prompt, unless its text is no filter.
+func (u *UI) keepFilter() {
+	if u.prompt.wrong != "" {
 		return
 	}
-	if ev.Key() == tcell.KeyRune {
-		f.pasted.WriteRune(ev.Rune())
-	} else {
-		f.pasted.WriteByte(' ')
-	}
+	u.mode = modeTable
 }
 
-// insert puts what was pasted, made harmless, where the cursor is.
-func (f *filterLine) insert() {
-	if f.pasted.Len() > 0 {
-		f.field.PasteHandler()(tame(f.pasted.String()), func(tview.Primitive) {})
-		f.pasted.Reset()
-	}
+// dropFilter closes the prompt, and there is no filter any more.
+func (u *UI) dropFilter() {
+	u.mode = modeTable
+	u.said = ""
+	u.refilter("")
 }
 
-// draw draws the line with the cursor in it.
-func (f *filterLine) draw(c canvas, y, w int) {
-	const hint = "Enter keeps it  Esc clears it "
-	n := c.text(0, y, w, filterLabel, f.colors.bold)
-	f.field.SetRect(n, y, w-n-width(hint)-1, 1)
-	f.field.Draw(c.screen)
-	c.right(0, y, w, hint, f.colors.dim)
-}
-
-// refilter gives the page another filter and shows the effect at once. A
-// filter that cannot be read leaves the one before in force.
-func (u *UI) refilter(text string) {
+// refilter gives the page another filter and shows the effect at once.
+func (u *UI) refilter(text string) error {
 	l := u.page().base()
 	if l.filter == text {
-		return
+		return nil
 	}
 	q, err := parseQuery(text, u.page().fields().list())
 	if err != nil {
-		return
+		return err
 	}
-	l.filter, l.query = text, q
-	if q.empty() {
+	if l.filter, l.query = text, q; q.empty() {
 		l.query = nil
+		l.filter = ""
 	}
 	u.page().arrange()
+	return nil
+}
+
+// maxKnown bounds how many values are looked at for a completion.
+const maxKnown = 50
+
+// known lists what the rows at hand have of a field, as far as it begins with
+// what is typed.
+func (u *UI) known(f queryField, prefix string) []string {
+	s := u.shown
+	if s == nil {
+		return nil
+	}
+	var out []string
+	seen := make(map[string]bool)
+	add := func(text string) {
+		if text != "" && len(out) < maxKnown && !seen[text] && hasPrefixFold(text, prefix) {
+			seen[text] = true
+			out = append(out, text)
+		}
+	}
+	switch f {
+	case queryApp, queryCommand, queryUser, queryContainer, queryUnit:
+		for i := range s.Apps {
+			if f == queryApp {
+				add(s.Apps[i].Name)
+				continue
+			}
+			for j := range s.Apps[i].Commands {
+				add(commandField(&s.Apps[i].Commands[j], f))
+			}
+		}
+	case queryHost, queryLocal, queryRemote:
+		for i := range s.LANHosts {
+			add(addressText(s.LANHosts[i].Host, ""))
+			add(s.LANHosts[i].Name)
+		}
+		for i := range s.RemoteHosts {
+			add(addressText(s.RemoteHosts[i].Host, ""))
+		}
+	case queryInterface:
+		for i := range s.Interfaces {
+			add(s.Interfaces[i].Name)
+		}
+	case queryPipe:
+		for i := range s.Pipes {
+			add(s.Pipes[i].Name)
+		}
+	case queryRule:
+		for i := range s.Rules {
+			add(s.Rules[i].Name)
+		}
+	case queryMonitor:
+		for i := range s.Monitors {
+			add(s.Monitors[i].Name)
+		}
+	default:
+		for _, word := range strings.Fields(fieldWords[f]) {
+			add(word)
+		}
+	}
+	return out
+}
+
+// fieldWords are the values of fields that have only a few.
+var fieldWords = map[queryField]string{
+	queryProto: "tcp udp icmp icmpv6 sctp pipe",
+	queryScope: "local loopback forwarded inner pipe",
+	queryState: "open ended firing pending running failed starting stopped",
+}
+
+func commandField(c *traffic.Command, f queryField) string {
+	switch f {
+	case queryUser:
+		return c.User
+	case queryContainer:
+		return c.Container
+	case queryUnit:
+		return c.Unit
+	}
+	return c.Command
 }

@@ -1,9 +1,19 @@
 package term
 
-import "github.com/gdamore/tcell/v2"
+import (
+	"os"
+
+	"github.com/gdamore/tcell/v2"
+)
 
 // frame draws one frame and brings it to the terminal.
 func (u *UI) frame(screen tcell.Screen) {
+	if u.copied != "" {
+		if err := copyText(screen, u.copied, os.Getenv); err != nil {
+			u.said = err.Error()
+		}
+		u.copied = ""
+	}
 	u.draw(screen)
 	u.tellFlows(u.wantsFlows())
 	if u.sync {
@@ -45,7 +55,7 @@ func (u *UI) drawTable(c canvas, w, h int) {
 	}
 	l := u.page().base()
 	table, _ := u.split(area{0, 0, w, h}, w, h)
-	l.slots = layout(l.shapes, table.w-1-gutter(table.w, w))
+	l.slots = l.layout(table.w - 1 - gutter(table.w, w))
 	tabs, state := true, true
 	if h < 20 { // there is one line for both
 		state = u.stateMatters()
@@ -58,7 +68,11 @@ func (u *UI) drawTable(c canvas, w, h int) {
 	if state {
 		y++ // drawn when it is known how many rows there are
 	}
-	table, pane := u.split(area{0, y, w, max(h-y-1, 1)}, w, h) // without the line of keys
+	keys := 1
+	if u.mode == modeFilter || u.mode == modeCommand {
+		keys = 2
+	}
+	table, pane := u.split(area{0, y, w, max(h-y-keys, 1)}, w, h)
 	u.pane = area{}
 	rows := table.h - 1 // without titles
 	if pane.h == 0 {
@@ -75,10 +89,10 @@ func (u *UI) drawTable(c canvas, w, h int) {
 	if pane.h > 0 {
 		u.drawDetails(c, pane)
 	}
-	if u.mode == modeFilter {
-		u.filter.draw(c, h-1, w)
+	if keys > 1 {
+		u.drawPrompt(c, h-2, w)
 	} else {
-		u.hints(c, h-1, w)
+		u.drawKeys(c, h-1, w)
 	}
 }
 

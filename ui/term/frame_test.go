@@ -147,7 +147,7 @@ func TestGoldenFrames(t *testing.T) {
 		{"apps-bits", func(s *stage) { s.watch(90, 300).press("uu") }},
 		{"apps-rates", func(s *stage) { s.watch(90, 300).press("ut") }},
 		{"apps-minute", func(s *stage) { s.watch(90, 300).press("wwz").take(typical(301)) }},
-		{"by-user", func(s *stage) { s.watch(90, 300).press("gg") }},
+		{"by-user", func(s *stage) { s.watch(90, 300).press("gu") }},
 		{"app-commands", func(s *stage) { s.watch(90, 300).press("<Enter>") }},
 		{"app-flows", func(s *stage) { s.watch(90, 300).press("<Enter>", "<Enter>") }},
 		{"commands", func(s *stage) { s.watch(90, 300).press("2") }},
@@ -160,6 +160,18 @@ func TestGoldenFrames(t *testing.T) {
 		{"alerts", func(s *stage) { s.watch(90, 300).take(alarming(301)).press("8") }},
 		{"monitors", func(s *stage) { s.take(failing()).press("9") }},
 		{"help", func(s *stage) { s.take(typical(300)).press("?") }},
+		{"choice", func(s *stage) { s.watch(90, 300).press("g") }},
+		{"command-typing", func(s *stage) { s.watch(90, 300).press(":", "s") }},
+		{"command-wrong", func(s *stage) { s.watch(90, 300).press(":", "sort nme", "<Enter>") }},
+		{"filter-empty", func(s *stage) { s.watch(90, 300).press("/") }},
+		{"filter-wrong", func(s *stage) { s.watch(90, 300).press("/", "curl rx>5parsec") }},
+		{"filter-offers", func(s *stage) { s.watch(90, 300).press("2/", "unit:", "<Tab>") }},
+		{"lost", func(s *stage) {
+			s.watch(90, 300)
+			s.ui.opts.Attached = "gw via /run/bwmon.sock"
+			s.ui.clock = func() time.Time { return start.Add(12 * time.Second) }
+			s.ui.link = Link{Lost: true, At: start, Detail: "connect: no such file or directory"}
+		}},
 		{"filter-typing", func(s *stage) { s.take(typical(300)).press("/", "s") }},
 		{"filter-kept", func(s *stage) { s.take(typical(300)).press("/", "s", "<Enter>") }},
 		{"filter-nothing", func(s *stage) { s.take(typical(300)).press("/", "zzz", "<Enter>") }},

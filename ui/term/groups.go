@@ -20,6 +20,7 @@ const (
 // settings and the titles. Those without of have tables of their own.
 var groupings = [...]struct {
 	name, title, heading, nobody string
+	short                        string // where there is little room
 	key                          rune
 	of                           func(*traffic.Command) string
 	by                           string // the series of the history
@@ -27,10 +28,10 @@ var groupings = [...]struct {
 }{
 	byApp:       {name: "app", title: "app", key: 'a'},
 	byCommand:   {name: "command", title: "command", key: 'c'},
-	byUser:      {"user", "user", "USER", "(no user known)", 'u', func(c *traffic.Command) string { return c.User }, traffic.ByUser, queryUser},
-	byContainer: {"container", "container", "CONTAINER", "(no container)", 'o', func(c *traffic.Command) string { return c.Container }, traffic.ByContainer, queryContainer},
-	byUnit:      {"unit", "unit", "UNIT", "(no unit)", 'i', func(c *traffic.Command) string { return c.Unit }, traffic.ByUnit, queryUnit},
-	byRemote:    {name: "remote", title: "remote host", key: 'r'},
+	byUser:      {"user", "user", "USER", "(no user known)", "", 'u', func(c *traffic.Command) string { return c.User }, traffic.ByUser, queryUser},
+	byContainer: {"container", "container", "CONTAINER", "(no container)", "", 'o', func(c *traffic.Command) string { return c.Container }, traffic.ByContainer, queryContainer},
+	byUnit:      {"unit", "unit", "UNIT", "(no unit)", "", 'i', func(c *traffic.Command) string { return c.Unit }, traffic.ByUnit, queryUnit},
+	byRemote:    {name: "remote", title: "remote host", short: "remote", key: 'r'},
 }
 
 // groupRow is an app, or all commands of one user, container or unit.
@@ -113,7 +114,7 @@ func seatsOfGroup(sc *scene, g *groupRow) []int32 {
 }
 
 func aboutGroup(sc *scene, g *groupRow) *subject {
-	s := &subject{title: g.name, topsTitle: "top remotes", processes: g.processes}
+	s := &subject{title: g.name, topsTitle: "top remotes"}
 	if g.by == byApp {
 		s.series = traffic.Query{By: traffic.ByApp, Name: g.name}
 		s.names = []ruled{{kind: "app", name: g.name}, {kind: "pipe", name: g.name}}
@@ -128,10 +129,9 @@ func aboutGroup(sc *scene, g *groupRow) *subject {
 			users = append(users, c.User)
 			containers = append(containers, c.Container)
 			units = append(units, c.Unit)
-			if room := 100 - len(s.pids); room > 0 {
-				s.pids = append(s.pids, c.PIDs[:min(len(c.PIDs), room)]...)
+			if len(s.processes) < maxProcesses {
+				s.processes = append(s.processes, processesOf(c)...)
 			}
-			s.command = c.Command
 		}
 		return true
 	})
@@ -148,9 +148,8 @@ func aboutGroup(sc *scene, g *groupRow) *subject {
 	}
 	if g.commands > 1 {
 		s.add("commands", count(uint64(g.commands)))
-		s.command = g.name
 	}
-	s.add("processes", processText(s.pids, g.processes))
+	s.add("processes", processText(s.processes, g.processes))
 	if g.by != byApp {
 		s.words("app", "apps", apps)
 	}

@@ -22,7 +22,7 @@ func interfaceKind() *kind[interfaceRow] {
 			shape:  fixed("speed_bits", "SPEED", 5, rateWidth),
 			value:  func(i *interfaceRow) float64 { return float64(i.SpeedBits) },
 			figure: func(i *interfaceRow, _ units, _ int) string { return speed(i.SpeedBits) },
-			exact:  func(i *interfaceRow) any { return i.SpeedBits },
+			exact:  func(i *interfaceRow) exportCell { return wholeCell(i.SpeedBits) },
 		},
 		words("balanced", "BALANCED", 4, 9, 9, 9, func(i *interfaceRow) string {
 			if i.Balanced {

@@ -45,7 +45,7 @@ type page interface {
 	// cell is what stands at a place in order, in w cells.
 	cell(at, col int, u units, w int) string
 	// exact is the same for an export, neither rounded nor cut.
-	exact(at, col int) any
+	exact(at, col int) exportCell
 	// whole is the cell at a place in order whose column is to be written out
 	// where it is cut, and that column; "" for none.
 	whole(at int) (text string, col int)
@@ -93,9 +93,10 @@ type list struct {
 
 	sel      int // place in order; meaningless while order is empty
 	selected identity
-	has      bool // selected is set
-	follow   bool // the window goes along with the selected row
-	top      int  // place in order of the window's first row
+	has      bool  // selected is set
+	arranged []int // the columns chosen, in their order; nil are all
+	follow   bool  // the window goes along with the selected row
+	top      int   // place in order of the window's first row
 	slots    []slot
 	places   map[identity]int32 // of rows, while the order is frozen; else nil
 }
@@ -186,18 +187,18 @@ func (p *rowsOf[T]) cell(at, col int, u units, w int) string {
 	return cutMiddle(clean(c.text(row)), w)
 }
 
-func (p *rowsOf[T]) exact(at, col int) any {
+func (p *rowsOf[T]) exact(at, col int) exportCell {
 	row, c := &p.rows[p.order[at]], &p.kind.columns[col]
 	switch {
 	case c.exact != nil:
 		return c.exact(row)
 	case c.text != nil:
-		if text := clean(c.text(row)); text != none {
-			return text
+		if text := clean(c.text(row)); text != none && text != "" {
+			return textCell(text)
 		}
-		return ""
+		return exportCell{}
 	}
-	return c.value(row)
+	return rateCell(c.value(row))
 }
 
 func (p *rowsOf[T]) whole(at int) (string, int) {

@@ -124,7 +124,7 @@ func TestCtrlCInEveryMode(t *testing.T) {
 	for _, tt := range []struct {
 		key  rune
 		then string
-	}{{'/', "Enter keeps it"}, {'?', "close the help"}} {
+	}{{'/', " filter:"}, {'?', "close the help"}} {
 		p := play(t, Options{})
 		p.until("waiting")
 		p.screen.InjectKey(tcell.KeyRune, tt.key, tcell.ModNone)

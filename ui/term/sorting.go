@@ -54,11 +54,3 @@ const (
 
 // amountNames is the only list of them.
 var amountNames = [...]string{showBoth: "both", showRates: "rates", showTotals: "totals"}
-
-// shape decides which columns of a page may be shown.
-func (u *UI) shape(l *list) {
-	for i := range l.shapes {
-		s := &l.shapes[i]
-		s.off = s.role == roleRate && u.amounts == showTotals || s.role == roleTotal && u.amounts == showRates
-	}
-}

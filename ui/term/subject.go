@@ -19,10 +19,8 @@ type subject struct {
 	// names are what rules may know it by.
 	names []ruled
 	facts []fact
-	// pids are its processes, as far as they are listed, of command.
-	pids      []int
-	processes int
-	command   string
+	// processes are those that a signal can be sent to, as far as they are listed.
+	processes []process
 	// tops is whom it exchanges most with, the busiest first; nil where that is
 	// not asked. It may be empty while no connections are listed.
 	tops      func() []top
@@ -74,23 +72,35 @@ func (s *subject) words(one, many string, names []string) *subject {
 	return s.add(one, text)
 }
 
+// maxProcesses bounds the processes of a row that are listed.
+const maxProcesses = 100
+
+// processesOf are a command's.
+func processesOf(c *traffic.Command) []process {
+	var out []process
+	for _, pid := range c.PIDs {
+		out = append(out, process{pid, c.Command})
+	}
+	return out
+}
+
 // processText lists processes.
-func processText(pids []int, processes int) string {
-	if len(pids) == 0 && processes == 0 {
+func processText(list []process, processes int) string {
+	if len(list) == 0 && processes == 0 {
 		return ""
 	}
 	const most = 8
 	var b strings.Builder
-	for i, pid := range pids {
+	for i, p := range list {
 		if i == most {
 			break
 		}
 		if i > 0 {
 			b.WriteByte(' ')
 		}
-		b.WriteString(strconv.Itoa(pid))
+		b.WriteString(strconv.Itoa(p.pid))
 	}
-	if more := max(processes, len(pids)) - min(len(pids), most); more > 0 {
+	if more := max(processes, len(list)) - min(len(list), most); more > 0 {
 		b.WriteString(" and " + strconv.Itoa(more) + " more")
 	}
 	return b.String()

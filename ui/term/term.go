@@ -33,6 +33,8 @@ type mode uint8
 const (
 	modeTable mode = iota
 	modeFilter
+	modeCommand
+	modeChoose
 	modeHelp
 )
 
@@ -46,7 +48,8 @@ type UI struct {
 	current  int // index into views
 
 	mode   mode
-	filter *filterLine
+	prompt prompt
+	choice choice
 	help   helpPage
 
 	units    units
@@ -54,8 +57,14 @@ type UI struct {
 	amounts  amountsShown
 	hideIdle bool
 	frozen   bool
-	group    grouping
-	said     string // a message in the line of keys, until the next key
+	namesOff bool
+	columns  map[string][]string // chosen, by the name of the kind
+	theme    Theme
+	// configured is how the configuration has it, before what is in the file.
+	configured, before settings
+	copied             string // to be handed to the terminal with the next frame
+	group              grouping
+	said               string // a message in the line of keys, until the next key
 
 	memory *memory
 	scene  *scene            // what pages are loaded from; nil before the first
@@ -93,15 +102,13 @@ type UI struct {
 }
 
 // New makes a surface; it touches neither the terminal nor the channel before
-// Run. Colour is left out when the environment has NO_COLOR
-// (https://no-color.org).
+// Run. What is wrong with the configuration is its error.
 func New(opts Options) (*UI, error) {
 	if opts.Location == nil {
 		opts.Location = time.Local
 	}
 	u := &UI{
 		opts:    opts,
-		colors:  newPalette(os.Getenv("NO_COLOR") != ""),
 		kinds:   newKinds(),
 		memory:  newMemory(opts.Interval),
 		errands: newErrands(),
@@ -112,11 +119,10 @@ func New(opts Options) (*UI, error) {
 		u.names.lookup = opts.Lookup
 	}
 	u.views = newViews(u.kinds)
-	u.bindings = newBindings(u.views)
-	u.filter = newFilterLine(u.colors)
 	if err := u.configure(opts.Config); err != nil {
 		return nil, err
 	}
+	u.recall()
 	return u, nil
 }
 
@@ -151,6 +157,9 @@ func (u *UI) Run(ctx context.Context) (err error) {
 		stop()
 		u.errands.wg.Wait()
 		for range events { // until its writer has ended
+		}
+		if saved := u.remember(); p == nil && err == nil {
+			err = saved
 		}
 		if p != nil {
 			err = fmt.Errorf("terminal surface: panic: %v\n%s", p, debug.Stack())

@@ -12,6 +12,7 @@ type view struct {
 	name  string // in commands and settings
 	title string
 	short string // where the terminal is narrow
+	help  string
 	stack []page // never empty; the last one is on screen
 	// count is shown beside the title: what a user would not see was there.
 	// nil is for none.
@@ -22,15 +23,24 @@ type view struct {
 // grouping is about.
 func newViews(k *kinds) []*view {
 	return []*view{
-		{name: "apps", title: "Apps", short: "Apps", stack: []page{k.groupedPage(byApp)}},
-		{name: "commands", title: "Commands", short: "Cmds", stack: []page{k.commandsPage("Commands", "", nil)}},
-		{name: "connections", title: "Connections", short: "Conns", stack: []page{k.flowsPage("Connections", "no connections", nil, nil)}},
-		{name: "remotes", title: "Remote hosts", short: "Remote", stack: []page{k.remotesPage("Remote hosts")}},
-		{name: "hosts", title: "LAN hosts", short: "LAN", stack: []page{k.lanPage()}},
-		{name: "interfaces", title: "Interfaces", short: "Ifaces", stack: []page{k.interfacesPage()}},
-		{name: "pipes", title: "Pipes", short: "Pipes", stack: []page{k.pipesPage()}},
-		{name: "alerts", title: "Alerts", short: "Alerts", stack: []page{k.alertsPage()}, count: firing},
-		{name: "monitors", title: "Monitors", short: "Mons", stack: []page{k.monitorsPage()},
+		{name: "apps", help: "what each application used, by the rules of the configuration. Enter opens its commands; g sums by something else.",
+			title: "Apps", short: "Apps", stack: []page{k.groupedPage(byApp)}},
+		{name: "commands", help: "every command line, with its user, container and unit. Enter opens its connections.",
+			title: "Commands", short: "Cmds", stack: []page{k.commandsPage("Commands", "", nil)}},
+		{name: "connections", help: "every connection, of this host's processes and of LAN hosts. Listing them costs the engine time while they are on screen.",
+			title: "Connections", short: "Conns", stack: []page{k.flowsPage("Connections", "no connections", nil, nil)}},
+		{name: "remotes", help: "whom this host and the LAN hosts exchanged something with. Enter opens the connections.",
+			title: "Remote hosts", short: "Remote", stack: []page{k.remotesPage("Remote hosts")}},
+		{name: "hosts", help: "the hosts behind this router, by what was forwarded for them. Enter opens a host's connections.",
+			title: "LAN hosts", short: "LAN", stack: []page{k.lanPage()}},
+		{name: "interfaces", help: "what the network interfaces carried. Those that are balanced are what the books are held against.",
+			title: "Interfaces", short: "Ifaces", stack: []page{k.interfacesPage()}},
+		{name: "pipes", help: "what went through named pipes and relays. Enter opens the commands that one carried for.",
+			title: "Pipes", short: "Pipes", stack: []page{k.pipesPage()}},
+		{name: "alerts", help: "what was agreed and is not kept. Enter leads to the row that an alert is about.",
+			title: "Alerts", short: "Alerts", stack: []page{k.alertsPage()}, count: firing},
+		{name: "monitors", help: "what measures, and whether it works: where the figures come from.",
+			title: "Monitors", short: "Mons", stack: []page{k.monitorsPage()},
 			count: func(s *traffic.Snapshot) int { return len(unhealthy(s)) }},
 	}
 }
