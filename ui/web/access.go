@@ -128,7 +128,7 @@ func (g *guard) checkChange(r *http.Request) error {
 			return err
 		}
 		if g.Token == "" {
-			return errors.New("nothing can be changed here without a token: set http.token_file, or use the control socket")
+			return errors.New("nothing can be changed here without a token: set http.token, or use the control socket")
 		}
 	}
 	if g.MayChange != nil {

@@ -27,16 +27,16 @@ func CheckListen(address string, p Protection) error {
 		return fmt.Errorf(`listen on %q: want an address like "127.0.0.1:8000" or "[::1]:8000"`, address)
 	}
 	if p.ClientCerts && !p.TLS {
-		return fmt.Errorf("listen on %q: client certificates take TLS: set http.cert and http.key, too", address)
+		return fmt.Errorf("listen on %q: client certificates take TLS: set http.tls_cert and http.tls_key, too", address)
 	}
 	if isLoopback(host) {
 		return nil
 	}
 	if !p.TLS && !p.Insecure {
-		return fmt.Errorf("listen on %q: others can reach it, and read along: set http.cert and http.key, or listen on 127.0.0.1, or say insecure = true", address)
+		return fmt.Errorf("listen on %q: others can reach it, and read along: set http.tls_cert and http.tls_key, or listen on 127.0.0.1, or say insecure = true", address)
 	}
 	if !p.Token && !p.ClientCerts {
-		return fmt.Errorf("listen on %q: others can reach it: set http.token_file or http.client_ca, or listen on 127.0.0.1", address)
+		return fmt.Errorf("listen on %q: others can reach it: set http.token or http.client_ca, or listen on 127.0.0.1", address)
 	}
 	return nil
 }
