@@ -43,8 +43,9 @@ func (p *program) doctorCommand() *cobra.Command {
 		Long: `doctor looks at everything bwmon's figures rest on: privileges, the kernel's
 connection tracking and its accounting, the tables of sockets, buffers. For
 each it says what is the case, what that means for the figures, and the
-command that mends it. Then it keeps the books for two seconds and tells what
-is left over. It changes nothing.
+command that mends it. It reads the history through and looks whether it is whole.
+Then it keeps the books for two seconds and tells what is left over. It changes
+nothing.
 
 Exit status: 0, or 1 when no traffic could be booked to anybody.`,
 		Example: `  sudo bwmon doctor
@@ -114,6 +115,7 @@ func checks(ctx context.Context, c config) []func() []finding {
 		checkSockets,
 		func() []finding { return checkInterfaces("/proc") },
 		func() []finding { return checkCgroup("/proc") },
+		func() []finding { return checkHistory(ctx, c) },
 		func() []finding { return checkBalance(ctx, c) },
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -114,6 +116,32 @@ func TestReportAfterAKill(t *testing.T) {
 		for _, m := range s.Monitors {
 			if m.Name == "history" {
 				return m.State == traffic.StateRunning
+			}
+		}
+		return false
+	})
+	d.stop()
+	c := defaultConfig()
+	c.History.Path = filepath.Join(filepath.Dir(d.socket), "history.db")
+	if f := checkHistory(t.Context(), c); f[0].State != findingOK || !strings.Contains(f[0].Found, "is whole") {
+		t.Errorf("doctor: %+v", f)
+	}
+	file, err := os.OpenFile(c.History.Path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if _, err := file.WriteAt([]byte(strings.Repeat("x", 50_000)), 16_000); err != nil {
+		t.Fatal(err)
+	}
+	if f := checkHistory(t.Context(), c); f[0].State != findingWarn {
+		t.Errorf("doctor of a damaged file: %+v", f)
+	}
+	d.start() // sets it aside, says so, and counts all the same
+	d.until("a new history", func(s *traffic.Snapshot) bool {
+		for _, m := range s.Monitors {
+			if m.Name == "history" {
+				return m.State == traffic.StateRunning && strings.Contains(m.Detail, "a damaged file is now")
 			}
 		}
 		return false

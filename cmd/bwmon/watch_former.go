@@ -66,7 +66,7 @@ func (w *watch) settleFormer(s *traffic.Snapshot, events []notify.Event) {
 func shows(s *traffic.Snapshot, a notify.Alert) bool {
 	for i := range s.Apps {
 		app := &s.Apps[i]
-		if (a.Kind == string(notify.KindApp) || a.Kind == string(notify.KindPipe)) && app.Name == a.Subject {
+		if a.Kind == string(notify.KindApp) && app.Name == a.Subject {
 			return true
 		}
 		for j := range app.Commands {
@@ -80,7 +80,9 @@ func shows(s *traffic.Snapshot, a notify.Alert) bool {
 			}
 		}
 	}
-	return a.Kind == string(notify.KindInterface) &&
+	return a.Kind == string(notify.KindPipe) &&
+		slices.ContainsFunc(s.Pipes, func(p traffic.PipeRow) bool { return p.Name == a.Subject }) ||
+		a.Kind == string(notify.KindInterface) &&
 		slices.ContainsFunc(s.Interfaces, func(i traffic.Interface) bool { return i.Name == a.Subject }) ||
 		a.Kind == string(notify.KindLANHost) &&
 			slices.ContainsFunc(s.LANHosts, func(h traffic.LANHost) bool { return strings.HasPrefix(a.Subject, h.Host.String()) })
