@@ -146,7 +146,7 @@ function writerOf({ kind, value, write }) {
 const trendWidth = 60;
 const trendHeight = 16;
 
-// TrendCell is a rate with a line of what it was in the last minute.
+// TrendCell is a rate with an area of what it was in the last minute.
 class TrendCell extends FigureCell {
 	#path = shape("path", {});
 	#shown = "";
@@ -159,27 +159,20 @@ class TrendCell extends FigureCell {
 		}, this.#path));
 	}
 
-	// drawTrend draws the values, of which the last is now; most are shown as high as
-	// the line is. peak is the least that counts as high.
+	// drawTrend draws the values, of which the last is now. peak is the least that counts
+	// as high.
 	drawTrend(values, peak) {
-		const text = linePath(values, peak);
+		const text = areaPath(values, peak);
 		if (text !== this.#shown) this.#path.setAttribute("d", (this.#shown = text));
 	}
 }
 
-function linePath(values, peak) {
+function areaPath(values, peak) {
 	let most = peak;
 	for (const v of values) most = Math.max(most, v);
 	if (!(most > 0)) return "";
 	const step = trendWidth / (values.length - 1);
-	let path = "";
-	let last = -1;
-	for (let i = 0; i < values.length; i++) {
-		// Whole pixels: what is not seen is not drawn.
-		const y = Math.round((trendHeight - 1) * (1 - values[i] / most)) + 0.5;
-		if (y === last && i < values.length - 1 && Math.round((trendHeight - 1) * (1 - values[i + 1] / most)) + 0.5 === y) continue;
-		path += `${i === 0 ? "M" : "L"}${Math.round(i * step)} ${y}`;
-		last = y;
-	}
-	return path;
+	let path = `M0 ${trendHeight}`;
+	for (let i = 0; i < values.length; i++) path += `L${Math.round(i * step)} ${(trendHeight * (1 - values[i] / most)).toFixed(1)}`;
+	return path + `V${trendHeight}Z`;
 }

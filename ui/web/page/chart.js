@@ -5,7 +5,8 @@ import { el, setAttribute, setText, shape } from "./dom.js";
 import { clock, hourMinute, joined, months } from "./format.js";
 import { timeTicks, valueTicks } from "./scale.js";
 
-const margin = { top: 14, bottom: 22 };
+const margin = { top: 10, bottom: 22, left: 68, right: 2 };
+const slots = 8;
 const dayOf = 86400e3;
 
 export class Chart {
@@ -39,12 +40,18 @@ export class Chart {
 		return true;
 	}
 
+	get #right() {
+		return this.width - margin.right;
+	}
+
 	x(time) {
-		return ((time - this.from) / (this.to - this.from)) * this.width;
+		const part = (time - this.from) / (this.to - this.from);
+		return margin.left + Math.max(0, Math.min(1, part)) * (this.#right - margin.left);
 	}
 
 	timeAt(x) {
-		return this.from + (Math.max(0, Math.min(this.width, x)) / this.width) * (this.to - this.from);
+		const part = (x - margin.left) / (this.#right - margin.left);
+		return this.from + Math.max(0, Math.min(1, part)) * (this.to - this.from);
 	}
 
 	#y(rate) {
@@ -88,8 +95,8 @@ export class Chart {
 		const marks = [];
 		for (const t of ticks) {
 			const y = Math.round(this.#y(t)) + 0.5;
-			marks.push(shape("line", { x1: 0, x2: this.width, y1: y, y2: y, class: t === 0 ? "base" : false }));
-			if (t > 0) marks.push(shape("text", { x: 4, y: y - 4 }, joined(units.rate(t))));
+			marks.push(shape("line", { x1: margin.left, x2: this.#right, y1: y, y2: y, class: t === 0 ? "base" : false }));
+			marks.push(shape("text", { x: margin.left - 8, y: y + 3.5 }, t > 0 ? joined(units.rate(t)).replace(/\.0+ /, " ") : "0"));
 		}
 		this.#layers.grid.replaceChildren(...marks);
 	}
@@ -97,12 +104,12 @@ export class Chart {
 	#drawTimes() {
 		const { step, ticks } = timeTicks(this.from, this.to, Math.max(2, Math.floor(this.width / 84)));
 		const marks = [];
+		const y = this.height - margin.bottom;
 		for (const t of ticks) {
 			const x = Math.round(this.x(t)) + 0.5;
 			const text = timeLabel(t, step);
-			const half = text.length * 3.4;
-			marks.push(shape("line", { x1: x, x2: x, y1: this.height - margin.bottom, y2: this.height - margin.bottom + 4 }));
-			if (x > half && x < this.width - half) marks.push(shape("text", { x, y: this.height - 5 }, text));
+			if (x + text.length * 3.2 > this.width) continue;
+			marks.push(shape("line", { x1: x, x2: x, y1: y, y2: y + 4 }), shape("text", { x, y: y + 17 }, text));
 		}
 		this.#layers.times.replaceChildren(...marks);
 	}
@@ -114,7 +121,7 @@ export class Chart {
 			used.add(s.slot);
 			let path = this.#areas.get(s.slot);
 			if (!path) {
-				path = shape("path", { class: `area slot${s.slot}`, fill: `url(#fill${s.slot})` });
+				path = shape("path", { class: "area", fill: `url(#fill${s.slot})` });
 				this.#areas.set(s.slot, path);
 				this.#layers.areas.append(path);
 			}
@@ -142,7 +149,7 @@ export class Chart {
 	#drawNames(series) {
 		const marks = [];
 		const last = this.pieces.length - 1;
-		const right = last < 0 ? 0 : Math.min(this.width, this.x(this.pieces[last].to)) - 8;
+		const right = last < 0 ? 0 : Math.min(this.#right, this.x(this.pieces[last].to)) - 8;
 		series.forEach((s, n) => {
 			const { below, above } = this.#stacks[n];
 			const label = s.label ?? s.name;
@@ -153,8 +160,8 @@ export class Chart {
 				low = Math.min(low, this.#y(below[i]));
 				high = Math.max(high, this.#y(above[i]));
 			}
-			if (low - high < 15 || wide > right) return;
-			marks.push(shape("text", { x: right, y: (low + high) / 2 + 4, class: `slot${s.slot}` }, label));
+			if (low - high < 15 || wide > right - margin.left) return;
+			marks.push(shape("text", { x: right, y: (low + high) / 2 + 4 }, label));
 		});
 		this.#layers.names.replaceChildren(...marks);
 	}
@@ -213,19 +220,18 @@ function timeLabel(time, step) {
 	return d.getMonth() === 0 ? String(d.getFullYear()) : months[d.getMonth()];
 }
 
-// patterns are the fills: a colour, and lines on it, so that areas differ to those who
-// see the colours alike.
+// colourOf is a slot's; -1 is what is left.
+export const colourOf = (slot) => `var(--s${slot < 0 ? "-left" : slot})`;
+
+// patterns are the fills: a colour, and faint lines on it, so that areas differ to
+// those who see the colours alike.
 function patterns() {
+	const lines = ["", "M0 8L8 0", "M0 4H8", "M0 0L8 8", "", "M2 2h1M6 6h1", "M4 0V8", "M0 8L8 0M0 0L8 8"];
 	const defs = shape("defs");
-	const lines = [
-		null,
-		["M0 8L8 0", 8], ["M0 4H8", 8], ["M0 0L8 8", 8], ["M4 0V8", 8],
-		["M2 2h1M6 6h1", 8], ["M0 8L8 0M0 0L8 8", 8], ["M0 2H4M4 6H8", 8],
-	];
-	for (let slot = -1; slot < lines.length; slot++) {
-		const [path, size] = lines[slot] ?? ["", 8];
-		defs.append(shape("pattern", { id: `fill${slot}`, width: size, height: size, patternUnits: "userSpaceOnUse", class: `slot${slot}` },
-			shape("rect", { width: size, height: size }), path ? shape("path", { d: path }) : ""));
+	for (let slot = -1; slot < slots; slot++) {
+		const ground = shape("rect", { width: 8, height: 8 });
+		ground.style.fill = colourOf(slot);
+		defs.append(shape("pattern", { id: `fill${slot}`, width: 8, height: 8, patternUnits: "userSpaceOnUse" }, ground, shape("path", { d: lines[slot] ?? "" })));
 	}
 	return defs;
 }

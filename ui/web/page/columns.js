@@ -87,22 +87,14 @@ export const alerts = [
 	{ id: "value", title: "measured", kind: "figure", value: field("value"), write: measured("value") },
 	{ id: "condition", title: "", kind: "text", value: (row) => `${row.direction} ${row.condition}`, narrow: true, group: "minor" },
 	{ id: "threshold", title: "agreed", kind: "figure", value: field("threshold"), write: measured("threshold"), group: "minor" },
-	{ id: "since", title: "since", kind: "text", value: (row) => timeText(since(row)), order: since, narrow: true },
+	{ id: "since", title: "since", kind: "text", value: (row) => (since(row) ? moment(since(row)) : none), order: since, narrow: true },
 ];
-
-const timeText = (at) => (at ? moment(at) : none);
 
 export const rules = [
 	{ id: "rule", title: "rule", kind: "name", value: field("rule") },
 	text("text", "agreed"),
 	text("kind", "of", { narrow: true, group: "minor" }),
 	text("match", "matching", { mono: true, group: "minor" }),
-];
-
-export const silences = [
-	{ id: "rule", title: "rule", kind: "name", value: field("rule") },
-	{ id: "subject", title: "subject", kind: "text", value: (row) => row.subject || "all" },
-	{ id: "until", title: "until", kind: "text", value: (row) => timeText(parseTime(row.until)), order: (row) => parseTime(row.until) },
 ];
 
 export const monitors = [
@@ -117,6 +109,6 @@ export const balance = [
 	{ id: "name", title: "book", kind: "name", value: field("name") },
 	{ id: "rx", title: "rx", kind: "figure", value: field("rx"), write: (row, units) => units.signed(row.rx) },
 	{ id: "tx", title: "tx", kind: "figure", value: field("tx"), write: (row, units) => units.signed(row.tx) },
-	text("share", "of the interfaces", { group: "minor" }),
+	text("share", "share", { group: "minor" }),
 	text("note", "", { group: "minor" }),
 ];

@@ -13,7 +13,7 @@
 // Regexes are left to the full-screen view: a filter stands in the page's address,
 // and one that somebody else wrote must not be able to keep a browser busy.
 
-import { holds, parseNetwork } from "./address.js";
+import { holds, parseAddress, parseNetwork, splitPort } from "./address.js";
 import { parseCount, parseFigure, parseRange, parseUnit } from "./figure.js";
 
 const longest = 1024;
@@ -23,7 +23,7 @@ export const fields = {
 	app: "text", command: "text", user: "text", container: "text", unit: "text",
 	host: "host", local: "host", remote: "host", port: "number", proto: "text",
 	state: "text", scope: "text", pid: "number", iface: "text", pipe: "text",
-	rule: "text", monitor: "text",
+	rule: "text", monitor: "text", subject: "text", kind: "text", detail: "text",
 	rx: "amount", tx: "amount", total: "amount", conns: "count", procs: "count",
 };
 const aliases = { cmd: "command", interface: "iface" };
@@ -34,13 +34,16 @@ export class FilterError extends Error {}
 // Filter is one that was understood.
 export class Filter {
 	#any;
+	#facts;
 
-	// known are the fields that the rows at hand have; terms of others are refused.
-	constructor(text, known) {
+	// facts is what the rows at hand have, by field: see facts.js. Terms of other
+	// fields are refused.
+	constructor(text, facts) {
 		if (text.length > longest) throw new FilterError(`a filter has at most ${longest} characters`);
+		this.#facts = facts;
 		this.#any = parse(text);
-		for (const term of this.#any.flat()) {
-			if (term.field && !known.includes(term.field)) throw new FilterError(`rows here have no “${term.field}”`);
+		for (const { field } of this.#any.flat()) {
+			if (field && !facts[field]) throw new FilterError(`rows here have no “${field}”`);
 		}
 	}
 
@@ -48,9 +51,15 @@ export class Filter {
 		return this.#any.length === 0;
 	}
 
-	// matches is asked of the values of a row, by field; see facts.js.
-	matches(facts) {
-		return this.isEmpty || this.#any.some((terms) => terms.every((term) => term.test(facts) !== term.not));
+	matches(row) {
+		const holds = ({ field, test, not }) => test(field ? this.#facts[field](row) : this.#all(row)) !== not;
+		return this.isEmpty || this.#any.some((terms) => terms.every(holds));
+	}
+
+	// all is every text, address and number that a row is known by.
+	#all(row) {
+		const known = Object.keys(this.#facts).filter((f) => !["amount", "count"].includes(fields[f]));
+		return known.flatMap((f) => this.#facts[f](row));
 	}
 }
 
@@ -104,7 +113,7 @@ function parseTerm(token) {
 	const operator = name && operators.find((o) => rest.startsWith(o));
 	const field = aliases[name.toLowerCase()] ?? name.toLowerCase();
 	if (!operator || (!Object.hasOwn(fields, field) && isPlain(body, rest))) {
-		return { field: "", not, test: wordTest("any", ":", unquote(body)) };
+		return { field: "", not, test: body === '""' ? () => true : wordTest(":", unquote(body)) };
 	}
 	if (!Object.hasOwn(fields, field)) throw new FilterError(`no field “${name}”; for the text quote it`);
 	if (operator === "!=") not = !not;
@@ -128,24 +137,27 @@ function fieldTest(field, operator, value) {
 	const sort = fields[field];
 	const wanted = () => new FilterError(examples[sort](field));
 	if (value === "") throw wanted();
-	const ordered = /[<>]/.test(operator);
+	const isOrdered = /[<>]/.test(operator);
 	try {
 		if (sort === "text" || sort === "host") {
-			if (ordered) throw wanted();
+			if (isOrdered) throw wanted();
 			const network = sort === "host" && value[0] !== '"' ? networkOf(value, wanted) : null;
-			return network ? networkTest(field, network) : wordTest(field, operator, unquote(value));
+			return network ? networkTest(network) : wordTest(operator, unquote(value));
 		}
-		if (sort === "number") return rangeTest(field, operator, parseRange(value), wanted);
+		if (sort === "number") {
+			const [low, high] = parseRange(value);
+			if (isOrdered && low !== high) throw wanted();
+			return (list) => list.some((n) => (isOrdered ? compare(n, operator, low) : low <= n && n <= high));
+		}
 		if (sort === "count") {
-			const wantedCount = parseCount(value);
-			return (facts) => compare(facts[field], operator, wantedCount);
+			const count = parseCount(value);
+			return (n) => compare(n, operator, count);
 		}
 		if (operator === ":") throw wanted();
 		const { value: figure, perSecond } = parseFigure(value);
-		return (facts) => facts[field] !== undefined && compare(facts[field][perSecond ? 1 : 0], operator, figure);
+		return ([bytes, rate]) => compare(perSecond ? rate : bytes, operator, figure);
 	} catch (error) {
-		if (error instanceof FilterError) throw error;
-		throw new FilterError(error.message);
+		throw error instanceof FilterError ? error : new FilterError(error.message);
 	}
 }
 
@@ -153,6 +165,21 @@ function networkOf(value, wanted) {
 	const network = parseNetwork(value);
 	if (!network && value.includes("/")) throw wanted();
 	return network;
+}
+
+function networkTest(network) {
+	return (list) => list.some((text) => {
+		const { host, port } = splitPort(text);
+		const address = parseAddress(host);
+		return address !== null && holds(network, address, port);
+	});
+}
+
+// wordTest looks into each text; with "=" for one that is the word.
+function wordTest(operator, word) {
+	const wanted = word.toLowerCase();
+	const isPart = operator === ":" && wanted !== "";
+	return (list) => list.some((text) => (isPart ? String(text).toLowerCase().includes(wanted) : String(text).toLowerCase() === wanted));
 }
 
 // unquote takes the quotes away, and what they hide.
@@ -163,31 +190,12 @@ function unquote(text) {
 	return inside.replace(/\\(["\\])/g, "$1");
 }
 
-function wordTest(field, operator, word) {
-	const wanted = word.toLowerCase();
-	const isIt = operator === ":" && wanted !== "" ? (text) => text.includes(wanted) : (text) => text === wanted;
-	if (field === "any" && wanted === "") return () => true;
-	return (facts) => (facts[field]?.texts ?? []).some(isIt);
-}
-
-function networkTest(field, network) {
-	return (facts) => (facts[field]?.addresses ?? []).some((a) => holds(network, a.address, a.port));
-}
-
-function rangeTest(field, operator, [low, high], wanted) {
-	if (/[<>]/.test(operator)) {
-		if (low !== high) throw wanted();
-		return (facts) => (facts[field] ?? []).some((n) => compare(n, operator, low));
-	}
-	return (facts) => (facts[field] ?? []).some((n) => low <= n && n <= high);
-}
-
-function compare(n, operator, with_) {
+function compare(a, operator, b) {
 	switch (operator) {
-	case "<": return n < with_;
-	case "<=": return n <= with_;
-	case ">": return n > with_;
-	case ">=": return n >= with_;
+	case "<": return a < b;
+	case "<=": return a <= b;
+	case ">": return a > b;
+	case ">=": return a >= b;
 	}
-	return n === with_;
+	return a === b;
 }

@@ -109,7 +109,6 @@ export function span(seconds) {
 const two = (n) => (n < 10 ? "0" : "") + n;
 
 export const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-export const weekdays = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 
 // clock is the local time of a Date or of milliseconds.
 export function clock(at) {

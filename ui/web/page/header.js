@@ -107,7 +107,7 @@ class Meter {
 		this.rx = new Way("rx");
 		this.tx = new Way("tx");
 		this.name = el("span", { class: "iface", title: name }, name);
-		this.node = el("li", {}, this.name, this.rx.bar, this.rx.text, this.tx.bar, this.tx.text);
+		this.node = el("li", {}, this.name, ...this.rx.nodes, ...this.tx.nodes);
 	}
 
 	draw(i, units) {
@@ -116,6 +116,7 @@ class Meter {
 		const of = i.speed_bits > 0 ? joined(speed(i.speed_bits)) : `${units.rateText(full)}, the most so far`;
 		this.rx.draw(i.rx_rate, full, units, `${i.name} receives`, of);
 		this.tx.draw(i.tx_rate, full, units, `${i.name} sends`, of);
+		this.node.classList.toggle("unrated", !(i.speed_bits > 0));
 	}
 }
 
@@ -126,7 +127,7 @@ class Way {
 		this.bar = el("span", { class: `bar ${kind}`, role: "meter", "aria-valuemin": 0, "aria-valuemax": 100 }, drawing);
 		this.number = document.createTextNode("");
 		this.unit = el("span", { class: "unit" });
-		this.text = el("span", { class: "figure" }, el("span", { class: "way", "aria-hidden": "true" }, kind), this.number, this.unit);
+		this.nodes = [el("span", { class: "way" }, kind), this.bar, el("span", { class: "figure" }, this.number, this.unit)];
 	}
 
 	draw(rate, full, units, label, of) {

@@ -1,6 +1,7 @@
 // The table beside the chart: it names the series, and reads them at a moment. A
 // series that is pressed away is not drawn.
 
+import { colourOf } from "./chart.js";
 import { el, setAttribute, setText } from "./dom.js";
 import { period } from "./format.js";
 import { Others } from "./series.js";
@@ -14,7 +15,7 @@ export class Legend {
 		this.#on = on;
 		this.head = el("caption");
 		this.body = el("tbody");
-		this.sum = figures("all", "");
+		this.sum = figures();
 		const heads = ["series", "rx", "tx", "rx + tx"].map((text, i) => el("th", { scope: "col", class: i ? "figure" : "text" }, text));
 		this.heads = heads;
 		root.append(el("table", { class: "legend" }, this.head, el("thead", {}, el("tr", {}, ...heads)), this.body, el("tfoot", {}, this.sum.tr)));
@@ -22,9 +23,9 @@ export class Legend {
 	}
 
 	// draw shows rows {name, slot, label, isHidden, rx, tx, bytes}, the largest on top.
-	draw(rows, { title, units, isMoment }) {
+	draw(rows, { title, all, units, isMoment }) {
 		setText(this.head, title);
-		setText(this.heads[3], isMoment ? "rx + tx" : "in all");
+		setText(this.heads[3], isMoment ? "rx + tx" : all);
 		const names = new Set(rows.map((r) => r.name));
 		for (const [name, row] of this.#rows) {
 			if (names.has(name)) continue;
@@ -48,7 +49,7 @@ export class Legend {
 	}
 
 	#make(name) {
-		const row = figures("", name);
+		const row = figures();
 		row.swatch = el("i", { class: "swatch" });
 		row.label = el("span");
 		row.button = el("button", { type: "button", class: "series" }, row.swatch, row.label);
@@ -63,19 +64,19 @@ export class Legend {
 		setText(row.label, label);
 		setAttribute(row.button, "title", label);
 		setAttribute(row.button, "aria-pressed", String(!r.isHidden));
-		setAttribute(row.swatch, "class", `swatch slot${r.slot}`);
+		row.swatch.style.background = colourOf(r.slot);
 		write(row, r, units, isMoment);
 	}
 }
 
-function figures(kind) {
+function figures() {
 	const cells = [0, 1, 2].map(() => {
 		const number = document.createTextNode("");
 		const unit = document.createTextNode("");
 		return { number, unit, node: el("td", { class: "figure" }, number, el("span", { class: "unit" }, unit)) };
 	});
 	const name = el("th", { scope: "row", class: "text" });
-	return { name, cells, tr: el("tr", { class: kind || false }, name, ...cells.map((c) => c.node)) };
+	return { name, cells, tr: el("tr", {}, name, ...cells.map((c) => c.node)) };
 }
 
 function write({ cells }, { rx, tx, bytes }, units, isMoment) {

@@ -38,9 +38,9 @@ export class Page {
 	#bindings() {
 		const on = {
 			"/": () => byId("filter").focus(),
-			u: () => this.switches.units(),
-			f: () => this.switches.figures(),
-			t: () => this.switches.theme(),
+			u: () => this.switches.nextUnits(),
+			f: () => this.switches.nextFigures(),
+			t: () => this.switches.nextTheme(),
 			Backspace: () => this.#up(),
 			Escape: () => this.#leave(),
 		};
@@ -130,7 +130,7 @@ export class Page {
 
 	#draw() {
 		const { now } = this.#store;
-		const units = this.switches.chosen;
+		const units = this.switches.units;
 		const { place, scene } = this;
 		this.#nav.draw({ place, scene, now });
 		if (now) {
@@ -143,7 +143,7 @@ export class Page {
 
 	#drawTables(now, units) {
 		const began = performance.now();
-		byId("served")?.remove();
+		document.getElementById("served")?.remove();
 		const { scene } = this;
 		const waits = scene.flows && !this.#store.hasFlows ? "Asking for the connections…" : "";
 		this.stage.draw({ now, past: this.past.list, units, ring: this.#store.ring(scene.chart.by, scene.chart.app), waits });

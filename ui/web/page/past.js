@@ -1,11 +1,11 @@
-// The alerts of the past, and what is silenced: asked for while somebody looks.
+// The alerts of the past, asked for while somebody looks.
 
 export class Past {
 	#api;
 	#changed;
 	#asked = 0;
 	#seen = "";
-	list = { past: [], silences: [] };
+	list = [];
 
 	constructor(api, changed) {
 		this.#api = api;
@@ -19,8 +19,7 @@ export class Past {
 		this.#seen = seen;
 		this.#asked = Date.now();
 		try {
-			const { past, silences } = await this.#api.json("/api/v1/alerts");
-			this.list = { past: past ?? [], silences: silences ?? [] };
+			this.list = (await this.#api.json("/api/v1/alerts")).past ?? [];
 			this.#changed();
 		} catch {
 			// What fires now is in the snapshot; the past is asked for again.

@@ -2,7 +2,8 @@
 // shared, and that the browser's back leads back.
 
 export const ranges = { "1m": 60, "10m": 600, "1h": 3600, "24h": 86400, "7d": 7 * 86400, "30d": 30 * 86400, "1y": 365 * 86400 };
-export const directions = ["total", "rx", "tx"];
+export const rangeNames = { "1m": "1 min", "10m": "10 min", "1h": "1 h", "24h": "24 h", "7d": "7 d", "30d": "30 d", "1y": "1 y" };
+const directions = ["total", "rx", "tx"];
 
 // The keys in the address; each is a text, "" where nothing was chosen.
 //
@@ -37,8 +38,8 @@ export function hashOf(place) {
 	return text ? "#" + text : "#";
 }
 
-// inside is a place further in, or beside: what belongs to the table one leaves is
-// not taken along.
+// inside is a place further in, or beside: of the one that is left, what is chosen of
+// the chart is taken along.
 export function inside(place, there) {
 	const { range, from, to, dir } = place;
 	return { view: place.view, range, from, to, dir, ...there };

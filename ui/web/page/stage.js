@@ -2,9 +2,8 @@
 
 import { byId, el, setText } from "./dom.js";
 import { Filter, FilterError } from "./filter.js";
-import { hashOf } from "./place.js";
+import { hashOf, inside } from "./place.js";
 import { Table } from "./table.js";
-import { alertsBy } from "./views.js";
 
 export class Stage {
 	#on;
@@ -28,7 +27,7 @@ export class Stage {
 		const key = JSON.stringify([view, app, command, user, container, unit, host, isCommand]);
 		if (key === this.#key) return;
 		this.#key = key;
-		this.#tables = scene.tables.map((spec, i) => (spec.note ? { spec, node: el("p", { class: "foot" }) } : { spec, table: this.#make(spec, i === 0) }));
+		this.#tables = scene.tables.map((spec, i) => (spec.text ? { spec, node: el("p", { class: "foot" }) } : { spec, table: this.#make(spec, i === 0) }));
 		byId("tables").replaceChildren(...this.#tables.map((t) => t.node ?? t.table.node));
 	}
 
@@ -39,11 +38,10 @@ export class Stage {
 				else this.#sorts.set(spec.id, sort);
 				this.#on.redraw();
 			},
-			open: (place) => this.#on.go(place),
-			link: hashOf,
+			open: (place) => this.#on.go(inside(this.place, place)),
+			link: (place) => hashOf(inside(this.place, place)),
 			redraw: () => this.#on.redraw(),
-			select: (key, row) => isFirst && this.#on.select(row && spec.trendName ? spec.trendName(row) : row?.command),
-			alertsBy,
+			select: (key, row) => isFirst && this.#on.select(row && spec.series?.(row)),
 		});
 	}
 
@@ -56,7 +54,7 @@ export class Stage {
 				continue;
 			}
 			const sort = i === 0 ? this.place.sort || spec.sort : (this.#sorts.get(spec.id) ?? spec.sort);
-			table.draw(how.waits && i === 0 ? [] : spec.rows(how.now, how.past), { ...how, sort, waits: i === 0 ? how.waits : "", filter: i === 0 ? filter : null });
+			table.draw((how.waits && i === 0 ? null : spec.rows(how.now, how.past)) ?? [], { ...how, sort, waits: i === 0 ? how.waits : "", filter: i === 0 ? filter : null });
 		}
 	}
 
@@ -68,7 +66,7 @@ export class Stage {
 		let error = "";
 		let filter = null;
 		try {
-			filter = spec.facts && new Filter(this.place.q, spec.fields);
+			filter = spec.facts && new Filter(this.place.q, spec.facts);
 		} catch (e) {
 			if (!(e instanceof FilterError)) throw e;
 			error = e.message;

@@ -3,40 +3,49 @@
 import { byId, setAttribute } from "./dom.js";
 import { Units } from "./format.js";
 
-const themes = ["system", "light", "dark"];
-const unitNames = ["iec", "si", "bits"];
-const figureNames = ["both", "rates", "totals"];
+const buttonsOf = (id) => [...byId(id).querySelectorAll("button")];
+
+// choice is a row of buttons of which one is pressed: chosen is told its value.
+export function choice(id, chosen) {
+	for (const b of buttonsOf(id)) b.addEventListener("click", () => chosen(b.value));
+}
+
+export function press(id, value) {
+	for (const b of buttonsOf(id)) setAttribute(b, "aria-pressed", String(b.value === value));
+}
 
 export class Switches {
 	#prefs;
+	#changed;
 
 	// changed is called when something was chosen.
 	constructor(prefs, changed) {
 		this.#prefs = prefs;
-		this.theme = this.#radio("theme", themes, "system", (name) => {
+		this.#changed = changed;
+		this.nextTheme = this.#keep("theme", "system", (name) => {
 			if (name === "system") delete document.documentElement.dataset.theme;
 			else document.documentElement.dataset.theme = name;
-		}, changed);
-		this.units = this.#radio("units", unitNames, "iec", (name) => (this.chosen = new Units(name)), changed);
-		this.figures = this.#radio("figures-of", figureNames, "both", (name) => (document.body.dataset.figures = name), changed);
+		});
+		this.nextUnits = this.#keep("units", "iec", (name) => (this.units = new Units(name)));
+		this.nextFigures = this.#keep("figures-of", "both", (name) => (document.body.dataset.figures = name));
 	}
 
-	// radio is a row of buttons of which one is pressed. It returns a function that
-	// presses the next.
-	#radio(name, allowed, fallback, apply, changed) {
-		const buttons = [...byId(name).querySelectorAll("button")];
-		const choose = (value, isNew) => {
-			for (const b of buttons) setAttribute(b, "aria-pressed", String(b.value === value));
+	// keep remembers what is chosen. It returns a function that chooses the next.
+	#keep(id, fallback, apply) {
+		const values = buttonsOf(id).map((b) => b.value);
+		let now = this.#prefs.get(id, values, fallback);
+		const show = (value) => {
+			now = value;
+			press(id, value);
 			apply(value);
-			if (!isNew) return;
-			this.#prefs.set(name, value);
-			changed();
 		};
-		for (const b of buttons) b.addEventListener("click", () => choose(b.value, true));
-		choose(this.#prefs.get(name, allowed, fallback), false);
-		return () => {
-			const now = buttons.findIndex((b) => b.getAttribute("aria-pressed") === "true");
-			choose(buttons[(now + 1) % buttons.length].value, true);
+		const choose = (value) => {
+			show(value);
+			this.#prefs.set(id, value);
+			this.#changed();
 		};
+		choice(id, choose);
+		show(now);
+		return () => choose(values[(values.indexOf(now) + 1) % values.length]);
 	}
 }

@@ -5,6 +5,7 @@
 import { classesOf, makeCell } from "./cell.js";
 import { el, setAttribute, setText, shape } from "./dom.js";
 import { firstSort, isFigure, sorter, staying } from "./order.js";
+import { alertsBy } from "./views.js";
 
 const mostRows = 500; // at a time; the foot says how many more there are
 const holdTime = 4000;
@@ -29,7 +30,7 @@ export class Table {
 		this.more = el("button", { type: "button", class: "plain", hidden: true });
 		this.caption = el("caption", {}, spec.caption);
 		const heads = spec.columns.map((c) => this.#head(c));
-		const table = el("table", { class: "grid " + spec.id }, this.caption, el("colgroup", {}, ...spec.columns.map(colOf)), el("thead", {}, el("tr", {}, ...heads)), this.body);
+		const table = el("table", { class: "figures " + spec.id }, this.caption, el("colgroup", {}, ...spec.columns.map(colOf)), el("thead", {}, el("tr", {}, ...heads)), this.body);
 		this.node = el("section", { class: "block", id: "table-" + spec.id }, el("div", { class: "scroll" }, table), this.foot, this.more);
 		this.#listen();
 	}
@@ -117,7 +118,7 @@ export class Table {
 	// draw shows these rows. how: {now, filter, sort, units, ring}; it returns how many
 	// there are and how many of them are shown.
 	draw(rows, how) {
-		const kept = how.filter && !how.filter.isEmpty ? rows.filter((row) => how.filter.matches(this.spec.facts(row))) : rows.slice();
+		const kept = how.filter && !how.filter.isEmpty ? rows.filter((row) => how.filter.matches(row)) : rows.slice();
 		const held = performance.now() < this.#heldUntil && this.sort === how.sort;
 		this.sort = how.sort;
 		this.#sortKept(kept, held);
@@ -171,18 +172,18 @@ export class Table {
 	}
 
 	#said(now) {
-		return this.spec.alerted ? this.#on.alertsBy(now, this.spec.alerted.subject) : null;
+		return this.spec.alerted ? alertsBy(now, this.spec.alerted.subject) : null;
 	}
 
 	#drawRow(row, how, said, isSeen) {
 		const { data } = row;
-		row.opens = this.spec.open?.(data) ?? null;
+		row.opens = this.spec.open?.(data) || null;
 		const context = { units: how.units, link: row.opens ? this.#on.link(row.opens) : "", said: null };
 		if (said?.size) for (const name of this.spec.alerted.names(data)) context.said ??= said.get(name);
 		for (const cell of row.cells) {
 			cell.draw(data, context);
 			if (isSeen && cell.drawTrend) {
-				how.ring.totals(this.spec.trendName(data), this.#trend);
+				how.ring.totals(this.spec.series(data), this.#trend);
 				cell.drawTrend(this.#trend, 1024);
 			}
 		}
@@ -193,7 +194,7 @@ export class Table {
 
 	// visible is which rows are on screen, roughly: lines are drawn for these.
 	#visible(length) {
-		if (!this.spec.trendName || this.#order.length === 0) return { from: 0, to: 60 };
+		if (!this.spec.series || this.#order.length === 0) return { from: 0, to: 60 };
 		const box = this.body.getBoundingClientRect();
 		const height = box.height / this.#order.length || 30;
 		const from = Math.floor(-box.top / height) - 20;

@@ -5,11 +5,12 @@ import { Chart } from "./chart.js";
 import { byId, setAttribute, setText } from "./dom.js";
 import { joined, period } from "./format.js";
 import { Legend, momentTitle } from "./legend.js";
+import { rangeNames } from "./place.js";
 import { Pointing } from "./pointing.js";
 import { bytesOf, Chooser, Others, thin } from "./series.js";
 import { Source, windowAt } from "./source.js";
+import { choice, press } from "./switches.js";
 
-const words = { "1m": "minute", "10m": "10 minutes", "1h": "hour", "24h": "24 hours", "7d": "7 days", "30d": "30 days", "1y": "year" };
 const titles = {
 	app: "Apps", command: "Commands", "lan-host": "LAN hosts", "remote-host": "Remote hosts", interface: "Interfaces", pipe: "Pipes",
 };
@@ -39,12 +40,8 @@ export class Timeline {
 			zoom: (from, to) => this.#zoom(from, to),
 			reset: () => this.#on.go({ ...this.place, from: "", to: "" }),
 		});
-		for (const button of byId("ranges").querySelectorAll("button")) {
-			button.addEventListener("click", () => this.#on.go({ ...this.place, range: button.value, from: "", to: "" }));
-		}
-		for (const button of byId("directions").querySelectorAll("button")) {
-			button.addEventListener("click", () => this.#on.go({ ...this.place, dir: button.value }));
-		}
+		choice("ranges", (range) => this.#on.go({ ...this.place, range, from: "", to: "" }));
+		choice("directions", (dir) => this.#on.go({ ...this.place, dir }));
 		byId("zoom-reset").addEventListener("click", () => this.#on.go({ ...this.place, from: "", to: "" }));
 		new ResizeObserver(() => this.redraw()).observe(this.#frame);
 	}
@@ -92,11 +89,11 @@ export class Timeline {
 	}
 
 	#drawSwitches(place, { chart }, window) {
-		for (const b of byId("ranges").querySelectorAll("button")) setAttribute(b, "aria-pressed", String(!window.isZoom && b.value === place.range));
-		for (const b of byId("directions").querySelectorAll("button")) setAttribute(b, "aria-pressed", String(b.value === place.dir));
+		press("ranges", window.isZoom ? "" : place.range);
+		press("directions", place.dir);
 		byId("zoom-reset").hidden = !window.isZoom;
 		setText(byId("chart-title"), chart.app === undefined ? titles[chart.by] : `Commands of ${chart.app}`);
-		setText(byId("chart-period"), window.isZoom ? period(window.from, window.to) : `last ${words[place.range]}`);
+		setText(byId("chart-period"), window.isZoom ? period(window.from, window.to) : `last ${rangeNames[place.range]}`);
 	}
 
 	#drawData(place, { chart }, units, selected, window) {
@@ -134,9 +131,8 @@ export class Timeline {
 			const rate = (way) => (isMean ? (seconds > 0 ? bytes[way] / seconds : 0) : (s[way][now] ?? 0));
 			return { ...s, rx: rate("rx"), tx: rate("tx"), bytes: bytes.rx + bytes.tx };
 		});
-		const all = window.isZoom ? period(window.from, window.to) : `the last ${words[place.range]}`;
-		const title = isMoment ? momentTitle(pieces[i]) : isMean ? `average of ${all}` : "now";
-		this.legend.draw(rows, { title, units, isMoment });
+		const title = isMoment ? momentTitle(pieces[i]) : isMean ? "on average" : "now";
+		this.legend.draw(rows, { title, all: window.isZoom ? "in all" : `in ${rangeNames[place.range]}`, units, isMoment });
 		this.#say(title, rows, units, now, pieces.length);
 	}
 

@@ -27,7 +27,7 @@ export class Token {
 	async ask(wrong, refused, signal) {
 		if (this.value !== refused) return; // somebody was given another meanwhile
 		if (!this.#waiting) {
-			this.#waiting = Promise.withResolvers ? Promise.withResolvers() : withResolvers();
+			this.#waiting = Promise.withResolvers();
 			this.#note.textContent = wrong ? "This token was not accepted." : "";
 			this.#input.value = "";
 			if (!this.#dialog.open) this.#dialog.showModal();
@@ -64,10 +64,4 @@ function stored() {
 	} catch {
 		return "";
 	}
-}
-
-function withResolvers() {
-	const made = {};
-	made.promise = new Promise((resolve, reject) => Object.assign(made, { resolve, reject }));
-	return made;
 }
