@@ -10,57 +10,63 @@ type tab struct {
 	view int
 }
 
-// drawTabs draws the views' names on one line: in full, shorter, or where even
-// that has no room only their numbers, and the name of the one on screen.
+// The ways to write the tabs, the widest first.
+const (
+	tabsInFull = iota
+	tabsShort
+	tabsNumbers // and the name of the one on screen
+	tabForms
+)
+
+// drawTabs draws the views' names on one line, as fully as there is room.
 func (u *UI) drawTabs(c canvas, y, w int) {
 	u.tabs = u.tabs[:0]
-	const forms = 3
-	for form := range forms {
-		x := 0
-		labels := make([]string, len(u.views))
-		for i, v := range u.views {
-			title := v.title
-			if form > 0 {
-				title = v.short
-			}
-			labels[i] = v.label(title, u.shown)
-			if form == forms-1 && i != u.current {
-				labels[i] = ""
-			}
-			x += u.tabWidth(i, labels[i])
+	form := tabsInFull
+	for ; form < tabForms-1; form++ {
+		n := 0
+		for i := range u.views {
+			n += widthOf(u.tab(i, form))
 		}
-		if x > w && form < forms-1 {
-			continue
+		if n <= w {
+			break
 		}
-		for i, x := 0, 0; i < len(labels) && x < w; i++ {
-			n := u.drawTab(c, x, y, w-x, i, labels[i])
-			u.tabs = append(u.tabs, tab{area{x, y, n, 1}, i})
-			x += n
-		}
-		return
+	}
+	x := 0
+	for i := range u.views {
+		n := c.line(x, y, w-x, u.tab(i, form))
+		u.tabs = append(u.tabs, tab{area{x, y, n, 1}, i})
+		x += n
 	}
 }
 
-func (u *UI) tabWidth(i int, label string) int {
-	n := len(viewKey(i)) + 2
-	if label != "" {
-		n += 1 + width(label)
-	}
-	return n
-}
-
-func (u *UI) drawTab(c canvas, x, y, room, i int, label string) int {
+// tab is one view's name, and how many there are of what it counts.
+func (u *UI) tab(i, form int) []piece {
+	v := u.views[i]
 	key, name := u.colors.tabKey, u.colors.passive
-	if i == u.current {
+	n := v.counted(u.shown)
+	switch {
+	case i == u.current:
 		key, name = u.colors.active, u.colors.active
-	} else if v := u.views[i]; v.count != nil && u.shown != nil && v.count(u.shown) > 0 {
-		name = u.colors.alarm
+	case n > 0:
+		key, name = u.colors.alarm, u.colors.alarm
 	}
-	pieces := []piece{{" ", name}, {viewKey(i), key}}
-	if label != "" {
-		pieces = append(pieces, piece{" " + label, name})
+	text := ""
+	switch {
+	case form == tabsInFull:
+		text = " " + v.title
+	case form == tabsShort || i == u.current:
+		text = " " + v.short
+	case n > 0:
+		text = "!"
 	}
-	return c.line(x, y, room, append(pieces, piece{" ", name}))
+	switch {
+	case n == 0 || text == "!":
+	case form == tabsInFull:
+		text += " (" + strconv.Itoa(n) + ")"
+	default:
+		text += " " + strconv.Itoa(n)
+	}
+	return []piece{{" ", name}, {viewKey(i), key}, {text + " ", name}}
 }
 
 // drawState draws the way to the page at the left, and at the right how it is

@@ -2,10 +2,13 @@ package term
 
 import (
 	"fmt"
+	"net/netip"
 	"testing"
 	"time"
 
 	"github.com/gdamore/tcell/v2"
+
+	"bwmon/traffic"
 )
 
 // stageFor is a surface on a simulated screen of a size, for benchmarks.
@@ -24,24 +27,99 @@ func stageFor(b *testing.B, w, h int) (*UI, tcell.SimulationScreen) {
 	return mustNew(b, Options{Location: time.UTC}), screen
 }
 
-// BenchmarkTick is what one new snapshot costs: taking it, filtering, sorting
-// and the frame. The simulated screen stands for the terminal.
+// ticks brings snapshots in turn, each a second after the one before.
+type ticks struct {
+	list []*traffic.Snapshot
+	n    int
+}
+
+func (t *ticks) next() *traffic.Snapshot {
+	s := *t.list[t.n%len(t.list)]
+	t.n++
+	s.Elapsed = float64(t.n)
+	s.At = start.Add(time.Duration(t.n) * time.Second)
+	return &s
+}
+
+// warm lets the surface see so many ticks.
+func (t *ticks) warm(u *UI, n int) {
+	for range n {
+		u.take(t.next())
+	}
+}
+
+// BenchmarkTick is what one new snapshot costs: remembering it, taking it,
+// filtering, sorting and the frame. The simulated screen stands for the
+// terminal.
 func BenchmarkTick(b *testing.B) {
 	for _, rows := range []int{200, 10_000} {
-		for _, filter := range []string{"", "app 7"} {
-			b.Run(fmt.Sprintf("rows=%d/filter=%t", rows, filter != ""), func(b *testing.B) {
+		for _, tt := range []struct{ name, filter, keys string }{
+			{"plain", "", ""}, {"filter", "app 7", ""}, {"figures", "rx>100KiB/s !app:9", ""}, {"minute", "", "wwz"}, {"frozen", "", "f"},
+		} {
+			b.Run(fmt.Sprintf("rows=%d/%s", rows, tt.name), func(b *testing.B) {
 				ui, screen := stageFor(b, 200, 50)
-				a, z := many(rows, 0), many(rows, 1)
-				ui.take(a)
-				ui.refilter(filter)
+				src := &ticks{list: []*traffic.Snapshot{many(rows, 0), many(rows, 1), many(rows, 2)}}
+				src.warm(ui, 2*traceSpan)
+				for _, k := range tt.keys {
+					ui.handle(tcell.NewEventKey(tcell.KeyRune, k, tcell.ModNone))
+				}
+				if err := ui.refilter(tt.filter); err != nil {
+					b.Fatal(err)
+				}
 				b.ReportAllocs()
 				for b.Loop() {
-					a, z = z, a
-					ui.take(a)
+					ui.take(src.next())
 					ui.frame(screen)
 				}
 			})
 		}
+	}
+}
+
+// connected is a host with n connections of 100 commands.
+func connected(n, tick int) *traffic.Snapshot {
+	s := typical(tick + 1)
+	s.Apps, s.LANHosts = nil, nil
+	for c := range 100 {
+		cmd := traffic.Command{Command: fmt.Sprint("server --number ", c), User: "www", PIDs: []int{c + 1}, Connections: n / 100}
+		for i := range n / 100 {
+			rate := 0.0
+			if i%5 == 0 {
+				rate = float64((i*7919+c*31+tick*104729)%100_003) * 3
+			}
+			cmd.Flows = append(cmd.Flows, traffic.FlowRow{
+				Proto: "tcp", Local: netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, 18, 0, 1}), 443),
+				Remote: netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, 19, byte(c), byte(i)}), uint16(1024+i)),
+				Scope:  "local", PID: c + 1, ID: uint64(c*n + i), Usage: usage(rate, rate/9, uint64(rate*100), uint64(rate*10)),
+			})
+		}
+		s.Apps = append(s.Apps, traffic.App{Name: fmt.Sprint("server-", c), Connections: n / 100, Commands: []traffic.Command{cmd}})
+	}
+	return s
+}
+
+// BenchmarkConnections is a tick with single connections on screen.
+func BenchmarkConnections(b *testing.B) {
+	for _, tt := range []struct{ name, filter, keys string }{
+		{"plain", "", "3"}, {"filter", "server-7 port:443", "3"}, {"minute", "", "3ww"}, {"by name", "", "3>>"},
+	} {
+		b.Run("rows=50000/"+tt.name, func(b *testing.B) {
+			ui, screen := stageFor(b, 200, 50)
+			src := &ticks{list: []*traffic.Snapshot{connected(50_000, 0), connected(50_000, 1)}}
+			ui.frame(screen)
+			src.warm(ui, 90)
+			for _, k := range tt.keys {
+				ui.handle(tcell.NewEventKey(tcell.KeyRune, k, tcell.ModNone))
+			}
+			if err := ui.refilter(tt.filter); err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				ui.take(src.next())
+				ui.frame(screen)
+			}
+		})
 	}
 }
 

@@ -66,10 +66,7 @@ func (l *list) pick(chosen, words []string) ([]string, error) {
 
 func (u *UI) completeColumns(words []string) []string {
 	l := u.page().base()
-	var out []string
-	for _, n := range l.columnNames() {
-		out = append(out, n)
-	}
+	out := l.columnNames()
 	for _, n := range l.columnNames() {
 		out = append(out, "-"+n, "+"+n)
 	}

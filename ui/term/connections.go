@@ -13,7 +13,8 @@ import (
 type connection struct {
 	*traffic.FlowRow
 	traffic.Usage        // as it is shown
-	earlier       uint64 // how many flows the row sums up; 0: it is a single one
+	earlier       uint64 // how many flows that ended the row sums up
+	more          uint64 // how many that found no room in the table; 0 and 0: it is a single one
 	scene         *scene
 	holder        holder
 	seat          int32
@@ -35,7 +36,7 @@ func connectionKind() *kind[connection] {
 	remote.order = func(a, b *connection) int { return a.Remote.Compare(b.Remote) }
 	remote.find = func(c *connection, v *queryValues) { v.address(c.Remote) }
 	remote.full = 24
-	local := words("local", "LOCAL", 5, 21, 21, 48, func(c *connection) string { return addrText(c.Local, c.earlier > 0) },
+	local := words("local", "LOCAL", 5, 21, 21, 48, func(c *connection) string { return addrText(c.Local, c.sum()) },
 		queryHost, queryLocal, queryPort)
 	local.order = func(a, b *connection) int { return a.Local.Compare(b.Local) }
 	local.find = func(c *connection, v *queryValues) { v.address(c.Local) }
@@ -62,17 +63,20 @@ func connectionKind() *kind[connection] {
 		sorting: sorting{col: 1},
 		id: func(c *connection) identity {
 			id := flowIdentity(c.FlowRow)
-			if c.earlier > 0 {
-				id.unit = "earlier" // a flow without addresses is not this row
+			switch { // a flow without addresses is neither of these rows
+			case c.earlier > 0:
+				id.unit = "earlier"
+			case c.more > 0:
+				id.unit = "more"
 			}
 			return id
 		},
 		tie: func(a, b *connection) int {
-			return cmp.Or(cmp.Compare(a.earlier, b.earlier), a.Remote.Compare(b.Remote),
+			return cmp.Or(cmp.Compare(a.earlier+a.more, b.earlier+b.more), a.Remote.Compare(b.Remote),
 				a.Local.Compare(b.Local), cmp.Compare(a.Proto, b.Proto), cmp.Compare(a.ID, b.ID))
 		},
 		usage:   func(c *connection) *traffic.Usage { return &c.Usage },
-		calm:    func(c *connection) bool { return c.Ended || c.earlier > 0 },
+		calm:    func(c *connection) bool { return c.Ended || c.sum() },
 		seats:   func(_ *scene, c *connection) []int32 { return []int32{c.seat} },
 		about:   aboutConnection,
 		address: func(c *connection) netip.Addr { return c.Remote.Addr() },
@@ -100,16 +104,22 @@ func findHolder(c *connection, f queryField, v *queryValues) {
 	}
 }
 
+// sum reports whether the row stands for several flows.
+func (c *connection) sum() bool { return c.earlier > 0 || c.more > 0 }
+
 func remoteText(c *connection) string {
-	if c.earlier > 0 {
+	switch {
+	case c.earlier > 0:
 		return "(" + strconv.FormatUint(c.earlier, 10) + " earlier)"
+	case c.more > 0:
+		return "(" + strconv.FormatUint(c.more, 10) + " more)"
 	}
 	return addrText(c.Remote, false)
 }
 
 // remoteName is the name of the other end, as far as it is known.
 func remoteName(c *connection) string {
-	if c.earlier > 0 {
+	if c.sum() {
 		return ""
 	}
 	return c.scene.name(c.Remote.Addr(), "")
@@ -135,7 +145,7 @@ func flowPID(c *connection) string {
 
 func stateText(c *connection) string {
 	switch {
-	case c.earlier > 0:
+	case c.sum():
 		return none
 	case c.Ended:
 		return "ended"
@@ -155,9 +165,13 @@ func holderName(c *connection) string {
 }
 
 func aboutConnection(_ *scene, c *connection) *subject {
-	if c.earlier > 0 {
+	switch {
+	case c.earlier > 0:
 		s := &subject{title: "connections that ended earlier"}
 		return s.add("number", strconv.FormatUint(c.earlier, 10))
+	case c.more > 0:
+		s := &subject{title: "connections that the table has no room for"}
+		return s.add("number", strconv.FormatUint(c.more, 10))
 	}
 	s := &subject{title: c.Proto + "  " + addrText(c.Local, false) + " → " + addrText(c.Remote, false)}
 	if c.PID != 0 {
@@ -185,45 +199,4 @@ func aboutConnection(_ *scene, c *connection) *subject {
 // connectionsPage is the table of the connections of those whom holds picks.
 func (k *kinds) connectionsPage(crumb string, holds func(*holder) bool) *rowsOf[connection] {
 	return k.flowsPage(crumb, "this row is no longer listed", holds, nil)
-}
-
-// flowsPage is the table of the connections, of those whom holds picks, that
-// has picks; nil picks all. Those no longer listed are one row, where has is nil.
-func (k *kinds) flowsPage(crumb, gone string, holds func(*holder) bool, has func(*traffic.FlowRow) bool) *rowsOf[connection] {
-	p := newPage(crumb, k.connections, func(sc *scene, rows []connection) ([]connection, string) {
-		var closed traffic.Closed
-		found, busy := false, false
-		sc.eachHolder(func(h holder, place int) {
-			if holds != nil && !holds(&h) {
-				return
-			}
-			found, busy = true, busy || h.busy()
-			flows, earlier := h.flows()
-			for i := range flows {
-				if f := &flows[i]; has == nil || has(f) {
-					seat := sc.memory.seatOf(ofConnections, place+i)
-					rows = append(rows, connection{FlowRow: f, scene: sc, Usage: sc.usage(seat, f.Usage), holder: h, seat: seat})
-				}
-			}
-			if earlier != nil && has == nil {
-				closed.Connections += earlier.Connections
-				closed.RxBytes += earlier.RxBytes
-				closed.TxBytes += earlier.TxBytes
-			}
-		})
-		if closed.Connections > 0 {
-			row := connection{FlowRow: noFlow, scene: sc, earlier: closed.Connections, seat: -1}
-			row.Usage = sc.usage(-1, traffic.Usage{RxBytes: closed.RxBytes, TxBytes: closed.TxBytes})
-			rows = append(rows, row)
-		}
-		switch {
-		case !found:
-			return rows, gone
-		case busy && !sc.memory.rolls[ofConnections].listed:
-			return rows, comesLater
-		}
-		return rows, "no connections"
-	})
-	p.single = true
-	return p
 }

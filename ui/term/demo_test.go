@@ -2,8 +2,12 @@ package term
 
 import (
 	"context"
+	"fmt"
+	"net/netip"
 	"os"
 	"strconv"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -28,6 +32,8 @@ func TestDemo(t *testing.T) {
 			switch demo {
 			case "hostile":
 				s = hostile()
+			case "alarming":
+				s = alarming(tick)
 			case "failed":
 				s = failing()
 			case "waiting":
@@ -47,7 +53,33 @@ func TestDemo(t *testing.T) {
 			}
 		}
 	}()
-	if err := mustNew(t, Options{Snapshots: ch, Version: "demo"}).Run(ctx); err != nil {
+	opts := Options{Snapshots: ch, Version: "demo", Attached: os.Getenv("BWMON_DEMO_ATTACHED"), Config: Config{Theme: Theme{Name: os.Getenv("BWMON_DEMO_THEME")}},
+		History: demoHistory,
+		Lookup: func(_ context.Context, a netip.Addr) (string, error) {
+			return "host-" + strings.NewReplacer(".", "-", ":", "-").Replace(a.String()) + ".example.net.", nil
+		},
+		Signal: func(pid int, _ string, sig syscall.Signal) error {
+			return fmt.Errorf("this is a demonstration: %v to %d", sig, pid)
+		},
+	}
+	if err := mustNew(t, opts).Run(ctx); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// demoHistory is a history that takes a while to answer.
+func demoHistory(ctx context.Context, q traffic.Query) (*traffic.Report, error) {
+	select {
+	case <-time.After(300 * time.Millisecond):
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	r := &traffic.Report{By: q.By, Step: q.Step, From: q.From}
+	for t := q.From; t.Before(time.Now()); t = t.AddDate(0, 0, 1) {
+		r.Times = append(r.Times, t)
+		r.Total.Rx, r.Total.Tx = append(r.Total.Rx, 3<<30), append(r.Total.Tx, 1<<28)
+		r.Total.RxBytes += 3 << 30
+		r.Total.TxBytes += 1 << 28
+	}
+	return r, nil
 }

@@ -1,6 +1,7 @@
 package term
 
 import (
+	"net/netip"
 	"strings"
 	"time"
 
@@ -202,7 +203,8 @@ func (u *UI) charted() bool {
 // drawChart draws the rates of the selected row.
 func (u *UI) drawChart(c canvas, a area) {
 	p := u.page()
-	every := max(time.Second, u.opts.Interval.Round(time.Second))
+	const least = 180 // seconds that it shows
+	every := max(time.Second, u.opts.Interval.Round(time.Second), time.Duration((least+2*a.w-1)/(2*a.w))*time.Second)
 	n := min(2*a.w, int(traceSpan/every.Seconds()))
 	rates, known := p.series(p.base().sel, n, every.Seconds())
 	look := chartLook{rx: u.colors.rx, tx: u.colors.tx, label: u.colors.dim, units: u.units, interval: every, ascii: u.plain}
@@ -327,7 +329,7 @@ func (u *UI) topBlock(d *detail, w int) block {
 		}
 		name := clean(t.name)
 		if t.addr.IsValid() {
-			name = hostText(t.addr, u.nameOf(t.addr))
+			name = u.hostName(t.addr, w-figures)
 		}
 		name = cutMiddle(name, max(w-figures, 8))
 		line := []piece{{" " + padRight(name, max(w-figures, 8)), u.colors.plain}}
@@ -339,6 +341,15 @@ func (u *UI) topBlock(d *detail, w int) block {
 		b.lines = append(b.lines, line)
 	}
 	return b
+}
+
+// hostName is a host's name and address, or where both have no room its name.
+func (u *UI) hostName(addr netip.Addr, w int) string {
+	name := u.nameOf(addr)
+	if both := hostText(addr, name); name == "" || width(both) <= w {
+		return both
+	}
+	return name
 }
 
 // figure is a rate in its width.

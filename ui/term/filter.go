@@ -58,7 +58,11 @@ func (u *UI) refilter(text string) error {
 		l.query = nil
 		l.filter = ""
 	}
-	u.page().arrange()
+	if l.crowded {
+		u.reload()
+	} else {
+		u.page().arrange()
+	}
 	return nil
 }
 

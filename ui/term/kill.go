@@ -59,11 +59,9 @@ func (u *UI) startSignal(s signalChoice) {
 
 // confirmSignal asks whether it is really meant. Nothing but y sends.
 func (u *UI) confirmSignal(s signalChoice, list []process) {
-	whom := plural(len(list), "process")
+	whom := strconv.Itoa(len(list)) + " processes"
 	if len(list) == 1 {
 		whom = strconv.Itoa(list[0].pid) + " " + list[0].command
-	} else {
-		whom = strconv.Itoa(len(list)) + " processes"
 	}
 	u.ask(choice{question: "send " + s.name + " to " + whom + "?", options: []option{
 		{'y', "yes", func(u *UI) { u.sendSignal(s, list) }},

@@ -1,6 +1,7 @@
 package term
 
 import (
+	"math"
 	"net/netip"
 	"time"
 
@@ -174,6 +175,10 @@ func (m *memory) others(s *traffic.Snapshot, flows bool) {
 // take books one row.
 func (m *memory) take(id identity, u *traffic.Usage) {
 	r := &m.rolls[id.of]
+	if id.of == ofConnections && len(r.seats) >= maxSeats && u.RxRate == 0 && u.TxRate == 0 {
+		r.seats = append(r.seats, -1) // there are too many to look each up
+		return
+	}
 	i := m.find(r, &id)
 	known := i >= 0
 	switch {
@@ -363,11 +368,17 @@ func (m *memory) span(of roster) float64 {
 }
 
 // chart adds up the rates of rows in the last len(into) stretches of seconds
-// each.
+// each. Stretches longer than a second begin at whole multiples of their length,
+// and the last one is not over yet: else each tick would give them all other
+// means, and a chart would shimmer.
 func (m *memory) chart(seats []int32, into []traffic.Rate, seconds float64) {
+	phase := seconds
+	if over := math.Mod(m.now, seconds); seconds > 1 && over > 0 {
+		phase = over
+	}
 	for _, i := range seats {
 		if i >= 0 && m.seats[i].traced {
-			m.seats[i].trace.addTo(into, seconds)
+			m.seats[i].trace.addTo(into, seconds, phase)
 		}
 	}
 }

@@ -43,7 +43,7 @@ func TestMouse(t *testing.T) {
 	if l.selected.app == "firefox" {
 		t.Error("the wheel does not move")
 	}
-	x, y = find("Ifaces")
+	x, y = find("Ifs")
 	at(x, y, tcell.ButtonPrimary)
 	if s.ui.current != 5 {
 		t.Errorf("a click on a tab leads to view %d", s.ui.current)

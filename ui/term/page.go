@@ -86,6 +86,7 @@ type list struct {
 	filter  string // as typed
 	query   *query // of the filter; nil for none
 	busy    bool   // rows without any traffic are left out
+	crowded bool   // there are too many rows: those that pass the filter are taken
 
 	order []int32 // rows that pass the filter, sorted, as indices
 	total int     // rows before the filter
@@ -111,6 +112,7 @@ type rowsOf[T any] struct {
 	rows   []T
 	mine   int // the row that is selected, where it was last
 
+	trial  T         // scratch: a row that may become one
 	values []float64 // scratch of byValue, by row
 	ranks  []int32   // scratch of a frozen order, by row
 	view   rowView[T]

@@ -98,21 +98,22 @@ func (t *trace) mean(seconds float64) traffic.Rate {
 	return traffic.Rate{Rx: float64(rx / known), Tx: float64(tx / known)}
 }
 
-// addTo adds the rates of the last len(into) stretches of seconds each to into,
-// the newest last.
-func (t *trace) addTo(into []traffic.Rate, seconds float64) {
+// addTo adds the mean rates of stretches of time to into, the newest last: that
+// of the last phase seconds, before that of seconds each.
+func (t *trace) addTo(into []traffic.Rate, seconds, phase float64) {
 	at := len(into) - 1
-	left := seconds // of the stretch at
+	length := phase // of the stretch at
+	left := length
 	for i := t.n - 1; i >= 0 && at >= 0; i-- {
 		s := t.at(i)
 		for rest := float64(s.seconds); rest > 0 && at >= 0; {
 			part := min(rest, left)
-			into[at].Rx += float64(s.rx) * part / seconds
-			into[at].Tx += float64(s.tx) * part / seconds
+			into[at].Rx += float64(s.rx) * part / length
+			into[at].Tx += float64(s.tx) * part / length
 			rest -= part
 			if left -= part; left <= 0 {
 				at--
-				left = seconds
+				left, length = seconds, seconds
 			}
 		}
 	}

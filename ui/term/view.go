@@ -28,19 +28,19 @@ func newViews(k *kinds) []*view {
 		{name: "commands", help: "every command line, with its user, container and unit. Enter opens its connections.",
 			title: "Commands", short: "Cmds", stack: []page{k.commandsPage("Commands", "", nil)}},
 		{name: "connections", help: "every connection, of this host's processes and of LAN hosts. Listing them costs the engine time while they are on screen.",
-			title: "Connections", short: "Conns", stack: []page{k.flowsPage("Connections", "no connections", nil, nil)}},
+			title: "Connections", short: "Conn", stack: []page{k.flowsPage("Connections", "no connections", nil, nil)}},
 		{name: "remotes", help: "whom this host and the LAN hosts exchanged something with. Enter opens the connections.",
 			title: "Remote hosts", short: "Remote", stack: []page{k.remotesPage("Remote hosts")}},
 		{name: "hosts", help: "the hosts behind this router, by what was forwarded for them. Enter opens a host's connections.",
 			title: "LAN hosts", short: "LAN", stack: []page{k.lanPage()}},
 		{name: "interfaces", help: "what the network interfaces carried. Those that are balanced are what the books are held against.",
-			title: "Interfaces", short: "Ifaces", stack: []page{k.interfacesPage()}},
+			title: "Interfaces", short: "Ifs", stack: []page{k.interfacesPage()}},
 		{name: "pipes", help: "what went through named pipes and relays. Enter opens the commands that one carried for.",
 			title: "Pipes", short: "Pipes", stack: []page{k.pipesPage()}},
 		{name: "alerts", help: "what was agreed and is not kept. Enter leads to the row that an alert is about.",
 			title: "Alerts", short: "Alerts", stack: []page{k.alertsPage()}, count: firing},
 		{name: "monitors", help: "what measures, and whether it works: where the figures come from.",
-			title: "Monitors", short: "Mons", stack: []page{k.monitorsPage()},
+			title: "Monitors", short: "Mon", stack: []page{k.monitorsPage()},
 			count: func(s *traffic.Snapshot) int { return len(unhealthy(s)) }},
 	}
 }
@@ -58,14 +58,12 @@ func (u *UI) viewNamed(name string) int {
 	return -1
 }
 
-// label is the title with the count, when there is something to count.
-func (v *view) label(title string, s *traffic.Snapshot) string {
-	if v.count != nil && s != nil {
-		if n := v.count(s); n > 0 {
-			return title + " (" + strconv.Itoa(n) + ")"
-		}
+// counted is how many there are of what the view counts.
+func (v *view) counted(s *traffic.Snapshot) int {
+	if v.count == nil || s == nil {
+		return 0
 	}
-	return title
+	return v.count(s)
 }
 
 func (v *view) page() page { return v.stack[len(v.stack)-1] }
