@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/user"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -59,6 +60,18 @@ const (
 	maxSettingsTables  = 32
 	maxSettingsColumns = 64 // in each list
 )
+
+// SettingsPath is the file in which is remembered what this user changes; "" where
+// there is no place for it.
+func SettingsPath() string {
+	return settingsPath(os.Getenv, os.Geteuid(), func(uid int) (string, error) {
+		u, err := user.LookupId(strconv.Itoa(uid))
+		if err != nil {
+			return "", err
+		}
+		return u.HomeDir, nil
+	})
+}
 
 // settingsPath is where the user's settings are kept, in the state directory
 // of the XDG Base Directory Specification; "" where there is none. getenv is
