@@ -1,7 +1,11 @@
 package term
 
 import (
+	"context"
+	"errors"
+	"net/netip"
 	"strings"
+	"syscall"
 	"testing"
 	"unicode"
 
@@ -31,69 +35,150 @@ var nasty = []string{
 func hostile() *traffic.Snapshot {
 	s := typical(100)
 	s.Host = nasty[0] + nasty[1]
-	s.Apps, s.LANHosts, s.Interfaces, s.Monitors = nil, nil, nil, nil
+	s.Apps, s.LANHosts, s.Interfaces, s.Monitors, s.RemoteHosts, s.Pipes, s.Rules, s.Alerts = nil, nil, nil, nil, nil, nil, nil, nil
 	for i, name := range nasty {
 		u := usage(float64(1000-i), 1, uint64(100_000-i), 1)
-		c := traffic.Command{Command: name, User: name, Container: name, Unit: name, PIDs: []int{i + 1}, Usage: u, Connections: 1,
-			Flows: []traffic.FlowRow{{Proto: name, Scope: name, Usage: u, ID: uint64(i)}}}
+		c := traffic.Command{Command: name, User: name, Container: name, Unit: name, PIDs: []int{i + 1, 100 + i}, Usage: u, Connections: 1,
+			Flows: []traffic.FlowRow{{Proto: name, Scope: name, Usage: u, ID: uint64(i), PID: 7, Remote: addrPort("198.19.7.1:80")}}}
 		s.Apps = append(s.Apps, traffic.App{Name: name, Usage: u, Commands: []traffic.Command{c}, Recent: wave(50, i)})
 		s.LANHosts = append(s.LANHosts, traffic.LANHost{Name: name, Usage: u, Flows: c.Flows})
-		s.Interfaces = append(s.Interfaces, traffic.Interface{Name: name, Usage: u, Balanced: true})
-		s.Monitors = append(s.Monitors, traffic.MonitorStatus{Name: name, State: traffic.StateFailed, Detail: name})
+		s.RemoteHosts = append(s.RemoteHosts, traffic.RemoteHost{Name: name, Usage: u})
+		s.Pipes = append(s.Pipes, traffic.PipeRow{Name: name, Usage: u})
+		s.Interfaces = append(s.Interfaces, traffic.Interface{Name: name, Usage: u, Balanced: true, SpeedBits: uint64(i) * 1e6})
+		s.Monitors = append(s.Monitors, traffic.MonitorStatus{Name: name, Kind: name, State: traffic.StateFailed, Detail: name})
+		s.Rules = append(s.Rules, traffic.Rule{Name: name, Kind: "app", Match: ".*", Text: name}, traffic.Rule{Name: name, Kind: name, Match: name, Text: name})
+		s.Alerts = append(s.Alerts, traffic.Alert{Rule: name, Kind: "app", Subject: name, State: alertFiring, App: name, Command: name,
+			User: name, Container: name, Unit: name, Direction: name, Condition: name})
 	}
 	return s
 }
 
-// TestHostileTextHarmsNoFrame walks through every page with nasty names and
-// looks at every cell of every frame.
+// hostileStage is a surface that everybody it asks answers with nasty text.
+func hostileStage(t *testing.T, w, h int) *stage {
+	s := newStage(t, w, h)
+	evil := strings.Join(nasty[:9], " ")
+	s.ui.opts.Attached = evil
+	s.ui.opts.Refused = map[string]string{"copy": evil}
+	s.ui.opts.History = func(context.Context, traffic.Query) (*traffic.Report, error) { return nil, errors.New(evil) }
+	s.ui.opts.Signal = func(int, string, syscall.Signal) error { return errors.New(evil) }
+	s.ui.names = newNames()
+	s.ui.names.keep(netip.MustParseAddr("198.19.7.1"), evil, true)
+	s.take(hostile())
+	return s
+}
+
+// TestHostileTextHarmsNoFrame walks through every page with nasty names, with
+// the details and without, and looks at every cell of every frame.
 func TestHostileTextHarmsNoFrame(t *testing.T) {
 	for _, size := range sizes {
-		t.Run(size.name, func(t *testing.T) {
-			s := newStage(t, size.w, size.h)
-			snap := hostile()
-			s.take(snap)
-			look := func(where string) {
-				t.Helper()
-				s.frame()
-				checkCells(t, s.screen, where)
-			}
-			for view := range s.ui.views {
-				s.ui.switchTo(view)
-				look("view " + s.ui.views[view].title)
-				for row := range nasty {
-					s.press("<Home>")
-					for range row {
-						s.press("<Down>")
-					}
-					look("row")
-					for _, where := range []string{"opened", "opened twice"} {
-						before := s.ui.page()
-						s.press("<Enter>")
-						look(where)
-						if s.ui.page() == before {
-							break
-						}
-					}
-					s.press("<Esc>", "<Esc>")
+		for _, details := range []detailsWish{detailsOn, detailsOff} {
+			t.Run(size.name+"-"+detailsNames[details], func(t *testing.T) {
+				s := hostileStage(t, size.w, size.h)
+				s.ui.details = details
+				look := func(where string) {
+					t.Helper()
+					s.frame()
+					checkCells(t, s.screen, where)
 				}
-			}
-			s.ui.switchTo(0)
-			s.press("?")
-			look("help")
-			s.press("?")
-			for _, text := range nasty {
-				s.press("/")
+				for view := range s.ui.views {
+					s.ui.switchTo(view)
+					look("view " + s.ui.views[view].title)
+					for row := range nasty {
+						s.press("<Home>")
+						for range row {
+							s.press("<Down>")
+						}
+						look("row")
+						for _, where := range []string{"opened", "opened twice"} {
+							before := s.ui.page()
+							s.press("<Enter>")
+							look(where)
+							if s.ui.page() == before {
+								break
+							}
+						}
+						s.press("<Esc>", "<Esc>")
+						s.ui.switchTo(view)
+					}
+				}
+				for by := range groupings {
+					s.ui.regroup(grouping(by))
+					look("grouped")
+				}
+			})
+		}
+	}
+}
+
+// TestHostileTextInPrompts: in what is typed, offered, asked and answered.
+func TestHostileTextInPrompts(t *testing.T) {
+	for _, size := range sizes[:2] {
+		s := hostileStage(t, size.w, size.h)
+		look := func(where string) {
+			t.Helper()
+			s.frame()
+			checkCells(t, s.screen, where)
+		}
+		s.press("?")
+		look("help")
+		s.press("?")
+		for _, text := range nasty {
+			for _, prompt := range []string{"/", ":", ":filter user:", ":sort "} {
+				s.press(prompt)
 				s.handle(tcell.NewEventPaste(true))
 				for _, r := range text {
 					s.handle(tcell.NewEventKey(tcell.KeyRune, r, tcell.ModNone))
 				}
 				s.handle(tcell.NewEventPaste(false))
-				look("filter typed")
-				s.press("<Enter>")
-				look("filter kept")
-				s.press("<Esc>")
+				look("typed")
+				s.press("<Left>", "<Left>", "<BS>", "<Tab>", "<Enter>")
+				look("entered")
+				s.press("<Esc>", "<Esc>")
 			}
-		})
+		}
+		for _, field := range []string{"app", "user", "container", "unit", "host", "command", "rule"} {
+			s.press("2/", field+":")
+			look("offered " + field)
+			for range nasty {
+				s.press("<Tab>")
+				look("offered " + field)
+			}
+			s.press("<Esc>")
+		}
+		for _, view := range []string{"1", "2", "3"} {
+			for row := range nasty {
+				s.press(view, "<Home>")
+				for range row {
+					s.press("<Down>")
+				}
+				for _, k := range []string{"k", "1", "s", "2", "y"} {
+					s.press(k)
+					look("signal " + k)
+				}
+				s.settle()
+				look("answered")
+				s.press("<Esc>", "y")
+				look("refused")
+				s.press("<Esc>", "<Esc>", "<Esc>")
+			}
+		}
+	}
+}
+
+// settle lets all errands come to their end.
+func (s *stage) settle() {
+	done := make(chan struct{})
+	go func() {
+		s.ui.errands.wg.Wait()
+		close(done)
+	}()
+	for {
+		select {
+		case apply := <-s.ui.errands.done:
+			apply(s.ui)
+		case <-done:
+			return
+		}
 	}
 }
 
@@ -144,7 +229,8 @@ func TestTagsAreText(t *testing.T) {
 func TestColumnsStayAligned(t *testing.T) {
 	s := newStage(t, 80, 30)
 	snap := hostile()
-	snap.Monitors = nil
+	snap.Monitors, snap.Alerts = nil, nil
+	s.ui.details = detailsOff
 	s.take(snap)
 	s.frame()
 	cells, w, _ := s.screen.GetContents()

@@ -27,5 +27,5 @@ func (u *UI) nameOf(addr netip.Addr) string {
 		return ""
 	}
 	name, _ := u.names.get(addr)
-	return name
+	return clean(name)
 }

@@ -1,6 +1,7 @@
 package term
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -103,18 +104,21 @@ func (u *UI) firingText() string {
 	if n == 0 {
 		return ""
 	}
-	text := plural(n, "alert") + " firing: "
-	named := map[string]bool{}
+	const most = 4 // by name
+	var names []string
 	for i := range u.shown.Alerts {
-		if a := &u.shown.Alerts[i]; a.State == alertFiring && !named[a.Rule] {
-			if len(named) > 0 {
-				text += ", "
-			}
-			text += clean(a.Rule)
-			named[a.Rule] = true
+		if a := &u.shown.Alerts[i]; a.State == alertFiring && !slices.Contains(names, a.Rule) {
+			names = append(names, a.Rule)
+		}
+		if len(names) > most {
+			names[most] = ellipsis
+			break
 		}
 	}
-	return text
+	for i := range names {
+		names[i] = cutEnd(clean(names[i]), 30)
+	}
+	return plural(n, "alert") + " firing: " + strings.Join(names, ", ")
 }
 
 // viewHint is the key of a view and its title.
