@@ -56,6 +56,12 @@ func (p *program) printConfig(c config) {
 	if c.Control.Socket != "" {
 		fmt.Fprintf(p.stdout, "control   %q, group %q\n", c.Control.Socket, c.Control.Group)
 	}
+	if c.History.Path != "" {
+		fmt.Fprintf(p.stdout, "history   %q, up to %s\n", c.History.Path, units{}.bytes(c.History.MaxSize))
+	}
+	if c.HTTP.Listen != "" {
+		fmt.Fprintf(p.stdout, "page      %s\n", strings.Join(describeHTTP(c.HTTP), ", "))
+	}
 	if len(c.Rules)+len(c.Deliveries) > 0 {
 		fmt.Fprintf(p.stdout, "state     %q, calendars and hours of %s\n", c.StateDir, c.Zone)
 	}
@@ -68,6 +74,20 @@ func (p *program) printConfig(c config) {
 	for i, a := range c.Apps {
 		fmt.Fprintf(p.stdout, "app %-5d %q: %s\n", i+1, a.Name, strings.Join(describeApp(a), " and "))
 	}
+}
+
+func describeHTTP(h httpConfig) []string {
+	words := []string{h.Listen}
+	if h.TLSCert != "" {
+		words = append(words, "TLS")
+	}
+	if !h.Token.IsZero() {
+		words = append(words, "for those with the token")
+	}
+	if h.ClientCA != "" {
+		words = append(words, "for those with a certificate")
+	}
+	return words
 }
 
 func describeMonitor(m monitorConfig) []string {

@@ -342,3 +342,38 @@ func TestUntrustedConfig(t *testing.T) {
 		t.Errorf("named: %v", err)
 	}
 }
+
+// TestConfigOfSurfaces: what is wrong with the page, the history and the screen is
+// told by its key.
+func TestConfigOfSurfaces(t *testing.T) {
+	for _, tt := range []struct{ src, want string }{
+		{"[http]\nlisten = \"0.0.0.0:80\"", `can be reached from elsewhere: add tls_cert and tls_key, or insecure = true`},
+		{"[http]\nlisten = \"0.0.0.0:80\"\ninsecure = true", `can be reached from elsewhere: add token = "file:/etc/bwmon/token", or client_ca`},
+		{"[http]\nlisten = \"80\"", `x:2: http.listen: want an address and a port such as "127.0.0.1:8000"`},
+		{"[http]\ntls_cert = \"/a\"", "tls_cert and tls_key go together"},
+		{"[http]\nhosts = [\"http://gw\"]", `want the name of a host, without a port, got "http://gw"`},
+		{"[http]\nmax_streams = 0", "x:2: http.max_streams: want a number from 1 to 100000, got 0"},
+		{"[history]\nkeep_hours = \"5\"", `x:2: history.keep_hours: want a time from 1d up such as "25h", "32d" or "5y", or "0" for ever, got "5"`},
+		{"[history]\nmax_size = \"1 KiB\"", `x:2: history.max_size: want a number of bytes from "1 MiB" up`},
+		{"[history]\nflush = \"1ms\"", "x:2: history.flush: want a time from 1s to 1h"},
+		{"[history]\npath = \"h.db\"", "x:2: history.path: want a path that begins with /"},
+		{"[mask]\npatterns = [\"(\"]", `x:2: mask.patterns[0]: regex "(": missing closing )`},
+		{"[ui]\nview = \"app\"", "x:2: ui.view: "},
+		{"[ui]\nunits = \"furlongs\"", "x:2: ui.units: "},
+		{"[ui]\nwindow = \"7s\"", "x:2: ui.window: want 1s, 10s, 1m, got 7s"},
+		{"[ui]\ntheme = \"drak\"", `x:1: ui: no theme "drak"`},
+		{"[ui.colors]\nalarm = \"rde\"", "rde"},
+		{"[ui.columns]\napps = [\"nonsense\"]", "x:2: ui.columns.apps: "},
+		{"[ui.keys]\nquit = [\"ctrl-shift-q\"]", "ctrl-shift-q"},
+		{"[ui.keys]\nquit = 5", "x:2: ui.keys.quit: want a list of strings, got the number 5"},
+	} {
+		_, err := parseConfig("x", tt.src+"\n")
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s:\n%v\nwant %s", tt.src, err, tt.want)
+		}
+	}
+	c, err := parseConfig("x", "[http]\nlisten = \"[::1]:80\"\n[history]\nkeep_days = \"0\"\n[ui.keys]\nquit = \"x\"\n")
+	if err != nil || c.HTTP.Listen != "[::1]:80" || !c.HTTP.Asked || c.History.KeepDays != 0 || c.UI.Keys["quit"][0] != "x" {
+		t.Errorf("%+v, %v", c, err)
+	}
+}

@@ -2,11 +2,12 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 	"time"
 
+	"bwmon/traffic"
 	"bwmon/ui/term"
 )
 
@@ -24,13 +25,15 @@ type rawUI struct {
 	Theme      string              `toml:"theme"`
 	Colors     map[string]string   `toml:"colors"`
 	Columns    map[string][]string `toml:"columns"`
+	Sort       map[string]string   `toml:"sort"`
 	Keys       map[string][]string `toml:"keys"`
 }
 
 // uiConfig is how the full-screen view begins.
-type uiConfig rawUI
-
-func defaultUI() uiConfig { return uiConfig(defaultRawUI()) }
+type uiConfig struct {
+	term.Config
+	Remember bool // what is changed with keys
+}
 
 func defaultRawUI() rawUI {
 	return rawUI{
@@ -39,26 +42,52 @@ func defaultRawUI() rawUI {
 	}
 }
 
-func (c *configReader) ui(r rawUI) uiConfig { return uiConfig(r) }
+func defaultUI() uiConfig {
+	r := defaultRawUI()
+	return r.config(time.Second)
+}
+
+func (r rawUI) config(window time.Duration) uiConfig {
+	return uiConfig{Remember: r.Remember, Config: term.Config{
+		View: r.View, Group: r.Group, Units: r.Units, Window: window, Amounts: r.Amounts, Details: r.Details,
+		HideIdle: r.HideIdle, NoNames: !r.ReverseDNS, Theme: term.Theme{Name: r.Theme, Colors: r.Colors},
+		Keys: r.Keys, Columns: r.Columns, Sort: r.Sort,
+	}}
+}
+
+func (c *configReader) ui(r rawUI) uiConfig {
+	at := place("ui")
+	window := c.span(r.Window, at.key("window"), false)
+	out := r.config(window)
+	if c.blamedBelow(at) {
+		return out
+	}
+	if err := out.Check(); err != nil {
+		// What is wrong stands at the head, as a key or as "columns of apps".
+		head, text, _ := strings.Cut(traffic.CleanText(err.Error(), 1000), ": ")
+		key, name, below := strings.Cut(head, " of ")
+		switch where := at.key(key); {
+		case c.lines[where] == 0:
+			c.problem(at, at, "%s: %s", head, text)
+		case below && c.lines[where.key(name)] > 0:
+			c.problem(where.key(name), where.key(name), "%s", text)
+		default:
+			c.problem(where, where, "%s", text)
+		}
+	}
+	return out
+}
 
 // options are what the configuration says of the full-screen view.
-func (c uiConfig) options(bits bool) (term.Options, error) {
-	var o term.Options
-	window, err := time.ParseDuration(c.Window)
-	if err != nil {
-		return o, usageError{fmt.Errorf("ui.window: want 1s, 10s or 1m, got %s", quoted(c.Window))}
-	}
-	o.Config = term.Config{View: c.View, Group: c.Group, Units: c.Units, Window: window, Amounts: c.Amounts}
+func (c uiConfig) options(bits bool) term.Options {
+	o := term.Options{Config: c.Config, Version: versionText(), Lookup: reverseName}
 	if bits {
 		o.Config.Units = "bits"
 	}
-	if c.ReverseDNS {
-		o.Lookup = reverseName
-	}
 	if c.Remember {
-		o.SettingsPath = settingsPath()
+		o.SettingsPath = term.SettingsPath()
 	}
-	return o, nil
+	return o
 }
 
 // reverseName asks the resolver of this host for the name of an address.

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
-	"os"
-	"time"
 
 	"bwmon/aggregate"
 	"bwmon/ui/term"
@@ -31,11 +29,7 @@ func (p *program) fullScreen(cmd *cobra.Command, measure measureFlags, flags scr
 	if !p.screen || !isTerminalReader(p.stdin) {
 		return usageError{errors.New(`the full-screen view needs a terminal: for scripts and files there is "bwmon snapshot"`)}
 	}
-	look, err := c.UI.options(measure.bits)
-	if err != nil {
-		return err
-	}
-	look.Version = versionText()
+	look := c.UI.options(measure.bits)
 	if flags.connect != "" {
 		if name := measure.given(cmd.Flags()); name != "" {
 			return usageError{fmt.Errorf("--%s is for monitors of its own: leave it out with --connect", name)}
@@ -142,22 +136,4 @@ func flowSwitch(e *aggregate.Engine) func(on bool) {
 		}
 		former()
 	}
-}
-
-// screenPatience is how long the screen waits for a word of a daemon before it says
-// so, whatever the daemon's interval is.
-const screenPatience = 10 * time.Second
-
-// settingsPath is the file in which is kept what a user changed on the screen; "" where
-// there is no place for it.
-func settingsPath() string {
-	dir := os.Getenv("XDG_STATE_HOME")
-	if dir == "" {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return ""
-		}
-		dir = home + "/.local/state"
-	}
-	return dir + "/bwmon/screen.json"
 }
