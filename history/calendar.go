@@ -1,6 +1,9 @@
 package history
 
-import "time"
+import (
+	"sort"
+	"time"
+)
 
 // calendar tells where hours, days and months begin in a place. Each of them divides
 // time without gap or overlap, whatever the place's clocks do:
@@ -14,7 +17,7 @@ type calendar struct{ place *time.Location }
 func (c calendar) hour(t time.Time) time.Time {
 	t = t.In(c.place)
 	full := fullHour(t)
-	if set, _ := t.ZoneBounds(); set.After(full) {
+	if set, ok := clockSet(full, t); ok {
 		return set
 	}
 	return full
@@ -24,7 +27,7 @@ func (c calendar) hour(t time.Time) time.Time {
 func (c calendar) nextHour(t time.Time) time.Time {
 	t = t.In(c.place)
 	next := fullHour(t).Add(time.Hour)
-	if _, set := t.ZoneBounds(); !set.IsZero() && set.Before(next) {
+	if set, ok := clockSet(t, next); ok {
 		return set
 	}
 	return next
@@ -74,15 +77,51 @@ func (c calendar) begin(y int, m time.Month, d int) time.Time {
 	shown := time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
 	// 26 hours before it is not that late anywhere.
 	for t := shown.Add(-26 * time.Hour).In(c.place); ; {
-		_, offset := t.Zone()
-		since, until := t.ZoneBounds()
-		first := shown.Add(-time.Duration(offset) * time.Second)
-		if first.Before(since) { // it was set from before to after midnight
-			first = since
+		first := t.Add(shown.Sub(shownBy(t)))
+		if first.Before(t) { // it was set from before midnight to after it
+			return t
 		}
-		if until.IsZero() || first.Before(until) {
-			return first.In(c.place)
+		set, ok := clockSet(t, first)
+		if !ok {
+			return first
 		}
-		t = until
+		t = set
 	}
+}
+
+// shownBy is what the clock shows at t, as if it were UTC.
+func shownBy(t time.Time) time.Time {
+	_, offset := t.Zone()
+	return t.UTC().Add(time.Duration(offset) * time.Second)
+}
+
+// clockSet returns when, after from and not after to, the clock was set first. It is
+// set once in six hours at most. (Time.ZoneBounds knows it at once, but is wrong
+// about the ends of years for which there are only rules: as of Go 1.26 zones end on
+// 31 December of leap years there.)
+func clockSet(from, to time.Time) (set time.Time, ok bool) {
+	const atMostOnce = 6 * time.Hour
+	_, offset := from.Zone()
+	for from.Before(to) {
+		next := from.Add(atMostOnce)
+		if next.After(to) {
+			next = to
+		}
+		if _, o := next.Zone(); o != offset {
+			return firstOther(from, next, offset), true
+		}
+		from = next
+	}
+	return set, false
+}
+
+// firstOther returns the first full second after from, and not after to, at which the
+// offset is another one. It is another one at to.
+func firstOther(from, to time.Time, offset int) time.Time {
+	from = from.Truncate(time.Second)
+	seconds := sort.Search(int(to.Sub(from)/time.Second), func(n int) bool {
+		_, o := from.Add(time.Duration(n) * time.Second).Zone()
+		return o != offset
+	})
+	return from.Add(time.Duration(seconds) * time.Second)
 }

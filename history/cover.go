@@ -105,15 +105,13 @@ func (v *view) beginning() (start time.Time, ok bool, err error) {
 	}
 }
 
-// steps returns the beginnings of a level's pieces in a time, and its end.
-func (v *view) steps(l level, from, to time.Time) (starts []time.Time, end time.Time, err error) {
-	end = l.begin(v.calendar, from)
-	for end.Before(to) {
+// steps returns where the pieces of a stretch begin.
+func (v *view) steps(s stretch) (starts []time.Time, err error) {
+	for t := s.from; t.Before(s.to); t = s.level.next(v.calendar, t) {
 		if len(starts) == maxSteps {
-			return nil, end, question("step: more than %d of a %s are too many: ask for less time, or a coarser step", maxSteps, l)
+			return nil, question("step: more than %d of a %s are too many: ask for less time, or a coarser step", maxSteps, s.level)
 		}
-		starts = append(starts, end.UTC())
-		end = l.next(v.calendar, end)
+		starts = append(starts, t.UTC())
 	}
-	return starts, end, nil
+	return starts, nil
 }

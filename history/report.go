@@ -50,7 +50,6 @@ type asking struct {
 	report    *traffic.Report
 	stretches []stretch
 	details   []string
-	starts    []int64 // of the steps, Unix seconds
 
 	// What is asked for, where it is not all: ids of series, and the group of an app.
 	onlyIDs   bool
@@ -103,6 +102,7 @@ func (a *asking) time() (found bool, err error) {
 		err = a.divideBySteps(from, to)
 	}
 	if err != nil || len(a.stretches) == 0 {
+		a.report.Detail = strings.Join(a.details, "; ")
 		return false, err
 	}
 	a.report.From, a.report.To = a.stretches[0].from.UTC(), a.stretches[len(a.stretches)-1].to.UTC()
@@ -115,50 +115,44 @@ func (a *asking) time() (found bool, err error) {
 // divideBySteps takes all from the step's level, as far as that has it.
 func (a *asking) divideBySteps(from, to time.Time) error {
 	l := levelOf(a.query.Step)
-	for {
-		starts, end, err := a.steps(l, from, to)
-		if err != nil {
-			return err
-		}
-		s := stretch{l, starts[0], end}
-		a.stretches, a.report.Times = []stretch{s}, starts
-		all, err := a.cover(s.from, s.to)
-		if err != nil {
-			return err
-		}
-		want := int64(0)
-		for _, c := range all {
-			n, err := a.measured(c)
-			if err != nil {
-				return err
-			}
-			want += n
-		}
-		var got, first int64
-		if err := a.each(kindTime, s, func(start int64, list []figure) {
-			if first == 0 || start < first {
-				first = start
-			}
-			for _, f := range list {
-				got += f.rx
-			}
-		}); err != nil {
-			return err
-		}
-		switch begin := time.Unix(first, 0); {
-		case got == want:
-			return nil
-		case first == 0:
-			a.say("what was used then is no longer known by %s", l)
-			return nil
-		case !l.begin(a.calendar, begin).After(s.from):
-			a.say("some of it is no longer known by %s", l)
-			return nil
-		default:
-			a.say("by %s it is known from %s on", l, rfc(begin))
-			from = begin
-		}
+	all := stretch{l, l.begin(a.calendar, from), l.ceil(a.calendar, to)}
+	stretches, err := a.cover(all.from, all.to)
+	if err != nil {
+		return err
 	}
+	var want, got int64
+	for _, s := range stretches {
+		n, err := a.measured(s)
+		if err != nil {
+			return err
+		}
+		want += n
+	}
+	var first time.Time
+	if err := a.each(kindTime, all, func(start int64, list []figure) {
+		if begin := time.Unix(start, 0); first.IsZero() || begin.Before(first) {
+			first = begin
+		}
+		for _, f := range list {
+			got += f.rx
+		}
+	}); err != nil {
+		return err
+	}
+	switch {
+	case got == want:
+	case first.IsZero():
+		a.say("what was used then is no longer known by %s", l)
+		return nil
+	case !l.begin(a.calendar, first).After(all.from):
+		a.say("some of it is no longer known by %s", l)
+	default:
+		a.say("by %s it is known from %s on", l, rfc(first))
+		all.from = l.begin(a.calendar, first)
+	}
+	a.stretches = []stretch{all}
+	a.report.Times, err = a.steps(all)
+	return err
 }
 
 // sayMissing says how long nothing was measured, where that is worth it.
@@ -234,7 +228,15 @@ func (a *asking) count() (*tally, error) {
 	if a.none {
 		return t, nil
 	}
-	for _, s := range a.stretches {
+	stretches := a.stretches
+	if a.query.Step != "" && a.query.Top > 0 {
+		// Who has most is seen as well by coarser pieces, of which there are fewer.
+		var err error
+		if stretches, err = a.cover(stretches[0].from, stretches[0].to); err != nil {
+			return nil, err
+		}
+	}
+	for _, s := range stretches {
 		if err := a.each(a.kind, s, func(_ int64, list []figure) {
 			for _, f := range list {
 				if a.wants(f) {
@@ -271,7 +273,7 @@ func (a *asking) rows(t *tally) error {
 	if err := a.label(named); err != nil {
 		return err
 	}
-	if len(others) > 0 {
+	if len(others) > 0 || rest.shown() != (octets{}) {
 		named = append(named, rest)
 	}
 	for i := range named {
@@ -284,23 +286,25 @@ func (a *asking) rows(t *tally) error {
 	return nil
 }
 
-// step divides the rows into steps.
+// step divides the rows into steps, which are what they then have.
 func (a *asking) step(named []tallied, rest *tallied) error {
-	a.starts = make([]int64, len(a.report.Times))
+	starts := make([]int64, len(a.report.Times))
 	for i, t := range a.report.Times {
-		a.starts[i] = t.Unix()
+		starts[i] = t.Unix()
 	}
-	index := make(map[uint64]*tallied, len(named))
-	for i := range named {
-		r := &named[i]
-		r.steps = make([]octets, len(a.starts))
-		index[figure{group: r.group, id: r.id}.key()] = r
+	t := newTally()
+	for _, r := range named {
+		t.add(figure{group: r.group, id: r.id})
 	}
-	rest.steps = make([]octets, len(a.starts))
+	t.rows = append(t.rows, tallied{})
+	last := len(t.rows) - 1
+	for i := range t.rows {
+		t.rows[i].steps = make([]octets, len(starts))
+	}
 	s := a.stretches[0]
 	middle := int64(s.level.middle() / time.Second)
-	return a.each(a.kind, s, func(start int64, list []figure) {
-		i, exact := slices.BinarySearch(a.starts, start+middle)
+	if err := a.each(a.kind, s, func(start int64, list []figure) {
+		i, exact := slices.BinarySearch(starts, start+middle)
 		if !exact {
 			i--
 		}
@@ -308,13 +312,20 @@ func (a *asking) step(named []tallied, rest *tallied) error {
 			if !a.wants(f) {
 				continue
 			}
-			r := index[f.key()]
-			if r == nil {
-				r = rest
+			row := t.find(f)
+			if row < 0 {
+				row = int32(last)
 			}
-			r.steps[i] = r.steps[i].add(f.octets)
+			r := &t.rows[row]
+			r.octets, r.steps[i] = r.add(f.octets), r.steps[i].add(f.octets)
 		}
-	})
+	}); err != nil {
+		return err
+	}
+	rest.octets, rest.steps = t.rows[last].octets, t.rows[last].steps
+	copy(named, t.rows[:last])
+	rank(named)
+	return nil
 }
 
 // label finds the names of rows.

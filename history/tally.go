@@ -7,8 +7,10 @@ import (
 
 // tally adds figures up by series.
 type tally struct {
-	index map[uint64]int32
-	rows  []tallied
+	rows []tallied
+	// byID finds rows of ids that are not too large for it, byKey all others.
+	byID  []int32 // 1 + the row's index; 0: there is none
+	byKey map[uint64]int32
 }
 
 // tallied is one series, or several.
@@ -19,18 +21,48 @@ type tallied struct {
 	label label
 }
 
-func newTally() *tally { return &tally{index: make(map[uint64]int32)} }
+func newTally() *tally { return &tally{byKey: make(map[uint64]int32)} }
 
-func (f figure) key() uint64 { return uint64(f.group)<<32 | uint64(f.id) }
+// maxByID keeps a tally's table of ids below 8 MiB.
+const maxByID = 1 << 21
+
+// place is where the row of a figure is noted. An id has one group only, but for 0.
+func (t *tally) place(f figure) (byID *int32, key uint64) {
+	if f.id == 0 || f.id >= maxByID {
+		return nil, uint64(f.group)<<32 | uint64(f.id)
+	}
+	if n := int(f.id) + 1; n > len(t.byID) {
+		t.byID = append(t.byID, make([]int32, max(n-len(t.byID), len(t.byID)))...)
+	}
+	return &t.byID[f.id], 0
+}
+
+// find returns the index of a figure's row; -1: it has none.
+func (t *tally) find(f figure) int32 {
+	byID, key := t.place(f)
+	if byID != nil {
+		return *byID - 1
+	}
+	return t.byKey[key] - 1
+}
 
 func (t *tally) add(f figure) {
-	i, ok := t.index[f.key()]
-	if !ok {
-		i = int32(len(t.rows))
-		t.index[f.key()] = i
-		t.rows = append(t.rows, tallied{group: f.group, id: f.id})
+	byID, key := t.place(f)
+	if byID == nil {
+		if t.byKey[key] == 0 {
+			t.rows = append(t.rows, tallied{group: f.group, id: f.id})
+			t.byKey[key] = int32(len(t.rows))
+		}
+		i := t.byKey[key] - 1
+		t.rows[i].octets = t.rows[i].add(f.octets)
+		return
 	}
-	t.rows[i].octets = t.rows[i].add(f.octets)
+	if *byID == 0 {
+		t.rows = append(t.rows, tallied{group: f.group, id: f.id})
+		*byID = int32(len(t.rows))
+	}
+	r := &t.rows[*byID-1]
+	r.octets = r.add(f.octets)
 }
 
 // top splits the rows into those with a name that have most, all if n is 0, and the
@@ -43,14 +75,19 @@ func (t *tally) top(n int, ownOthers bool) (named, others []tallied) {
 			named = append(named, r)
 		}
 	}
-	slices.SortFunc(named, func(a, b tallied) int {
-		return cmp.Or(boolCompare(a.id == 0, b.id == 0), cmp.Compare(b.shown().size(), a.shown().size()),
-			cmp.Compare(a.group, b.group), cmp.Compare(a.id, b.id))
-	})
+	rank(named)
 	if n > 0 && n < len(named) {
 		others, named = append(others, named[n:]...), named[:n]
 	}
 	return named, others
+}
+
+// rank orders rows by their bytes, those without a name last.
+func rank(rows []tallied) {
+	slices.SortFunc(rows, func(a, b tallied) int {
+		return cmp.Or(boolCompare(a.id == 0, b.id == 0), cmp.Compare(b.shown().size(), a.shown().size()),
+			cmp.Compare(a.group, b.group), cmp.Compare(a.id, b.id))
+	})
 }
 
 // boolCompare orders false before true.
