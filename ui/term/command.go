@@ -47,6 +47,8 @@ func (u *UI) do(text string) error {
 	switch {
 	case b == nil:
 		return fmt.Errorf("there is no command %q%s: Tab lists them", name, didYouMean(name, u.commandNames()))
+	case u.refused(b) != nil:
+		return u.refused(b)
 	case rest == "" && b.do != nil:
 		b.do(u)
 		return nil

@@ -282,6 +282,10 @@ func (u *UI) factBlock(d *detail, w int) block {
 // ruleBlock is what was agreed for the row, and whether it is kept.
 func (u *UI) ruleBlock(d *detail, w int) block {
 	b := block{heading: "rules"}
+	states := 0 // their width
+	for _, v := range d.verdicts {
+		states = max(states, width(v.text(u.shown.At)))
+	}
 	for _, v := range d.verdicts {
 		style := u.colors.plain
 		switch v.state {
@@ -290,10 +294,10 @@ func (u *UI) ruleBlock(d *detail, w int) block {
 		case alertPending:
 			style = u.colors.warn
 		}
-		state := padRight(v.text(u.shown.At), 16)
-		room := max(w-1-width(state)-1, 8)
+		state := padRight(v.text(u.shown.At), min(states, w/2))
+		room := max(w-1-width(state)-2, 8)
 		text := clean(v.rule.Name) + ": " + clean(v.rule.Text)
-		b.lines = append(b.lines, []piece{{" ", u.colors.plain}, {state, style}, {" " + cutEnd(text, room), u.colors.plain}})
+		b.lines = append(b.lines, []piece{{" ", u.colors.plain}, {state, style}, {"  " + cutEnd(text, room), u.colors.plain}})
 	}
 	return b
 }

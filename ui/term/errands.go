@@ -2,6 +2,8 @@ package term
 
 import (
 	"context"
+	"fmt"
+	"runtime/debug"
 	"sync"
 )
 
@@ -19,13 +21,14 @@ func newErrands() *errands {
 }
 
 // run does work, and applies what it returns; nil is nothing to apply. What is
-// not applied when the surface ends is lost.
+// not applied when the surface ends is lost. A panic becomes one of the event
+// loop, which restores the terminal first.
 func (e *errands) run(work func(ctx context.Context) func(*UI)) {
 	e.wg.Add(1)
 	ctx := e.ctx
 	go func() {
 		defer e.wg.Done()
-		apply := work(ctx)
+		apply := guarded(ctx, work)
 		if apply == nil {
 			return
 		}
@@ -34,4 +37,14 @@ func (e *errands) run(work func(ctx context.Context) func(*UI)) {
 		case <-ctx.Done():
 		}
 	}()
+}
+
+func guarded(ctx context.Context, work func(ctx context.Context) func(*UI)) (apply func(*UI)) {
+	defer func() {
+		if p := recover(); p != nil {
+			stack := debug.Stack()
+			apply = func(*UI) { panic(fmt.Sprintf("%v\n%s", p, stack)) }
+		}
+	}()
+	return work(ctx)
 }

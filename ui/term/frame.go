@@ -55,7 +55,8 @@ func (u *UI) drawTable(c canvas, w, h int) {
 	}
 	l := u.page().base()
 	table, _ := u.split(area{0, 0, w, h}, w, h)
-	l.slots = l.layout(table.w - 1 - gutter(table.w, w))
+	u.wide = table.w - 1 - gutter(table.w, w)
+	l.slots = l.layout(u.wide)
 	tabs, state := true, true
 	if h < 20 { // there is one line for both
 		state = u.stateMatters()

@@ -79,7 +79,7 @@ var named = map[string]tcell.Key{
 	"<Enter>": tcell.KeyEnter, "<Esc>": tcell.KeyEscape, "<Tab>": tcell.KeyTab, "<BackTab>": tcell.KeyBacktab,
 	"<Up>": tcell.KeyUp, "<Down>": tcell.KeyDown, "<Left>": tcell.KeyLeft, "<Right>": tcell.KeyRight,
 	"<PgUp>": tcell.KeyPgUp, "<PgDn>": tcell.KeyPgDn, "<Home>": tcell.KeyHome, "<End>": tcell.KeyEnd,
-	"<BS>": tcell.KeyBackspace2, "<C-c>": tcell.KeyCtrlC,
+	"<BS>": tcell.KeyBackspace2, "<C-c>": tcell.KeyCtrlC, "<C-u>": tcell.KeyCtrlU, "<C-k>": tcell.KeyCtrlK, "<C-w>": tcell.KeyCtrlW,
 }
 
 func (s *stage) handle(ev tcell.Event) {
@@ -92,8 +92,7 @@ func (s *stage) handle(ev tcell.Event) {
 // frame draws and returns what is on the screen, without blanks at the ends
 // of lines.
 func (s *stage) frame() string {
-	s.ui.draw(s.screen)
-	s.screen.Show()
+	s.ui.frame(s.screen)
 	return screenText(s.screen)
 }
 

@@ -38,6 +38,10 @@ func (u *UI) mouse(ev *tcell.EventMouse) {
 	if by != 0 {
 		u.move(by)
 	}
+	if first && u.mode == modeChoose { // a click is no answer
+		u.mode = modeTable
+		return
+	}
 	if first {
 		x, y := ev.Position()
 		u.press(x, y, ev.When())

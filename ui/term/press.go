@@ -1,6 +1,8 @@
 package term
 
 import (
+	"errors"
+
 	"github.com/gdamore/tcell/v2"
 )
 
@@ -19,8 +21,8 @@ func (u *UI) key(ev *tcell.EventKey) {
 		}
 		for _, k := range b.strokes {
 			if k == pressed {
-				if why := u.opts.Refused[b.name]; why != "" && b.mode == modeTable {
-					u.said = b.name + " is off: " + clean(why)
+				if err := u.refused(b); err != nil {
+					u.said = err.Error()
 					return
 				}
 				b.do(u)
@@ -42,6 +44,14 @@ func (u *UI) key(ev *tcell.EventKey) {
 			u.answer(ev.Rune())
 		}
 	}
+}
+
+// refused says why a key or command is off; nil where it is not.
+func (u *UI) refused(b *binding) error {
+	if why := u.opts.Refused[b.name]; why != "" && b.mode == modeTable {
+		return errors.New(b.name + " is off: " + clean(why))
+	}
+	return nil
 }
 
 // completeTyped puts in the next way to go on with what is typed, or with -1

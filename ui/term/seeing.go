@@ -117,17 +117,18 @@ func (l *list) columnNames() []string {
 	return names
 }
 
-// column finds a column by its name, its title or how its name begins; -1 is
-// none.
+// column finds a column by its name, its title or how its name begins, which
+// makes "rx" the rate; -1 is none.
 func (l *list) column(word string) int {
-	for i := range l.shapes {
-		if s := &l.shapes[i]; !s.same && (s.name == word || strings.EqualFold(s.title, word)) {
-			return i
-		}
-	}
-	for i := range l.shapes {
-		if s := &l.shapes[i]; !s.same && word != "" && strings.HasPrefix(s.name, word) {
-			return i
+	for _, is := range [...]func(s *shape) bool{
+		func(s *shape) bool { return s.name == word || s.title == word },
+		func(s *shape) bool { return word != "" && strings.HasPrefix(s.name, word) },
+		func(s *shape) bool { return strings.EqualFold(s.title, word) },
+	} {
+		for i := range l.shapes {
+			if s := &l.shapes[i]; !s.same && is(s) {
+				return i
+			}
 		}
 	}
 	return -1

@@ -93,6 +93,7 @@ type UI struct {
 	plain   bool             // the screen has no braille and blocks
 	clock   func() time.Time // nil: the wall clock
 
+	wide  int  // cells for the table's columns, as last drawn
 	body  area // of the table's rows, as last drawn; for paging and the mouse
 	tabs  []tab
 	click click

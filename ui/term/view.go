@@ -76,6 +76,7 @@ func (u *UI) enter() {
 	l := u.page().base()
 	l.busy = u.hideIdle
 	u.shape(l)
+	l.slots = l.layout(u.wide) // the next key may come before the next frame
 	u.reload()
 	if u.frozen != (l.places != nil) {
 		u.page().freeze(u.frozen)
