@@ -80,6 +80,10 @@ func (u *UI) shape(l *list) {
 	chosen := u.columns[l.name]
 	for i := range l.shapes {
 		s := &l.shapes[i]
+		if s.role == roleRate {
+			s.least = u.units.rateWidth()
+			s.want, s.most = s.least, s.least
+		}
 		s.off = s.role == roleRate && u.amounts == showTotals || s.role == roleTotal && u.amounts == showRates
 		if chosen != nil && i > 0 && !slices.Contains(chosen, s.name) { // the first names the row
 			s.off = true

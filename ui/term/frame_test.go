@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -180,6 +181,9 @@ func TestGoldenFrames(t *testing.T) {
 		{"engine-gone", func(s *stage) { s.take(typical(300)).ui.receive(nil, nil, false) }},
 	} {
 		for _, size := range sizes {
+			if size.w == 200 && !slices.Contains([]string{"apps", "app-flows", "alerts", "help", "failed"}, tt.name) {
+				continue // most has been seen
+			}
 			t.Run(tt.name+"-"+size.name, func(t *testing.T) {
 				s := newStage(t, size.w, size.h)
 				s.frame()

@@ -4,7 +4,10 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/signal"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/rivo/uniseg"
 
@@ -12,7 +15,8 @@ import (
 )
 
 // childEnv makes the test binary a program with the surface in a real
-// terminal: "steady", or "panic" as soon as connections are opened.
+// terminal: "steady", "ticking", "killer", or "panic" as soon as connections are
+// opened.
 const childEnv = "BWMON_TERM_CHILD"
 
 func TestMain(m *testing.M) {
@@ -26,19 +30,44 @@ func TestMain(m *testing.M) {
 }
 
 func child(how string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
 	ch := make(chan *traffic.Snapshot, 1)
 	ch <- typical(10)
-	opts := Options{Snapshots: ch, Version: "child"}
-	if how == "panic" {
+	opts := Options{Snapshots: ch, Version: "child", Config: Config{Details: "off"}}
+	switch how {
+	case "panic":
 		opts.WantFlows = func(bool) { panic("told about flows") }
+	case "ticking":
+		go tickForever(ctx, ch)
+	case "killer":
+		opts.Signal = func(pid int, command string, sig syscall.Signal) error {
+			return fmt.Errorf("%v for %d %s", sig, pid, command)
+		}
 	}
 	ui, err := New(opts)
 	if err == nil {
-		err = ui.Run(context.Background())
+		err = ui.Run(ctx)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
 		return 1
 	}
 	return 0
+}
+
+// tickForever brings a new snapshot five times a second.
+func tickForever(ctx context.Context, ch chan *traffic.Snapshot) {
+	for tick := 11; ctx.Err() == nil; tick++ {
+		s := alarming(tick)
+		select {
+		case <-ch:
+		default:
+		}
+		ch <- s
+		select {
+		case <-time.After(200 * time.Millisecond):
+		case <-ctx.Done():
+		}
+	}
 }

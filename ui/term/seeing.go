@@ -67,6 +67,7 @@ func (u *UI) runAmounts(word string) error {
 
 func (u *UI) useUnits(n units) {
 	u.units = n
+	u.enter()
 	u.said = "amounts in " + [...]string{unitsIEC: "KiB, MiB, … of 1024", unitsSI: "kB, MB, … of 1000", unitsBits: "kbit/s, Mbit/s, …"}[n]
 }
 

@@ -139,3 +139,163 @@ func TestCtrlZWithoutAShell(t *testing.T) {
 	x.press("C-z", "6")
 	x.shows("BALANCED")
 }
+
+// lacks waits until the screen has the word no longer.
+func (x *terminal) lacks(word string) {
+	x.t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		screen := x.must("capture-pane", "-p")
+		if !strings.Contains(screen, word) {
+			return
+		}
+		if time.Now().After(deadline) {
+			x.t.Fatalf("%q is still on the screen:\n%s", word, screen)
+		}
+	}
+}
+
+// line is the line of the screen that a word stands in.
+func (x *terminal) line(word string) string {
+	for line := range strings.Lines(x.must("capture-pane", "-p")) {
+		if strings.Contains(line, word) {
+			return strings.TrimRight(line, "\n ")
+		}
+	}
+	return ""
+}
+
+// TestKeysInATerminal: with real keys in a real terminal, while figures change.
+func TestKeysInATerminal(t *testing.T) {
+	x := newTerminal(t)
+	x.press("./run ticking; echo exit=$?", "Enter")
+	x.shows("firefox", "q quit", "2 alerts firing")
+
+	x.press(">") // sort
+	x.shows("▼TX/s")
+	x.press("r")
+	x.shows("▲TX/s")
+
+	x.press("/") // filter
+	x.press("-l", "user:root curl")
+	x.shows("filter: user:root curl", "no row matches")
+	x.press("C-u")
+	x.press("-l", "app:c")
+	x.press("Tab")
+	x.shows("filter: app:curl", "1 of 9")
+	x.press("Enter", "Enter") // keep it, then open
+	x.shows("Apps › curl", "/disk-1.img")
+	x.press("Enter")
+	x.shows("198.19.7.1:80")
+	x.press("BSpace")
+	x.shows("/disk-1.img")
+	x.press("Escape") // one after the other: tcell waits 60 ms to tell Esc from Alt
+	x.shows("filter: app:curl")
+	x.press("Escape")
+	x.shows("firefox")
+	x.lacks("filter:")
+
+	x.press("p") // pause
+	x.shows("PAUSED")
+	before := x.line("counting for")
+	time.Sleep(600 * time.Millisecond)
+	if after := x.line("counting for"); after != before {
+		t.Errorf("paused, and yet %q became %q", before, after)
+	}
+	x.press("p", "f")
+	x.shows("FROZEN")
+	x.press("f")
+	x.lacks("FROZEN")
+
+	x.press("d") // details
+	x.shows("since start", "rx max")
+	x.press("d")
+	x.lacks("since start")
+
+	x.press("g")
+	x.shows("group by:", "u user")
+	x.press("u")
+	x.shows("Apps by user")
+
+	x.press(":")
+	x.press("-l", "view al")
+	x.press("Tab", "Enter")
+	x.shows("THRESHOLD", "monthly volume")
+	x.press("Enter") // the row the first alert is about
+	x.shows("›Backup")
+
+	x.press(":")
+	x.press("-l", "no such thing")
+	x.press("Enter")
+	x.shows("there is no command")
+	x.press("Escape")
+	x.lacks("there is no command")
+	x.press("?")
+	x.shows("This view: Apps", "Moving")
+	x.press("Escape")
+	x.shows("q quit")
+	x.press(":")
+	x.press("-l", "quit")
+	x.press("Enter")
+	x.shows("exit=0")
+	x.isClean()
+}
+
+// TestResizeInATerminal: every size is filled, and nothing of the one before is
+// left.
+func TestResizeInATerminal(t *testing.T) {
+	x := newTerminal(t)
+	x.press("./run ticking; echo exit=$?", "Enter")
+	x.shows("firefox", "q quit")
+	for _, size := range [][2]string{{"60", "15"}, {"200", "50"}, {"40", "10"}, {"120", "40"}, {"400", "120"}, {"80", "24"}} {
+		x.must("resize-window", "-x", size[0], "-y", size[1])
+		want := "q quit"
+		if size[0] == "40" {
+			want = "too small"
+		}
+		for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+			screen := x.must("capture-pane", "-p")
+			lines := strings.Split(strings.TrimRight(screen, "\n"), "\n")
+			if strings.Count(screen, "bwmon child") <= 1 && strings.Contains(screen, want) && (want == "too small" || strings.Contains(lines[len(lines)-1], want)) {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("not drawn for %v:\n%s", size, screen)
+			}
+		}
+	}
+	x.press("q")
+	x.shows("exit=0")
+	x.isClean()
+}
+
+// TestTerminalAfterSIGTERM: the terminal is restored when the process is told to
+// end, also while a line is typed or a question stands.
+func TestTerminalAfterSIGTERM(t *testing.T) {
+	for _, keys := range [][]string{{}, {"/", "a"}, {":"}, {"g"}, {"?"}} {
+		x := newTerminal(t)
+		x.press("sh -c 'echo $$ >pid; exec ./run ticking'; echo exit=$?", "Enter")
+		x.shows("firefox", "q quit")
+		if len(keys) > 0 {
+			x.press(keys...)
+		}
+		x.must("run-shell", "kill -TERM $(cat "+filepath.Join(x.dir, "pid")+")")
+		x.shows("exit=0")
+		x.isClean()
+	}
+}
+
+// TestSignalInATerminal: nothing is sent without a yes.
+func TestSignalInATerminal(t *testing.T) {
+	x := newTerminal(t)
+	x.press("./run killer; echo exit=$?", "Enter")
+	x.shows("firefox", "q quit")
+	x.press("2", "k")
+	x.shows("send TERM to 4711")
+	x.press("s", "5")
+	x.shows("send KILL to 4711")
+	x.press("n", "k", "y")
+	x.shows("terminated for 4711 curl -s")
+	x.press("C-c")
+	x.shows("exit=0")
+	x.isClean()
+}
