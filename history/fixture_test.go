@@ -85,15 +85,11 @@ func levelSums(t testing.TB, s *Store, l level) map[truthKey]octets {
 	return sums
 }
 
-// byKind adds sums up; of commands by their apps if apart is set.
-func byKind(sums map[truthKey]octets, apart bool) map[truthKey]octets {
-	added := make(map[truthKey]octets)
+// byKind adds sums up.
+func byKind(sums map[truthKey]octets) map[kind]octets {
+	added := make(map[kind]octets)
 	for key, o := range sums {
-		key.name = ""
-		if !apart {
-			key.app = ""
-		}
-		added[key] = added[key].add(o)
+		added[key.kind] = added[key.kind].add(o)
 	}
 	return added
 }
@@ -139,4 +135,75 @@ func report(t testing.TB, s *Store, q traffic.Query) *traffic.Report {
 		t.Fatal(err)
 	}
 	return r
+}
+
+// machine is one that carries what a test says.
+type machine struct {
+	at      time.Time
+	elapsed float64
+	rows    traffic.Snapshot
+}
+
+func newMachine(at time.Time) *machine { return &machine{at: at} }
+
+// carry adds to a command's totals.
+func (m *machine) carry(app, command string, rx, tx uint64) {
+	i := slices.IndexFunc(m.rows.Apps, func(a traffic.App) bool { return a.Name == app })
+	if i < 0 {
+		i = len(m.rows.Apps)
+		m.rows.Apps = append(m.rows.Apps, traffic.App{Name: app})
+	}
+	a := &m.rows.Apps[i]
+	j := slices.IndexFunc(a.Commands, func(c traffic.Command) bool { return c.Command == command })
+	if j < 0 {
+		j = len(a.Commands)
+		a.Commands = append(a.Commands, traffic.Command{Command: command, User: "root"})
+	}
+	a.Commands[j].RxBytes += rx
+	a.Commands[j].TxBytes += tx
+}
+
+// link adds to an interface's totals.
+func (m *machine) link(name string, rx, tx uint64) {
+	i := slices.IndexFunc(m.rows.Interfaces, func(l traffic.Interface) bool { return l.Name == name })
+	if i < 0 {
+		i = len(m.rows.Interfaces)
+		m.rows.Interfaces = append(m.rows.Interfaces, traffic.Interface{Name: name})
+	}
+	l := &m.rows.Interfaces[i]
+	l.RxBytes += rx
+	l.TxBytes += tx
+	l.RxPackets++
+}
+
+// after makes time pass, on all clocks.
+func (m *machine) after(d time.Duration) *machine {
+	m.at, m.elapsed = m.at.Add(d), m.elapsed+d.Seconds()
+	return m
+}
+
+// snapshot is what there is now. It shares nothing with m.
+func (m *machine) snapshot() *traffic.Snapshot {
+	s := m.rows
+	s.Schema, s.At, s.Elapsed = traffic.SchemaVersion, m.at, m.elapsed
+	s.Apps, s.Interfaces = slices.Clone(s.Apps), slices.Clone(s.Interfaces)
+	for i := range s.Apps {
+		s.Apps[i].Commands = slices.Clone(s.Apps[i].Commands)
+	}
+	return &s
+}
+
+// now is a clock that shows the machine's time.
+func (m *machine) now() time.Time { return m.at }
+
+// rowOf finds a report's row.
+func rowOf(t testing.TB, r *traffic.Report, name string) traffic.ReportRow {
+	t.Helper()
+	for _, row := range r.Rows {
+		if row.Name == name {
+			return row
+		}
+	}
+	t.Fatalf("no row %q in %+v", name, r.Rows)
+	return traffic.ReportRow{}
 }

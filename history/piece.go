@@ -46,18 +46,21 @@ func decode(to []figure, k kind, data []byte) ([]figure, error) {
 	if len(data) < 4 || binary.LittleEndian.Uint32(data) != checksum(data[4:]) {
 		return to, errPiece
 	}
-	r := reading{data: data[4:]}
+	r := reading{data: data, at: 4}
 	var f figure
-	for first := true; len(r.data) > 0; first = false {
+	for first := true; r.at < len(data); first = false {
 		moved := first
 		if k.grouped() {
-			if group := r.more(&f.group); group > 0 {
+			if group := r.number(); group > 0 {
+				r.add(&f.group, group)
 				moved, f.id = true, 0
 			}
 		}
-		if more := r.more(&f.id); more == 0 && !moved {
+		more := r.number()
+		if more == 0 && !moved {
 			return to, errPiece // one series twice
 		}
+		r.add(&f.id, more)
 		f.rx, f.tx = r.signed(), r.signed()
 		if r.bad {
 			return to, errPiece
@@ -67,32 +70,38 @@ func decode(to []figure, k kind, data []byte) ([]figure, error) {
 	return to, nil
 }
 
-// reading is what is left of a piece.
+// reading is how far a piece was read.
 type reading struct {
 	data []byte
+	at   int
 	bad  bool
 }
 
-// more adds the next number to n, and returns it.
-func (r *reading) more(n *uint32) uint64 {
-	v, size := binary.Uvarint(r.data)
-	if size <= 0 || v > math.MaxUint32-uint64(*n) {
-		r.bad, r.data = true, nil
-		return 0
+func (r *reading) number() uint64 {
+	if r.at < len(r.data) && r.data[r.at] < 0x80 { // most are small
+		r.at++
+		return uint64(r.data[r.at-1])
 	}
-	r.data = r.data[size:]
-	*n += uint32(v)
+	v, size := binary.Uvarint(r.data[r.at:])
+	if size <= 0 {
+		r.bad, size = true, len(r.data)-r.at
+	}
+	r.at += size
 	return v
 }
 
 func (r *reading) signed() int64 {
-	v, size := binary.Varint(r.data)
-	if size <= 0 {
-		r.bad, r.data = true, nil
-		return 0
+	v := r.number()
+	return int64(v>>1) ^ -int64(v&1)
+}
+
+// add makes a group or id so much more.
+func (r *reading) add(n *uint32, more uint64) {
+	if more > math.MaxUint32-uint64(*n) {
+		r.bad = true
+		return
 	}
-	r.data = r.data[size:]
-	return v
+	*n += uint32(more)
 }
 
 // The key of a piece's row is its kind and where it begins.

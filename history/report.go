@@ -79,8 +79,8 @@ func (a *asking) time() (found bool, err error) {
 			a.now = last
 		}
 	}
-	if to.After(a.now) {
-		to = a.now
+	if !to.Before(a.now) {
+		to = a.now.Add(1) // the piece that begins now is there too
 	}
 	switch {
 	case !ok || !first.Before(to):

@@ -96,9 +96,8 @@ func (w *writer) change(l level, k kind, start int64, list []figure, limit int) 
 		}
 	}
 	w.merged = merge(w.merged[:0], w.old, list)
-	n := len(w.merged)
 	w.merged = bound(w.merged, w.opts.named(k), limit)
-	if len(list) == 0 && n == len(w.merged) {
+	if len(list) == 0 && slices.Equal(w.merged, w.old) {
 		return nil // nothing to change
 	}
 	w.data = encode(w.data[:0], k, w.merged)

@@ -199,10 +199,6 @@ func liveYear(b *testing.B, y *year) {
 	begin := time.Now()
 	found := inspect(b, path)
 	fmt.Printf("inspect       %v, %d pieces, %d names\n", time.Since(begin).Round(time.Millisecond), found.Pieces, found.Names)
-	if dir := os.Getenv("HX"); dir != "" {
-		d, _ := os.ReadFile(path)
-		os.WriteFile(dir+"/"+strings.ReplaceAll(b.Name(), "/", "-")+".db", d, 0o600)
-	}
 	begin = time.Now()
 	if err := s.Close(); err != nil {
 		b.Fatal(err)
