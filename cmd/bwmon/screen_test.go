@@ -200,3 +200,104 @@ func TestScreenOfAFailedMonitor(t *testing.T) {
 	x.shows("exit=0")
 	x.isClean()
 }
+
+// TestScreenKeys: real keys on real traffic: sort, filter, group, pause, the details of
+// a row, the command line, an export, and a signal to a process.
+func TestScreenKeys(t *testing.T) {
+	here, there := pair(t)
+	group := here.Cgroup()
+	server := there.Serve(lab.Server{Proto: "tcp", Listen: netip.MustParseAddrPort("198.18.1.2:7000")})
+	start := func(name string, send uint64) *lab.Child {
+		return here.Start(lab.Client{
+			Args: []string{"/usr/bin/" + name, "run"}, Proto: "tcp", Target: server.Addr,
+			Send: send, Chunk: 4 << 10, Spread: true, Life: 2 * time.Minute, KeepOpen: true,
+		})
+	}
+	start("fastest", 100<<20)
+	slow := start("slowest", 10<<20)
+	x := newTerminal(t, here)
+	x.must("resize-window", "-x", "100", "-y", "30")
+	x.start("--interval 200ms --cgroup " + group)
+	above := func(a, b string) func(string) string {
+		return func(screen string) string {
+			i, j := strings.Index(screen, a), strings.Index(screen, b)
+			if i < 0 || j < 0 || i > j {
+				return fmt.Sprintf("%s is not above %s", a, b)
+			}
+			return ""
+		}
+	}
+	x.await(above("fastest", "slowest"))
+	x.press("-l", ":sort app desc")
+	x.press("Enter")
+	x.await(above("slowest", "fastest"))
+	x.press("/")
+	x.press("-l", "app:slow tx>1KiB/s")
+	x.press("Enter")
+	x.await(func(screen string) string {
+		if strings.Contains(screen, "fastest") || !strings.Contains(screen, "1 of ") {
+			return "the filter does not hold"
+		}
+		return ""
+	})
+	x.press("p")
+	x.shows("PAUSED")
+	x.press("p")
+	x.press("BSpace") // the filter
+	x.shows("fastest")
+	x.press("g")
+	x.press("u")
+	x.shows("root")
+	x.press("g", "a")
+	x.shows("fastest")
+	x.press("-l", ":export json "+x.dir)
+	x.press("Enter")
+	poll(t, "the export", func() bool {
+		files, _ := filepath.Glob(filepath.Join(x.dir, "bwmon-*.json"))
+		if len(files) != 1 {
+			return false
+		}
+		text, err := os.ReadFile(files[0])
+		return err == nil && strings.Contains(string(text), `"fastest"`)
+	})
+	x.press("-l", "/slowest")
+	x.press("Enter")
+	x.press("Enter") // its commands
+	x.shows("/usr/bin/slowest run")
+	x.press("k")
+	x.shows("send TERM to")
+	x.press("y")
+	poll(t, "the process has ended", func() bool {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", slow.PID))
+		return err != nil || strings.Contains(string(stat), ") Z ")
+	})
+	x.press("q")
+	x.shows("exit=0")
+	x.isClean()
+}
+
+// TestScreenOfAMonitorThatStops: it is named above the table, with the view that
+// explains it; and no longer when it runs again.
+func TestScreenOfAMonitorThatStops(t *testing.T) {
+	here, _ := pair(t)
+	d := startDaemon(t, here, "", "--cgroup", here.Cgroup())
+	x := newTerminal(t, here)
+	x.press("-l", fmt.Sprintf("%s -c %s; echo exit=$?", d.bin, d.config))
+	x.press("Enter")
+	x.shows("attached to")
+	d.run("monitors", "stop", "socket")
+	x.shows("socket stopped")
+	if out := d.run("monitors"); !strings.Contains(out, "stopped") {
+		t.Errorf("listed: %s", out)
+	}
+	d.run("monitors", "start", "socket")
+	x.await(func(screen string) string {
+		if strings.Contains(screen, "socket stopped") {
+			return "it is still shown as stopped"
+		}
+		return ""
+	})
+	x.press("q")
+	x.shows("exit=0")
+	d.stop()
+}
