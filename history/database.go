@@ -79,8 +79,19 @@ func (d *database) flock() (err error) {
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		return fmt.Errorf("%w: another bwmon writes %s: stop that one, or set another path for the history", errBusy, d.path)
 	}
+	if err != nil {
+		return err
+	}
+	info, err := d.lock.Stat()
+	if err == nil && info.Size() > 0 && info.Size() < leastSize {
+		err = fmt.Errorf("%w: %s has %d bytes only", errDamaged, d.path, info.Size())
+	}
 	return err
 }
+
+// leastSize is that of SQLite's smallest page. It takes a file that is shorter for an
+// empty one.
+const leastSize = 512
 
 // settle checks the file and brings it to our schema.
 func (d *database) settle() error {

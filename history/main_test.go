@@ -7,10 +7,13 @@ import (
 	"bwmon/lab"
 )
 
-// TestMain lets the test binary be its own child: see crash_test.go.
+// TestMain lets the test binary be its own child: see crash_test.go and open_test.go.
 func TestMain(m *testing.M) {
 	if path := os.Getenv(crashEnv); path != "" {
 		os.Exit(crashMain(path))
+	}
+	if path := os.Getenv(readEnv); path != "" {
+		os.Exit(readMain(path))
 	}
 	os.Exit(lab.Main(m))
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
 
 	"bwmon/traffic"
@@ -40,38 +41,41 @@ func OpenReader(path string) (*Reader, error) {
 	return r, nil
 }
 
-// openReadOnly opens a file of our schema. Where nobody writes it there is no
-// write-ahead log, and who may not make one reads the file as one that does not change.
+// openReadOnly opens a file of our schema. Who may write it has what the write-ahead
+// log needs, and clears it up. Others need the log to be there; where it is not,
+// nobody writes, and they read the file as one that does not change.
 func openReadOnly(path string) (*sql.DB, error) {
 	if _, err := os.Stat(path); err != nil {
-		return nil, err
-	}
-	pool, err := openPool(path, "ro", maxReaders)
-	if err != nil {
-		return nil, err
-	}
-	err = checkReadable(pool, path)
-	if err == nil {
-		return pool, nil
-	}
-	err = errors.Join(err, pool.Close())
-	if c := code(err); c != sqlite3.SQLITE_CANTOPEN && c != sqlite3.SQLITE_READONLY {
 		return nil, err
 	}
 	// Not by opening it: when that is closed, locks of this process are gone.
 	if err := unix.Faccessat(unix.AT_FDCWD, path, unix.R_OK, unix.AT_EACCESS); err != nil {
 		return nil, &fs.PathError{Op: "read", Path: path, Err: err}
 	}
-	if _, missing := os.Stat(path + "-wal"); !errors.Is(missing, fs.ErrNotExist) {
-		return nil, err
+	modes := []string{"rw&_query_only=1", "ro", "ro&immutable=1"}
+	if unix.Faccessat(unix.AT_FDCWD, path, unix.W_OK, unix.AT_EACCESS) != nil {
+		modes = modes[1:]
 	}
-	if pool, err = openPool(path, "ro&immutable=1", maxReaders); err != nil {
-		return nil, err
+	var errs []error
+	for _, mode := range modes {
+		if strings.Contains(mode, "immutable") {
+			if _, err := os.Stat(path + "-wal"); !errors.Is(err, fs.ErrNotExist) {
+				break
+			}
+		}
+		pool, err := openPool(path, mode, maxReaders)
+		if err != nil {
+			return nil, err
+		}
+		if err = checkReadable(pool, path); err == nil {
+			return pool, nil
+		}
+		errs = append(errs, errors.Join(err, pool.Close()))
+		if c := code(err); c != sqlite3.SQLITE_CANTOPEN && c != sqlite3.SQLITE_READONLY {
+			break
+		}
 	}
-	if err := checkReadable(pool, path); err != nil {
-		return nil, errors.Join(err, pool.Close())
-	}
-	return pool, nil
+	return nil, errs[len(errs)-1]
 }
 
 func checkReadable(pool *sql.DB, path string) error {
@@ -93,13 +97,21 @@ func (r *Reader) Report(ctx context.Context, q traffic.Query) (*traffic.Report, 
 	if err := check(q); err != nil {
 		return nil, err
 	}
-	v, err := see(ctx, r.pool)
+	report, err := r.report(ctx, q)
 	if err != nil {
 		return nil, fmt.Errorf("read the history: %w", err)
 	}
+	return report, nil
+}
+
+func (r *Reader) report(ctx context.Context, q traffic.Query) (*traffic.Report, error) {
+	v, err := see(ctx, r.pool)
+	if err != nil {
+		return nil, err
+	}
 	v.calendar, v.host, v.now = calendar{r.place}, r.host, r.now()
 	if err := v.begin(); err != nil {
-		return nil, fmt.Errorf("read the history: %w", errors.Join(err, v.close()))
+		return nil, errors.Join(err, v.close())
 	}
 	return v.answer(q)
 }

@@ -3,6 +3,7 @@ package history
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -35,8 +36,8 @@ func (v *view) report(q traffic.Query) (*traffic.Report, error) {
 	if err := a.rows(t); err != nil {
 		return nil, err
 	}
-	if v.damaged > 0 {
-		a.say("%d pieces of the history are damaged and left out", v.damaged)
+	if n := len(v.damaged); n > 0 {
+		a.say("damaged pieces of the history are left out: %d", n)
 	}
 	r.Detail = strings.Join(a.details, "; ")
 	return r, nil
@@ -407,10 +408,18 @@ func (s *Store) Report(ctx context.Context, q traffic.Query) (r *traffic.Report,
 		return nil, err
 	}
 	v, err := s.look(ctx, kindOf(q.By))
+	if err == nil {
+		r, err = v.answer(q)
+	}
 	if err != nil {
+		if errors.Is(asDamage(err), errDamaged) {
+			s.mu.Lock()
+			s.doubtful = true
+			s.mu.Unlock()
+		}
 		return nil, fmt.Errorf("read the history: %w", err)
 	}
-	return v.answer(q)
+	return r, nil
 }
 
 // answer makes the report and ends the look.
@@ -420,7 +429,7 @@ func (v *view) answer(q traffic.Query) (*traffic.Report, error) {
 		err = closed
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the history: %w", err)
+		return nil, err
 	}
 	return r, nil
 }

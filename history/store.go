@@ -31,6 +31,9 @@ type Store struct {
 	roster  *roster
 	pending *pending
 	status  Status
+	// doubtful: a reader found the file damaged, which the writer, who has pages of
+	// it in memory, may not see.
+	doubtful bool
 }
 
 // Open opens the history, or begins one. It starts nothing. A damaged file is set
@@ -195,10 +198,12 @@ func (s *Store) flush() error {
 
 // write is one transaction of all that is pending, if there is anything.
 func (s *Store) write() error {
-	if s.db != nil && s.db.moved() {
-		if err := s.letGo(); err != nil {
-			return err
-		}
+	s.mu.Lock()
+	doubtful := s.doubtful
+	s.doubtful = false
+	s.mu.Unlock()
+	if s.db != nil && (doubtful || s.db.moved()) {
+		s.letGo() // opening it again is what looks whether it is whole
 	}
 	if s.db == nil {
 		if err := s.open(); err != nil {

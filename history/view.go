@@ -23,7 +23,7 @@ type view struct {
 	pending []part
 	names   map[uint32]label
 
-	damaged int // pieces
+	damaged map[damage]bool
 	figures []figure
 }
 
@@ -38,6 +38,12 @@ func see(ctx context.Context, pool *sql.DB) (v *view, err error) {
 	v = &view{ctx: ctx}
 	v.conn, err = pool.Conn(ctx)
 	return v, err
+}
+
+// damage is where a damaged piece was found.
+type damage struct {
+	level level
+	key   int64
 }
 
 // begin fixes what is seen of the file.
@@ -77,7 +83,10 @@ func (v *view) each(k kind, s stretch, f func(start int64, list []figure)) error
 			return err
 		}
 		if v.figures, err = decode(v.figures[:0], k, data); err != nil {
-			v.damaged++
+			if v.damaged == nil {
+				v.damaged = make(map[damage]bool)
+			}
+			v.damaged[damage{s.level, key}] = true
 			continue
 		}
 		f(startOf(key), v.figures)
