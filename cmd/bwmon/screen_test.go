@@ -52,7 +52,7 @@ func newTerminal(t *testing.T, host *lab.Host) *terminal {
 func (x *terminal) tmux(args ...string) (string, error) {
 	cmd := exec.Command(x.path, append([]string{"-S", filepath.Join(x.dir, "s")}, args...)...)
 	cmd.Dir = x.dir
-	cmd.Env = append(os.Environ(), "TERM=xterm-256color", "LC_ALL=C.UTF-8", "PS1=$ ", "ENV=", "TMUX=")
+	cmd.Env = append(os.Environ(), "TERM=xterm-256color", "LC_ALL=C.UTF-8", "PS1=$ ", "ENV=", "TMUX=", "XDG_STATE_HOME="+x.dir)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		err = fmt.Errorf("tmux %v: %w: %s", args, err, out)
