@@ -23,7 +23,7 @@ func commandIdentity(app string, c *traffic.Command) identity {
 func (k *kinds) commandKind() *kind[commandRow] {
 	command := words("command", "COMMAND", 0, 14, 40, 1000, func(c *commandRow) string { return c.Command.Command }, queryCommand)
 	command.full, command.whole = 30, true
-	pids := words("pids", "PID", 5, 7, 11, 11, pidText)
+	pids := words("pids", "PID", 5, 9, 11, 11, pidText)
 	pids.order = func(a, b *commandRow) int { return cmp.Compare(firstPID(a), firstPID(b)) }
 	pids.finds = fields(queryPID, queryAny)
 	pids.find = func(c *commandRow, v *queryValues) {

@@ -83,6 +83,9 @@ func (u *UI) drawTable(c canvas, w, h int) {
 		}
 	}
 	l.window(rows)
+	if !l.follow && (l.sel < l.top || l.sel >= l.top+rows) && rows > 0 {
+		u.page().choose(l.top) // nobody chose the row that went out of sight
+	}
 	if state {
 		u.drawState(c, y-1, w, rows)
 	}

@@ -10,7 +10,7 @@ func (u *UI) settings() settings {
 	s := settings{
 		View: u.views[u.current].name, Group: groupings[u.group].name,
 		Units: unitNames[u.units], Amounts: amountNames[u.amounts], Window: u.window,
-		HideIdle: u.hideIdle, ReverseDNS: !u.namesOff, Details: u.details != detailsOff,
+		HideIdle: u.hideIdle, ReverseDNS: !u.namesOff, Details: detailsNames[u.details],
 		Tables: maps.Clone(u.before.Tables), // those of views this version has not
 	}
 	if s.Tables == nil {
@@ -49,11 +49,8 @@ func (u *UI) apply(s settings) {
 	if u.namesOff = !s.ReverseDNS; u.names != nil {
 		u.names.enable(!u.namesOff)
 	}
-	switch {
-	case !s.Details:
-		u.details = detailsOff
-	case u.details == detailsOff:
-		u.details = detailsAuto
+	if i := slices.Index(detailsNames[:], s.Details); i >= 0 {
+		u.details = detailsWish(i)
 	}
 	u.columns = nil
 	for _, v := range u.views {

@@ -28,7 +28,7 @@ type settings struct {
 
 	HideIdle   bool
 	ReverseDNS bool
-	Details    bool // the pane is open
+	Details    string // auto, on or off
 
 	Tables map[string]tableSettings // by the kind of row
 }
@@ -51,7 +51,7 @@ type settingsFile struct {
 	Window     string                   `json:"window,omitempty"`
 	HideIdle   bool                     `json:"hide_idle"`
 	ReverseDNS bool                     `json:"reverse_dns"`
-	Details    bool                     `json:"details"`
+	Details    string                   `json:"details,omitempty"`
 	Tables     map[string]tableSettings `json:"tables,omitempty"`
 }
 
@@ -177,7 +177,7 @@ func (s settings) with(file map[string]json.RawMessage) (_ settings, wrong []str
 	})
 	flag("hide_idle", &s.HideIdle)
 	flag("reverse_dns", &s.ReverseDNS)
-	flag("details", &s.Details)
+	word("details", &s.Details, detailsNames[:])
 	var tables map[string]tableSettings
 	if take("tables", &tables, nil) {
 		s.Tables = boundedTables(tables)

@@ -17,7 +17,7 @@ import (
 func someSettings() settings {
 	return settings{
 		View: "lan-hosts", Group: "user", Units: "bits", Amounts: "rates", Window: 10 * time.Second,
-		HideIdle: true, ReverseDNS: false, Details: true,
+		HideIdle: true, ReverseDNS: false, Details: "on",
 		Tables: map[string]tableSettings{
 			"app":        {Sort: "RX/s", Hidden: []string{"PROCS"}},
 			"connection": {Sort: "REMOTE", Ascending: true, Shown: []string{"SCOPE", "PID"}},

@@ -10,7 +10,7 @@ import (
 // for: below it a trickle would look like a flood.
 const sparkFloor = 1024
 
-var sparkBars = [...]string{"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"}
+var sparkBars = [...]string{"▁", "▂", "▃", "▄", "▅", "▆", "▇"}
 
 // sparkTicks is how many rates a drawing of w cells shows.
 func sparkTicks(w int) int { return max(w/width(sparkBars[0]), 0) }

@@ -131,11 +131,11 @@ func TestSpark(t *testing.T) {
 		want   string
 	}{
 		{"nothing yet", nil, 4, "    "},
-		{"newest at the right", rates(8000, 4000), 4, "  █▅"},
-		{"only the newest fit", rates(1e9, 0, 2000, 2000), 2, "██"},
-		{"any traffic shows, none does not", rates(0, 0.1, 1e6), 3, " ▁█"},
+		{"newest at the right", rates(8000, 4000), 4, "  ▇▄"},
+		{"only the newest fit", rates(1e9, 0, 2000, 2000), 2, "▇▇"},
+		{"any traffic shows, none does not", rates(0, 0.1, 1e6), 3, " ▁▇"},
 		{"a trickle is not a flood", rates(40, 40), 2, "▁▁"},
-		{"not a number", rates(math.NaN(), 1024), 2, " █"},
+		{"not a number", rates(math.NaN(), 1024), 2, " ▇"},
 		{"no room", rates(1), 0, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
