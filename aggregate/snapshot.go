@@ -17,7 +17,7 @@ import (
 func (l *Ledger) Tick(now time.Time, monitors []traffic.MonitorStatus, flows bool) *traffic.Snapshot {
 	s := &traffic.Snapshot{
 		Schema: traffic.SchemaVersion, Host: l.opts.Host,
-		At: now, Elapsed: now.Sub(l.start).Seconds(),
+		At: now, Elapsed: now.Sub(l.start).Seconds(), Interval: l.opts.Interval.Seconds(),
 		Monitors:   monitors,
 		Interfaces: []traffic.Interface{},
 		Balance:    l.balance(),

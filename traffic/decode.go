@@ -25,9 +25,7 @@ func DecodeSnapshot(document []byte) (*Snapshot, error) {
 // clean makes all text of s clean and its figures finite.
 func (s *Snapshot) clean() {
 	s.Host = CleanText(s.Host, MaxWord)
-	if !(s.Elapsed >= 0) {
-		s.Elapsed = 0
-	}
+	s.Elapsed, s.Interval = finite(s.Elapsed), finite(s.Interval)
 	for i := range s.Monitors {
 		m := &s.Monitors[i]
 		words(&m.Name, &m.Kind, &m.State)

@@ -29,7 +29,8 @@ type Snapshot struct {
 	Schema   int             `json:"schema"`
 	Host     string          `json:"host"`
 	At       time.Time       `json:"at"`
-	Elapsed  float64         `json:"elapsed_s"` // measured time since the monitors started
+	Elapsed  float64         `json:"elapsed_s"`  // measured time since the monitors started, in seconds
+	Interval float64         `json:"interval_s"` // between two snapshots, as the engine is asked to
 	Monitors []MonitorStatus `json:"monitors"`
 	Apps     []App           `json:"apps"`
 	LANHosts []LANHost       `json:"lan_hosts"`
