@@ -76,28 +76,30 @@ func (v *view) lacking(coarse, fine stretch) (bool, error) {
 	return got != want, err
 }
 
+// home is the piece that one counts for which begins at start: itself, unless it is
+// of another zone's hours, days or months.
+func (v *view) home(l level, start time.Time) stretch {
+	from := l.begin(v.calendar, start.Add(l.middle()))
+	return stretch{l, from, l.next(v.calendar, from)}
+}
+
 // beginning returns where the history begins, as finely as it is known.
 func (v *view) beginning() (start time.Time, ok bool, err error) {
+	var coarse stretch
 	for l := month; ; l = l.finer() {
 		first, there, err := v.edge(l, false)
 		if err != nil {
 			return start, false, err
 		}
-		switch {
-		case !there:
-		case !ok:
-			start, ok = first, true
-		default:
-			coarse := l + 1
-			if l == minute {
-				coarse = hour
-			}
-			whole := stretch{coarse, start, coarse.next(v.calendar, start)}
-			lacking, err := v.lacking(whole, stretch{l, whole.from, whole.to})
+		if there && ok {
+			lacking, err := v.lacking(coarse, stretch{l, coarse.from, coarse.to})
 			if err != nil || lacking {
 				return start, true, err
 			}
-			start = first
+		}
+		if there {
+			coarse, ok = v.home(l, first), true
+			start = coarse.from
 		}
 		if l == minute {
 			return start, ok, nil

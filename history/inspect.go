@@ -86,13 +86,12 @@ func (i *Inspection) look(v *view) error {
 	if err := i.integrity(v); err != nil {
 		return err
 	}
-	names, err := number(v.ctx, v.tx, "SELECT count(*) FROM series")
-	if err != nil {
+	if err := i.names(v); err != nil {
 		return err
 	}
-	i.Names = int(names)
 	var sums [levels]sums
 	for _, l := range everyLevel {
+		var err error
 		if sums[l], err = i.level(v, l); err != nil {
 			return err
 		}
@@ -119,6 +118,27 @@ func (i *Inspection) integrity(v *view) error {
 		}
 		if verdict != "ok" {
 			i.problem("the file is damaged: %s", verdict)
+		}
+	}
+	return rows.Err()
+}
+
+// names looks whether each is what was written.
+func (i *Inspection) names(v *view) error {
+	rows, err := v.tx.QueryContext(v.ctx, "SELECT id, kind, name, hash FROM series")
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id, k, hash int64
+		var name string
+		if err := rows.Scan(&id, &k, &name, &hash); err != nil {
+			return err
+		}
+		i.Names++
+		if hash != nameHash(kind(k), name) {
+			i.problem("the name of series %d is damaged", id)
 		}
 	}
 	return rows.Err()

@@ -145,11 +145,11 @@ func (a *asking) divideBySteps(from, to time.Time) error {
 	case first.IsZero():
 		a.say("what was used then is no longer known by %s", l)
 		return nil
-	case !l.begin(a.calendar, first).After(all.from):
+	case !a.home(l, first).from.After(all.from):
 		a.say("some of it is no longer known by %s", l)
 	default:
-		a.say("by %s it is known from %s on", l, rfc(first))
-		all.from = l.begin(a.calendar, first)
+		all.from = a.home(l, first).from
+		a.say("by %s it is known from %s on", l, rfc(all.from))
 	}
 	a.stretches = []stretch{all}
 	a.report.Times, err = a.steps(all)

@@ -174,7 +174,7 @@ type namer struct {
 }
 
 func (v *view) namer() (*namer, error) {
-	get, err := v.tx.PrepareContext(v.ctx, "SELECT name FROM series WHERE id = ?")
+	get, err := v.tx.PrepareContext(v.ctx, "SELECT kind, name, hash FROM series WHERE id = ?")
 	if err != nil {
 		return nil, err
 	}
@@ -188,9 +188,10 @@ func (n *namer) name(id uint32) (name string, err error) {
 	if l, ok := n.v.names[id]; ok {
 		return l.name, nil
 	}
-	err = n.get.QueryRowContext(n.v.ctx, int64(id)).Scan(&name)
-	if errors.Is(err, sql.ErrNoRows) { // nothing of ours does that
-		return fmt.Sprintf("(lost name %d)", id), nil
+	var k, hash int64
+	err = n.get.QueryRowContext(n.v.ctx, int64(id)).Scan(&k, &name, &hash)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && hash != nameHash(kind(k), name) {
+		return fmt.Sprintf("(damaged name %d)", id), nil
 	}
 	return name, err
 }
