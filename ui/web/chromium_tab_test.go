@@ -19,6 +19,8 @@ import (
 	cdppage "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"bwmon/traffic"
 )
 
 // tab is a tab of the browser, in a profile of its own. What a page does wrong in it
@@ -39,6 +41,13 @@ const noticing = `
 	window.drawn = [];
 	new PerformanceObserver((list) => drawn.push(...list.getEntries().map((e) => e.duration))).observe({ type: "measure" });
 `
+
+// pastless is a server whose history has nothing.
+func pastless() Options {
+	return Options{History: func(_ context.Context, q traffic.Query) (*traffic.Report, error) {
+		return &traffic.Report{Schema: traffic.SchemaVersion, By: q.By, Step: q.Step, From: q.From, To: time.Now(), Rows: []traffic.ReportRow{}}, nil
+	}}
+}
 
 func newTab(t *testing.T, browser context.Context) *tab {
 	t.Helper()

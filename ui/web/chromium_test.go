@@ -17,7 +17,26 @@ func TestChromium(t *testing.T) {
 		name string
 		run  func(*testing.T, context.Context)
 	}{
-		{"look", chromiumLook},
+		{"modules", chromiumModules},
+		{"filter", chromiumFilter},
+		{"first paint", chromiumFirstPaint},
+		{"without scripts", chromiumWithoutScripts},
+		{"sort", chromiumSort},
+		{"rows", chromiumRows},
+		{"drill down", chromiumDrillDown},
+		{"views", chromiumViews},
+		{"chart", chromiumChart},
+		{"zoom", chromiumZoom},
+		{"hostile text", chromiumHostile},
+		{"restart", chromiumRestart},
+		{"token", chromiumToken},
+		{"hidden", chromiumHidden},
+		{"alerts", chromiumAlerts},
+		{"widths", chromiumWidths},
+		{"keyboard", chromiumKeyboard},
+		{"names", chromiumNames},
+		{"contrast", chromiumContrast},
+		{"pictures", chromiumPictures},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.run(t, browser) })
 	}
@@ -26,6 +45,9 @@ func TestChromium(t *testing.T) {
 // startChromium starts one that talks to nobody but us, until the test ends.
 func startChromium(t *testing.T) context.Context {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("a browser takes its time, and tells of no races")
+	}
 	program := findChromium()
 	if program == "" {
 		if os.Getenv("CI") != "" {

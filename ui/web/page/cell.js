@@ -1,7 +1,7 @@
 // The cells of a table. Each writes what changed and nothing else.
 
-import { el, setAttribute, setText, shape } from "./dom.js";
-import { count } from "./format.js";
+import { Amount, el, setAttribute, setText, shape } from "./dom.js";
+import { count, none } from "./format.js";
 
 // makeCell returns {node, draw(row, context)} for a column. context has units and,
 // for the name, link and said: see table.js.
@@ -15,13 +15,8 @@ export function makeCell(column) {
 	return new FigureCell(column);
 }
 
-export function classesOf(column, base) {
-	const classes = [base];
-	if (column.group) classes.push("of-" + column.group);
-	if (column.narrow) classes.push("narrow");
-	if (column.mono) classes.push("mono");
-	if (column.wraps) classes.push("wraps");
-	return classes.join(" ");
+export function classesOf({ group, narrow, wraps }, base) {
+	return [base, group && "of-" + group, narrow && "narrow", wraps && "wraps"].filter(Boolean).join(" ");
 }
 
 class TextCell {
@@ -31,7 +26,7 @@ class TextCell {
 
 	constructor(column) {
 		this.#column = column;
-		this.node = el("td", { class: classesOf(column, "text") }, this.#text);
+		this.node = el("td", { class: classesOf(column, column.mono ? "mono" : "text") }, this.#text);
 		if (column.note) {
 			this.note = el("span", { class: "note" });
 			this.node.append(" ", this.note);
@@ -72,7 +67,7 @@ class NameCell {
 
 	constructor(column) {
 		this.#column = column;
-		this.node = el("th", { scope: "row", class: classesOf(column, "name") });
+		this.node = el("th", { scope: "row", class: classesOf(column, column.mono ? "mono" : "name") });
 	}
 
 	draw(row, { link, said }) {
@@ -80,7 +75,7 @@ class NameCell {
 		if (!this.handle || (link !== "") !== (this.handle.tagName === "A")) this.#makeHandle(link !== "");
 		if (text !== this.#shown) {
 			this.#shown = text;
-			this.handle.textContent = text || "–";
+			this.handle.textContent = text || none;
 			this.handle.title = text;
 			this.handle.classList.toggle("made-up", /^\(.*\)$/.test(text));
 		}
@@ -113,24 +108,18 @@ class NameCell {
 }
 
 class FigureCell {
-	#number = document.createTextNode("");
-	#unit = document.createTextNode("");
+	#amount;
 	#write;
 
 	constructor(column) {
 		this.#write = writerOf(column);
-		this.node = el("td", { class: classesOf(column, "figure") }, this.#number);
-		if (column.kind !== "count") this.node.append(el("span", { class: "unit" }, this.#unit));
-		else this.suffix = this.#unit, this.node.append(this.#unit);
+		this.#amount = new Amount("td", classesOf(column, column.kind === "count" ? "figure number" : "figure"));
+		this.node = this.#amount.node;
 	}
 
 	draw(row, { units }) {
-		const [number, unit] = this.#write(row, units);
-		if (number !== this.#number.data) {
-			if (this.#number.data === "–" || number === "–") this.node.classList.toggle("zero", number === "–");
-			this.#number.data = number;
-		}
-		if (unit !== this.#unit.data) this.#unit.data = unit;
+		const figure = this.#write(row, units);
+		if (this.#amount.write(figure)) this.node.classList.toggle("zero", figure[0] === none);
 	}
 }
 

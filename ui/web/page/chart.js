@@ -121,7 +121,7 @@ export class Chart {
 			used.add(s.slot);
 			let path = this.#areas.get(s.slot);
 			if (!path) {
-				path = shape("path", { class: "area", fill: `url(#fill${s.slot})` });
+				path = shape("path", { class: "area", fill: fillOf(s.slot) });
 				this.#areas.set(s.slot, path);
 				this.#layers.areas.append(path);
 			}
@@ -152,7 +152,7 @@ export class Chart {
 		const right = last < 0 ? 0 : Math.min(this.#right, this.x(this.pieces[last].to)) - 8;
 		series.forEach((s, n) => {
 			const { below, above } = this.#stacks[n];
-			const label = s.label ?? s.name;
+			const label = short(s.label ?? s.name);
 			const wide = label.length * 6.6 + 10;
 			let low = Infinity; // the lower edge's highest and the upper edge's lowest
 			let high = -Infinity;
@@ -160,7 +160,7 @@ export class Chart {
 				low = Math.min(low, this.#y(below[i]));
 				high = Math.max(high, this.#y(above[i]));
 			}
-			if (low - high < 15 || wide > right - margin.left) return;
+			if (low - high < 15 || right - wide < this.x(this.pieces[0].from)) return;
 			marks.push(shape("text", { x: right, y: (low + high) / 2 + 4 }, label));
 		});
 		this.#layers.names.replaceChildren(...marks);
@@ -199,6 +199,7 @@ export class Chart {
 	}
 }
 
+const short = (text) => (text.length > 28 ? text.slice(0, 27) + "…" : text);
 const round = (v) => Math.round(v * 10) / 10;
 
 // partsOf divides the pieces at holes, into [first, last].
@@ -220,8 +221,8 @@ function timeLabel(time, step) {
 	return d.getMonth() === 0 ? String(d.getFullYear()) : months[d.getMonth()];
 }
 
-// colourOf is a slot's; -1 is what is left.
-export const colourOf = (slot) => `var(--s${slot < 0 ? "-left" : slot})`;
+// fillOf is a slot's; -1 is what is left.
+export const fillOf = (slot) => `url(#fill${slot})`;
 
 // patterns are the fills: a colour, and faint lines on it, so that areas differ to
 // those who see the colours alike.
@@ -230,7 +231,7 @@ function patterns() {
 	const defs = shape("defs");
 	for (let slot = -1; slot < slots; slot++) {
 		const ground = shape("rect", { width: 8, height: 8 });
-		ground.style.fill = colourOf(slot);
+		ground.style.fill = `var(--s${slot < 0 ? "-left" : slot})`;
 		defs.append(shape("pattern", { id: `fill${slot}`, width: 8, height: 8, patternUnits: "userSpaceOnUse" }, ground, shape("path", { d: lines[slot] ?? "" })));
 	}
 	return defs;

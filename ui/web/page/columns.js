@@ -92,7 +92,7 @@ export const alerts = [
 
 export const rules = [
 	{ id: "rule", title: "rule", kind: "name", value: field("rule") },
-	text("text", "agreed"),
+	text("text", "agreed", { wraps: true }),
 	text("kind", "of", { narrow: true, group: "minor" }),
 	text("match", "matching", { mono: true, group: "minor" }),
 ];
@@ -110,5 +110,5 @@ export const balance = [
 	{ id: "rx", title: "rx", kind: "figure", value: field("rx"), write: (row, units) => units.signed(row.rx) },
 	{ id: "tx", title: "tx", kind: "figure", value: field("tx"), write: (row, units) => units.signed(row.tx) },
 	text("share", "share", { group: "minor" }),
-	text("note", "", { group: "minor" }),
+	text("note", "", { group: "minor", wraps: true }),
 ];

@@ -40,6 +40,24 @@ export function setText(node, text) {
 	node.textContent = text;
 }
 
+// Amount is an element with a number and its unit.
+export class Amount {
+	#number = document.createTextNode("");
+	#unit = document.createTextNode("");
+
+	constructor(tag, name) {
+		this.node = el(tag, { class: name }, this.#number, el("span", { class: "unit" }, this.#unit));
+	}
+
+	// write reports whether the number is another.
+	write([number, unit]) {
+		if (this.#unit.data !== unit) this.#unit.data = unit;
+		if (this.#number.data === number) return false;
+		this.#number.data = number;
+		return true;
+	}
+}
+
 // byId finds what index.html has.
 export function byId(id) {
 	const node = document.getElementById(id);

@@ -1,34 +1,23 @@
-// Server-sent events (WHATWG HTML, 9.2.6), read from text as it arrives. Of a line
-// that is not complete yet the pieces are kept, and put together once.
+// Server-sent events (WHATWG HTML, 9.2.6) with lines that end as our server ends
+// them, read from text as it arrives. Of a line that is not complete yet the pieces
+// are kept, and put together once.
 
 export class EventParser {
 	#pieces = [];
 	#data = [];
 	#name = "";
-	#afterReturn = false;
 
 	// push takes a piece of the stream and returns the events that are complete:
 	// {name, data}.
 	push(text) {
 		const events = [];
-		let from = 0;
-		if (this.#afterReturn && text.length > 0) {
-			this.#afterReturn = false;
-			if (text[0] === "\n") from = 1;
-		}
-		for (;;) {
-			const end = lineEnd(text, from);
-			if (end < 0) break;
-			this.#pieces.push(text.slice(from, end));
-			this.#line(this.#pieces.length === 1 ? this.#pieces[0] : this.#pieces.join(""), events);
+		const lines = text.split("\n");
+		const rest = lines.pop();
+		for (const end of lines) {
+			this.#line(this.#pieces.length ? this.#pieces.join("") + end : end, events);
 			this.#pieces.length = 0;
-			from = end + 1;
-			if (text[end] === "\r") {
-				if (from === text.length) this.#afterReturn = true;
-				else if (text[from] === "\n") from++;
-			}
 		}
-		if (from < text.length) this.#pieces.push(text.slice(from));
+		if (rest) this.#pieces.push(rest);
 		return events;
 	}
 
@@ -39,18 +28,8 @@ export class EventParser {
 			this.#name = "";
 			return;
 		}
-		const colon = line.indexOf(":");
-		if (colon === 0) return; // a comment
-		const field = colon < 0 ? line : line.slice(0, colon);
-		const value = colon < 0 ? "" : line.slice(line[colon + 1] === " " ? colon + 2 : colon + 1);
+		const [, field, value] = /^([^:]*):? ?([^]*)$/.exec(line);
 		if (field === "data") this.#data.push(value);
 		else if (field === "event") this.#name = value;
 	}
-}
-
-function lineEnd(text, from) {
-	const feed = text.indexOf("\n", from);
-	const back = text.indexOf("\r", from);
-	if (back < 0) return feed;
-	return feed < 0 ? back : Math.min(feed, back);
 }

@@ -8,7 +8,6 @@ const nothing = [none, ""];
 const iec = { base: 1024, names: ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"] };
 const si = { base: 1000, names: ["B", "kB", "MB", "GB", "TB", "PB", "EB"] };
 const bit = { base: 1000, names: ["bit", "kbit", "Mbit", "Gbit", "Tbit", "Pbit", "Ebit"] };
-const plain = { base: 1000, names: ["", "k", "M", "G", "T", "P", "E"] };
 
 // Units is how figures are written: of "iec", "si" and "bits". Totals are bytes
 // whatever rates are in.
@@ -60,7 +59,7 @@ export function count(n) {
 	if (!(n > 0)) return nothing;
 	if (n < 1e6) return [String(n), ""];
 	const [number, step] = scale(n, 1000);
-	return [number, plain.names[step]];
+	return [number + " kMGTPE"[step], ""];
 }
 
 // speed is of a link, in bits by convention.

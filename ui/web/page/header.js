@@ -1,7 +1,7 @@
 // The strip at the top: what the interfaces carry, whether the books balance, what
 // fires.
 
-import { byId, el, setAttribute, setText, shape } from "./dom.js";
+import { Amount, byId, el, setAttribute, setText, shape } from "./dom.js";
 import { joined, percent, span, speed } from "./format.js";
 import { hashOf, inside } from "./place.js";
 import { firing, unhealthy } from "./views.js";
@@ -125,20 +125,17 @@ class Way {
 		this.fill = shape("rect", { height: 6, width: 0 });
 		const drawing = shape("svg", { viewBox: "0 0 100 6", preserveAspectRatio: "none", "aria-hidden": "true" }, this.fill);
 		this.bar = el("span", { class: `bar ${kind}`, role: "meter", "aria-valuemin": 0, "aria-valuemax": 100 }, drawing);
-		this.number = document.createTextNode("");
-		this.unit = el("span", { class: "unit" });
-		this.nodes = [el("span", { class: "way" }, kind), this.bar, el("span", { class: "figure" }, this.number, this.unit)];
+		this.amount = new Amount("span", "figure");
+		this.nodes = [el("span", { class: "way" }, kind), this.bar, this.amount.node];
 	}
 
 	draw(rate, full, units, label, of) {
 		const part = Math.min(100, (100 * rate) / full) || 0;
-		const [number, unit] = units.rate(rate);
-		this.number.data = number;
-		setText(this.unit, unit);
+		this.amount.write(units.rate(rate));
 		setAttribute(this.fill, "width", part.toFixed(1));
 		setAttribute(this.bar, "aria-label", label);
 		setAttribute(this.bar, "aria-valuenow", Math.round(part));
-		setAttribute(this.bar, "aria-valuetext", `${joined([number, unit])}, ${percent(rate, full)} of ${of}`);
+		setAttribute(this.bar, "aria-valuetext", `${units.rateText(rate)}, ${percent(rate, full)} of ${of}`);
 		this.bar.title = `${percent(rate, full)} of ${of}`;
 	}
 }

@@ -1,10 +1,8 @@
 // The table beside the chart: it names the series, and reads them at a moment. A
 // series that is pressed away is not drawn.
 
-import { colourOf } from "./chart.js";
-import { el, setAttribute, setText } from "./dom.js";
-import { period } from "./format.js";
-import { Others } from "./series.js";
+import { fillOf } from "./chart.js";
+import { Amount, el, setAttribute, setText, shape } from "./dom.js";
 
 export class Legend {
 	#rows = new Map(); // name → {tr, button, cells}
@@ -16,13 +14,13 @@ export class Legend {
 		this.head = el("caption");
 		this.body = el("tbody");
 		this.sum = figures();
-		const heads = ["series", "rx", "tx", "rx + tx"].map((text, i) => el("th", { scope: "col", class: i ? "figure" : "text" }, text));
-		this.heads = heads;
-		root.append(el("table", { class: "legend" }, this.head, el("thead", {}, el("tr", {}, ...heads)), this.body, el("tfoot", {}, this.sum.tr)));
+		this.heads = ["series", "rx", "tx", ""].map((text, i) => el("th", { scope: "col", class: i ? "figure" : "text" }, text));
+		root.append(el("table", { class: "legend" }, this.head, el("thead", {}, el("tr", {}, ...this.heads)), this.body, el("tfoot", {}, this.sum.tr)));
 		this.sum.name.append("all shown");
 	}
 
-	// draw shows rows {name, slot, label, isHidden, rx, tx, bytes}, the largest on top.
+	// draw shows rows {name, slot, label, isHidden, rx, tx, bytes}: of a moment, or of
+	// all of the time.
 	draw(rows, { title, all, units, isMoment }) {
 		setText(this.head, title);
 		setText(this.heads[3], isMoment ? "rx + tx" : all);
@@ -50,9 +48,9 @@ export class Legend {
 
 	#make(name) {
 		const row = figures();
-		row.swatch = el("i", { class: "swatch" });
+		row.swatch = shape("rect", { width: 16, height: 12 });
 		row.label = el("span");
-		row.button = el("button", { type: "button", class: "series" }, row.swatch, row.label);
+		row.button = el("button", { type: "button", class: "series" }, shape("svg", { class: "swatch", "aria-hidden": "true" }, row.swatch), row.label);
 		row.button.addEventListener("click", () => this.#on.toggle(name));
 		row.name.append(row.button);
 		this.#rows.set(name, row);
@@ -60,35 +58,22 @@ export class Legend {
 	}
 
 	#drawRow(row, r, units, isMoment) {
-		const label = r.name === Others ? "others" : (r.label ?? r.name);
+		const label = r.label ?? r.name;
 		setText(row.label, label);
 		setAttribute(row.button, "title", label);
 		setAttribute(row.button, "aria-pressed", String(!r.isHidden));
-		row.swatch.style.background = colourOf(r.slot);
+		setAttribute(row.swatch, "fill", fillOf(r.slot));
 		write(row, r, units, isMoment);
 	}
 }
 
 function figures() {
-	const cells = [0, 1, 2].map(() => {
-		const number = document.createTextNode("");
-		const unit = document.createTextNode("");
-		return { number, unit, node: el("td", { class: "figure" }, number, el("span", { class: "unit" }, unit)) };
-	});
+	const cells = [0, 1, 2].map(() => new Amount("td", "figure"));
 	const name = el("th", { scope: "row", class: "text" });
 	return { name, cells, tr: el("tr", {}, name, ...cells.map((c) => c.node)) };
 }
 
 function write({ cells }, { rx, tx, bytes }, units, isMoment) {
 	const list = [units.rate(rx), units.rate(tx), isMoment ? units.rate(rx + tx) : units.size(bytes)];
-	list.forEach(([number, unit], i) => {
-		if (cells[i].number.data !== number) cells[i].number.data = number;
-		if (cells[i].unit.data !== unit) cells[i].unit.data = unit;
-	});
-}
-
-// momentTitle names a piece of time.
-export function momentTitle(piece) {
-	const length = (piece.to - piece.from) / 1e3;
-	return (length > 2 ? "average of " : "") + period(piece.from, piece.to);
+	list.forEach((figure, i) => cells[i].write(figure));
 }

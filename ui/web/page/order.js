@@ -16,10 +16,11 @@ function compare(a, b) {
 	return a < b ? -1 : a > b ? 1 : 0;
 }
 
-// firstSort is how a column is sorted when it is chosen: figures from the largest,
-// texts from A.
-export function firstSort(column) {
-	return isFigure(column) ? "-" + column.id : column.id;
+// nextSort is how a column is sorted when it is chosen: figures from the largest,
+// texts from A; and chosen again, the other way.
+export function nextSort(column, sort) {
+	const [first, second] = isFigure(column) ? ["-" + column.id, column.id] : [column.id, "-" + column.id];
+	return sort === first ? second : first;
 }
 
 export const isFigure = (column) => !["name", "text", "state"].includes(column.kind);

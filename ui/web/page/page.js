@@ -58,11 +58,14 @@ export class Page {
 		addEventListener("popstate", () => this.#read());
 		addEventListener("hashchange", () => this.#read());
 		document.addEventListener("visibilitychange", () => this.redraw());
+		document.addEventListener("scroll", () => this.stage.first?.isLong && this.redraw(), { passive: true });
+		addEventListener("beforeprint", () => this.#draw(true));
 		const filter = byId("filter");
 		filter.addEventListener("input", () => this.go({ ...this.place, q: filter.value }, true));
 		filter.addEventListener("keydown", (event) => {
 			if (event.key === "Escape" && filter.value === "") filter.blur();
 			if (event.key === "Enter" || event.key === "ArrowDown") {
+				this.#draw(); // what was typed last may not be filtered by yet
 				this.stage.first?.roving?.focus();
 				event.preventDefault();
 			}
@@ -128,7 +131,7 @@ export class Page {
 		});
 	}
 
-	#draw() {
+	#draw(isPrinted = false) {
 		const { now } = this.#store;
 		const units = this.switches.units;
 		const { place, scene } = this;
@@ -136,23 +139,19 @@ export class Page {
 		if (now) {
 			this.#header.draw(now, { units, place });
 			if (scene.asksAlerts) this.past.look(now);
-			this.#drawTables(now, units);
+			this.#drawTables(now, units, isPrinted);
 		}
 		this.timeline.draw({ place, scene, units, selected: this.#selected });
 	}
 
-	#drawTables(now, units) {
-		const began = performance.now();
+	#drawTables(now, units, isPrinted) {
+		const start = performance.now();
 		document.getElementById("served")?.remove();
 		const { scene } = this;
 		const waits = scene.flows && !this.#store.hasFlows ? "Asking for the connections…" : "";
-		this.stage.draw({ now, past: this.past.list, units, ring: this.#store.ring(scene.chart.by, scene.chart.app), waits });
-		measured("tables", began);
+		this.stage.draw({ now, past: this.past.list, units, ring: this.#store.ring(scene.chart.by, scene.chart.app), waits, isPrinted });
+		// How long it took is left where tools find it.
+		performance.clearMeasures("tables");
+		performance.measure("tables", { start });
 	}
-}
-
-// measured leaves the newest time that drawing took where tools find it.
-function measured(name, start) {
-	performance.clearMeasures(name);
-	performance.measure(name, { start });
 }

@@ -11,6 +11,7 @@ export class Pointing {
 	#begin = null; // time where a selection begins
 	#end = null;
 	#drag = null;
+	#pointer = null; // where it was last
 
 	// on has read(i), zoom(from, to) and reset(); read(-1) is of nothing.
 	constructor(chart, frame, on) {
@@ -21,7 +22,7 @@ export class Pointing {
 		frame.addEventListener("pointermove", (e) => this.#move(e));
 		frame.addEventListener("pointerup", (e) => this.#up(e));
 		frame.addEventListener("pointercancel", () => this.#forget());
-		frame.addEventListener("pointerleave", () => this.#drag || this.#read(-1));
+		frame.addEventListener("pointerleave", () => this.#drag || this.#begin || this.#forget());
 		frame.addEventListener("dblclick", (e) => this.#near(this.#timeOf(e)));
 		frame.addEventListener("keydown", (e) => this.#key(e));
 		frame.addEventListener("blur", () => this.#forget());
@@ -31,15 +32,15 @@ export class Pointing {
 		return this.#index;
 	}
 
-	// follow keeps reading the same time when the data has changed.
+	// follow reads anew when the data has changed: what is under the pointer, or the
+	// same time.
 	follow() {
-		if (this.#index < 0) return;
-		this.#read(this.time === undefined ? -1 : this.#chart.pieceAt(this.time));
+		if (this.#index >= 0) this.#readTime(this.#pointer ? this.#timeOf(this.#pointer) : this.time);
 	}
 
-	#timeOf(event) {
+	#timeOf({ clientX }) {
 		const box = this.#frame.getBoundingClientRect();
-		return this.#chart.timeAt(((event.clientX - box.left) / box.width) * this.#chart.width);
+		return this.#chart.timeAt(((clientX - box.left) / box.width) * this.#chart.width);
 	}
 
 	#down(event) {
@@ -50,6 +51,7 @@ export class Pointing {
 
 	#move(event) {
 		const time = this.#timeOf(event);
+		this.#pointer = { clientX: event.clientX };
 		this.#readTime(time);
 		if (this.#drag && Math.abs(event.clientX - this.#drag.x) >= leastDrag) this.#chart.select(this.#drag.time, time);
 	}
@@ -76,6 +78,7 @@ export class Pointing {
 	#forget() {
 		this.#drag = null;
 		this.#begin = null;
+		this.#pointer = null;
 		this.#chart.select();
 		this.#read(-1);
 	}
@@ -117,6 +120,7 @@ export class Pointing {
 
 	// step reads the next piece; with Shift all between are chosen.
 	#step(from, to, isChoosing) {
+		this.#pointer = null;
 		const { pieces } = this.#chart;
 		if (isChoosing) {
 			this.#begin ??= pieces[Math.max(0, Math.min(pieces.length - 1, from))].from;

@@ -66,31 +66,29 @@ export class Ring {
 		return this.#series.keys();
 	}
 
-	// rates copies the last n ticks of a series, oldest first: {rx, tx}.
-	rates(name, n) {
+	// rates copies n ticks of a series from the first on: {name, rx, tx}. It returns
+	// null where it did not move.
+	rates(name, first, n) {
 		const s = this.#series.get(name);
-		const length = Math.min(n, this.length);
-		const out = { rx: new Float32Array(length), tx: new Float32Array(length) };
-		if (!s) return out;
-		for (let i = 0; i < length; i++) {
-			const slot = this.#slot(this.length - length + i);
+		const out = { name, rx: new Float64Array(n), tx: new Float64Array(n) };
+		let moved = false;
+		for (let i = 0; i < n; i++) {
+			const slot = this.#slot(first + i);
 			out.rx[i] = s.rx[slot];
 			out.tx[i] = s.tx[slot];
+			moved ||= s.rx[slot] > 0 || s.tx[slot] > 0;
 		}
-		return out;
+		return moved ? out : null;
 	}
 
-	// totals writes rx plus tx of the last ticks into out, at its end, and returns
-	// how many there are.
+	// totals writes rx plus tx of the last ticks into out, at its end.
 	totals(name, out) {
 		const s = this.#series.get(name);
-		const length = Math.min(out.length, this.length);
 		out.fill(0);
-		if (!s) return length;
-		for (let i = 0; i < length; i++) {
-			const slot = this.#slot(this.length - length + i);
-			out[out.length - length + i] = s.rx[slot] + s.tx[slot];
+		if (!s) return;
+		for (let i = 1; i <= Math.min(out.length, this.length); i++) {
+			const slot = this.#slot(this.length - i);
+			out[out.length - i] = s.rx[slot] + s.tx[slot];
 		}
-		return length;
 	}
 }

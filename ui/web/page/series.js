@@ -5,34 +5,23 @@
 // Series are in no order; what is not among the chosen is in Others, the last one.
 
 export const Others = "(others)";
-export const mostPoints = 300;
+const mostPoints = 300;
 const mostSeries = 8;
 
 // ofRing is what a ring has of a time. Where a tick comes late, there is a hole.
 export function ofRing(ring, from, to, interval) {
 	const pieces = [];
-	const at = [];
+	let first = 0;
 	let before = 0;
 	for (let i = 0; i < ring.length; i++) {
 		const end = ring.time(i);
 		const begin = before && end - before < 3.5 * interval ? before : end - interval;
 		before = end;
 		if (end <= from || begin >= to) continue;
+		if (pieces.length === 0) first = i;
 		pieces.push({ from: begin, to: end });
-		at.push(i);
 	}
-	const series = [];
-	for (const name of ring.names()) {
-		const all = ring.rates(name, ring.length);
-		const s = { name, rx: new Float64Array(at.length), tx: new Float64Array(at.length) };
-		let moved = false;
-		at.forEach((i, n) => {
-			s.rx[n] = all.rx[i];
-			s.tx[n] = all.tx[i];
-			moved ||= s.rx[n] > 0 || s.tx[n] > 0;
-		});
-		if (moved) series.push(s);
-	}
+	const series = [...ring.names()].map((name) => ring.rates(name, first, pieces.length)).filter(Boolean);
 	return { pieces, series };
 }
 
@@ -49,7 +38,8 @@ export function ofReport(report, from = 0, to = Infinity) {
 		pieces.push(piece);
 		at.push(i);
 	});
-	const series = (report.rows ?? []).map((row) => {
+	const rows = pieces.length ? (report.rows ?? []) : [];
+	const series = rows.map((row) => {
 		const rate = (bytes) => Float64Array.from(at, (i, n) => (1e3 * (bytes?.[i] ?? 0)) / (pieces[n].to - pieces[n].from));
 		return { name: row.name, rx: rate(row.rx), tx: rate(row.tx) };
 	});
@@ -80,8 +70,10 @@ export function before(older, newer) {
 // thin sums neighbours until there are few enough to be drawn. Averages are by time,
 // so that bytes stay what they are; holes stay holes.
 export function thin(data, most = mostPoints) {
-	const n = Math.ceil(data.pieces.length / most);
+	let n = Math.ceil(data.pieces.length / most);
 	if (n <= 1) return data;
+	// Days are summed to weeks: these are alike.
+	if (data.pieces[0].to - data.pieces[0].from > 80e6) n = 7;
 	const groups = [];
 	data.pieces.forEach((p, i) => {
 		const group = groups.at(-1);

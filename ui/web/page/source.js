@@ -31,6 +31,7 @@ export class Source {
 	#api;
 	#store;
 	#changed;
+	#isNone = false; // no history is kept
 	#asked = { key: "", at: 0, report: null, error: null, stop: null };
 
 	// changed is called when there is something new.
@@ -47,6 +48,7 @@ export class Source {
 		const live = () => ofRing(ring, window.from, window.to, this.#store.interval);
 		const isCovered = ring.length > 0 && ring.first - this.#store.interval <= window.from;
 		if (isCovered && window.to <= ring.last + 2 * this.#store.interval) return live();
+		if (window.isLive && this.#isNone) return live();
 		const asked = this.#ask(chart, window);
 		const old = asked.report ? ofReport(asked.report, window.from, window.to) : empty;
 		if (window.isLive) return { ...before(old, live()), note: "" };
@@ -80,13 +82,14 @@ export class Source {
 		given.set("top", window.isLive ? "50" : "8");
 		if (chart.app !== undefined) given.set("app", chart.app);
 		given.set("from", stamp(Math.floor(window.from / length) * length));
-		if (window.isZoom) given.set("to", stamp(Math.ceil(window.to / length) * length));
+		if (window.isZoom || window.isLive) given.set("to", stamp(Math.ceil(window.to / length) * length));
 		try {
 			asked.report = await this.#api.json("/api/v1/history?" + given, asked.stop.signal);
 			asked.error = null;
 		} catch (error) {
 			if (asked.stop.signal.aborted) return;
 			asked.error = error;
+			this.#isNone = error.status === 501;
 		}
 		if (asked === this.#asked) this.#changed();
 	}

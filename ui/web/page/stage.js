@@ -9,6 +9,7 @@ export class Stage {
 	#on;
 	#tables = []; // {spec, table or node}
 	#key = "";
+	#epoch = "";
 	#sorts = new Map(); // of the tables below the first
 
 	// on has go(place, quietly), redraw() and select(name).
@@ -23,6 +24,7 @@ export class Stage {
 	// show makes the tables of a scene; the same scene keeps its own.
 	show(scene, place) {
 		this.place = place;
+		this.#epoch = hashOf(inside(place, {}));
 		const { view, app, command, user, container, unit, host, isCommand } = place;
 		const key = JSON.stringify([view, app, command, user, container, unit, host, isCommand]);
 		if (key === this.#key) return;
@@ -41,6 +43,7 @@ export class Stage {
 			open: (place) => this.#on.go(inside(this.place, place)),
 			link: (place) => hashOf(inside(this.place, place)),
 			redraw: () => this.#on.redraw(),
+			epoch: () => this.#epoch,
 			select: (key, row) => isFirst && this.#on.select(row && spec.series?.(row)),
 		});
 	}

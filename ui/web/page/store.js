@@ -4,7 +4,7 @@ import { parseTime } from "./format.js";
 import { Ring } from "./ring.js";
 import { hostKey } from "./views.js";
 
-const ticks = 600;
+const ticks = 620; // ten minutes, and some
 
 const kinds = [
 	["app", (now) => now.apps, (row) => row.app],

@@ -4,10 +4,12 @@
 
 import { classesOf, makeCell } from "./cell.js";
 import { el, setAttribute, setText, shape } from "./dom.js";
-import { firstSort, isFigure, sorter, staying } from "./order.js";
+import { isFigure, nextSort, sorter, staying } from "./order.js";
 import { alertsBy } from "./views.js";
 
 const mostRows = 500; // at a time; the foot says how many more there are
+const mostMoves = 100;
+const all = { from: 0, to: Infinity };
 const holdTime = 4000;
 const minute = 60; // ticks of a trend
 
@@ -18,10 +20,12 @@ export class Table {
 	#heads = new Map();
 	#limit = mostRows;
 	#heldUntil = 0;
+	#isLoose = false; // rows out of sight are in no order
 	#trend = new Float32Array(minute);
 	#selected = "";
 
-	// on has sort(id), open(place), select(key) and link(place), the address of one.
+	// on has sort(id), open(place), select(key), redraw(), and link(place), the address
+	// of one, which is another when epoch() is.
 	constructor(spec, on) {
 		this.spec = spec;
 		this.#on = on;
@@ -31,7 +35,7 @@ export class Table {
 		this.caption = el("caption", {}, spec.caption);
 		const heads = spec.columns.map((c) => this.#head(c));
 		const table = el("table", { class: "figures " + spec.id }, this.caption, el("colgroup", {}, ...spec.columns.map(colOf)), el("thead", {}, el("tr", {}, ...heads)), this.body);
-		this.node = el("section", { class: "block", id: "table-" + spec.id }, el("div", { class: "scroll" }, table), this.foot, this.more);
+		this.node = el("section", { class: "block", id: "table-" + spec.id }, table, this.foot, this.more);
 		this.#listen();
 	}
 
@@ -46,16 +50,10 @@ export class Table {
 			return th;
 		}
 		const button = el("button", { type: "button", title: column.hint ?? false }, column.title, shape("svg", { class: "arrow", viewBox: "0 0 8 8", "aria-hidden": "true" }, shape("path", { d: "M4 1 L7.5 7 H0.5 Z" })));
-		button.addEventListener("click", () => this.#on.sort(this.nextSort(column)));
+		button.addEventListener("click", () => this.#on.sort(nextSort(column, this.sort)));
 		th.append(button);
 		this.#heads.set(column.id, th);
 		return th;
-	}
-
-	nextSort(column) {
-		const first = firstSort(column);
-		if (this.sort !== first) return first;
-		return first.startsWith("-") ? first.slice(1) : "-" + first;
 	}
 
 	#listen() {
@@ -112,11 +110,16 @@ export class Table {
 		const to = { ArrowUp: at - 1, ArrowDown: at + 1, Home: 0, End: last, PageUp: at - 20, PageDown: at + 20 }[event.key];
 		if (to === undefined) return;
 		event.preventDefault();
+		if (this.#isLoose) this.#place(this.#order, all);
 		this.#order[Math.max(0, Math.min(last, to))]?.handle.focus();
 	}
 
-	// draw shows these rows. how: {now, filter, sort, units, ring}; it returns how many
-	// there are and how many of them are shown.
+	// isLong: rows out of sight are not drawn.
+	get isLong() {
+		return this.#order.length > mostMoves;
+	}
+
+	// draw shows these rows. how: {now, filter, sort, units, ring, waits, isPrinted}.
 	draw(rows, how) {
 		const kept = how.filter && !how.filter.isEmpty ? rows.filter((row) => how.filter.matches(row)) : rows.slice();
 		const held = performance.now() < this.#heldUntil && this.sort === how.sort;
@@ -125,13 +128,17 @@ export class Table {
 		const total = kept.length;
 		kept.length = Math.min(total, this.#limit);
 		const order = this.#take(kept);
-		const seen = this.#visible(order.length); // before anything is changed: it asks for the layout
-		const said = this.#said(how.now);
-		for (let i = 0; i < order.length; i++) this.#drawRow(order[i], how, said, i >= seen.from && i < seen.to);
-		this.#place(order);
+		// Before anything is changed: it asks for the layout.
+		const seen = how.isPrinted ? all : this.#visible();
+		const said = this.spec.alerted && alertsBy(how.now, this.spec.alerted.subject);
+		const epoch = this.#on.epoch();
+		order.forEach((row, i) => {
+			const isSeen = i >= seen.from && i < seen.to;
+			if (isSeen || !row.handle) this.#drawRow(row, how, said, epoch);
+		});
+		this.#place(order, seen);
 		this.#mark(how.sort);
 		this.#drawFoot(rows.length, total, order.length, how);
-		return { all: rows.length, kept: total };
 	}
 
 	#sortKept(kept, held) {
@@ -171,18 +178,20 @@ export class Table {
 		return { key, tr, cells, place: -1, opens: null };
 	}
 
-	#said(now) {
-		return this.spec.alerted ? alertsBy(now, this.spec.alerted.subject) : null;
-	}
-
-	#drawRow(row, how, said, isSeen) {
+	// drawRow is for rows that are on screen, or new: the others are drawn when they
+	// come there. epoch tells when their links lead elsewhere.
+	#drawRow(row, how, said, epoch) {
 		const { data } = row;
-		row.opens = this.spec.open?.(data) || null;
-		const context = { units: how.units, link: row.opens ? this.#on.link(row.opens) : "", said: null };
+		if (row.epoch !== epoch) {
+			row.epoch = epoch;
+			row.opens = this.spec.open?.(data) || null;
+			row.link = row.opens ? this.#on.link(row.opens) : "";
+		}
+		const context = { units: how.units, link: row.link, said: null };
 		if (said?.size) for (const name of this.spec.alerted.names(data)) context.said ??= said.get(name);
 		for (const cell of row.cells) {
 			cell.draw(data, context);
-			if (isSeen && cell.drawTrend) {
+			if (cell.drawTrend) {
 				how.ring.totals(this.spec.series(data), this.#trend);
 				cell.drawTrend(this.#trend, 1024);
 			}
@@ -192,26 +201,33 @@ export class Table {
 		if (this.spec.isSum) row.tr.classList.toggle("sum", Boolean(this.spec.isSum(data)));
 	}
 
-	// visible is which rows are on screen, roughly: lines are drawn for these.
-	#visible(length) {
-		if (!this.spec.series || this.#order.length === 0) return { from: 0, to: 60 };
+	// visible is which rows are on screen, and some more.
+	#visible() {
+		if (!this.isLong) return all;
 		const box = this.body.getBoundingClientRect();
-		const height = box.height / this.#order.length || 30;
-		const from = Math.floor(-box.top / height) - 20;
-		return { from, to: Math.min(length, from + Math.ceil(innerHeight / height) + 40) };
+		const height = box.height / this.#order.length;
+		const from = Math.floor(-box.top / height) - 15;
+		return { from, to: from + Math.ceil(innerHeight / height) + 30 };
 	}
 
-	// place puts the rows in order, moving as few as it can.
-	#place(order) {
+	// place puts the rows in order, moving as few as it can. Where very many would
+	// have to move, those out of sight wait.
+	#place(order, seen) {
 		const focused = document.activeElement;
-		const stays = staying(order.map((row) => row.place));
+		let list = order;
+		let stays = staying(list.map((row) => row.place));
+		this.#isLoose = stays.filter((s) => !s).length > mostMoves;
+		if (this.#isLoose) {
+			list = loosely(order, seen);
+			stays = staying(list.map((row) => row.place));
+		}
 		let next = null;
-		for (let i = order.length - 1; i >= 0; i--) {
-			const { tr } = order[i];
+		for (let i = list.length - 1; i >= 0; i--) {
+			const { tr } = list[i];
 			if (!stays[i]) this.body.insertBefore(tr, next);
 			next = tr;
 		}
-		order.forEach((row, i) => (row.place = i));
+		list.forEach((row, i) => (row.place = i));
 		this.#order = order;
 		const selected = this.#rows.get(this.#selected);
 		if (selected) setAttribute(selected.tr, "aria-current", "true");
@@ -226,18 +242,26 @@ export class Table {
 		}
 	}
 
-	#drawFoot(all, kept, shown, how) {
+	#drawFoot(known, kept, shown, how) {
 		let text = "";
 		if (how.waits) text = how.waits;
-		else if (all === 0) text = this.spec.empty ?? "";
+		else if (known === 0) text = this.spec.empty ?? "";
 		else if (kept === 0) text = "Nothing matches the filter.";
-		else if (kept < all) text = `${kept} of ${all} match the filter.`;
+		else if (kept < known) text = `${kept} of ${known} match the filter.`;
 		setText(this.foot, text);
 		this.foot.hidden = text === "";
 		this.more.hidden = shown === kept;
 		if (shown < kept) setText(this.more, `Show more: there are ${kept - shown} below these`);
-		this.node.hidden = Boolean(this.spec.isOptional && all === 0);
+		this.node.hidden = Boolean(this.spec.isOptional && known === 0);
 	}
+}
+
+// loosely is the order for those seen; the others fill the places as they are.
+function loosely(order, { from, to }) {
+	const inSight = order.slice(Math.max(0, from), to);
+	const shown = new Set(inSight);
+	const rest = order.filter((row) => !shown.has(row)).sort((a, b) => a.place - b.place);
+	return [...rest.slice(0, Math.max(0, from)), ...inSight, ...rest.slice(Math.max(0, from))];
 }
 
 function colOf(column) {

@@ -4,10 +4,10 @@
 import { Chart } from "./chart.js";
 import { byId, setAttribute, setText } from "./dom.js";
 import { joined, period } from "./format.js";
-import { Legend, momentTitle } from "./legend.js";
+import { Legend } from "./legend.js";
 import { rangeNames } from "./place.js";
 import { Pointing } from "./pointing.js";
-import { bytesOf, Chooser, Others, thin } from "./series.js";
+import { bytesOf, Chooser, thin } from "./series.js";
 import { Source, windowAt } from "./source.js";
 import { choice, press } from "./switches.js";
 
@@ -32,17 +32,17 @@ export class Timeline {
 		this.#store = store;
 		this.#on = on;
 		this.#source = new Source(api, store, () => this.redraw());
-		this.#frame.replaceChildren();
 		this.chart = new Chart(this.#frame);
 		this.legend = new Legend(byId("legend"), { toggle: (name) => this.#toggle(name) });
+		const reset = () => this.#on.go({ ...this.place, from: "", to: "" });
 		this.pointing = new Pointing(this.chart, this.#frame, {
 			read: (i) => this.#read(i),
 			zoom: (from, to) => this.#zoom(from, to),
-			reset: () => this.#on.go({ ...this.place, from: "", to: "" }),
+			reset,
 		});
 		choice("ranges", (range) => this.#on.go({ ...this.place, range, from: "", to: "" }));
 		choice("directions", (dir) => this.#on.go({ ...this.place, dir }));
-		byId("zoom-reset").addEventListener("click", () => this.#on.go({ ...this.place, from: "", to: "" }));
+		byId("zoom-reset").addEventListener("click", reset);
 		new ResizeObserver(() => this.redraw()).observe(this.#frame);
 	}
 
@@ -99,11 +99,12 @@ export class Timeline {
 	#drawData(place, { chart }, units, selected, window) {
 		const found = this.#source.data(chart, window);
 		const by = chart.by + "\n" + (chart.app ?? "");
-		if (!this.#choosers.has(by)) this.#choosers = new Map([[by, new Chooser()]]);
+		if (this.#choosers.size > 20) this.#choosers.clear();
+		if (!this.#choosers.has(by)) this.#choosers.set(by, new Chooser());
 		const { pieces, series } = this.#choosers.get(by).choose(thin(found));
 		for (const s of series) {
 			s.values = place.dir === "rx" ? s.rx : place.dir === "tx" ? s.tx : s.rx.map((v, i) => v + s.tx[i]);
-			s.label = s.name === Others ? "others" : this.#store.labels.get(s.name);
+			s.label = s.slot < 0 ? "others" : this.#store.labels.get(s.name);
 			s.isHidden = this.#hidden.has(s.name);
 		}
 		this.#shown = { window, pieces, series, units, place };
@@ -131,7 +132,7 @@ export class Timeline {
 			const rate = (way) => (isMean ? (seconds > 0 ? bytes[way] / seconds : 0) : (s[way][now] ?? 0));
 			return { ...s, rx: rate("rx"), tx: rate("tx"), bytes: bytes.rx + bytes.tx };
 		});
-		const title = isMoment ? momentTitle(pieces[i]) : isMean ? "on average" : "now";
+		const title = isMoment ? period(pieces[i].from, pieces[i].to) : isMean ? "on average" : "now";
 		this.legend.draw(rows, { title, all: window.isZoom ? "in all" : `in ${rangeNames[place.range]}`, units, isMoment });
 		this.#say(title, rows, units, now, pieces.length);
 	}

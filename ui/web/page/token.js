@@ -19,7 +19,7 @@ export class Token {
 			this.#given(this.#input.value.trim());
 		});
 		// There is nothing to see without it.
-		dialog.addEventListener("cancel", (event) => event.preventDefault());
+		dialog.addEventListener("close", () => this.#waiting && dialog.showModal());
 	}
 
 	// ask waits for a token other than the one that was refused. wrong: it was none
@@ -52,9 +52,9 @@ export class Token {
 		} catch {
 			// It lasts as long as the page.
 		}
-		this.#dialog.close();
 		this.#waiting?.resolve();
 		this.#waiting = null;
+		this.#dialog.close();
 	}
 }
 
