@@ -53,6 +53,7 @@ func TestCommandLine(t *testing.T) {
 // TestEveryCommandRuns: each can be given by its name, and those that take
 // something offer what they take.
 func TestEveryCommandRuns(t *testing.T) {
+	t.Chdir(t.TempDir()) // export writes
 	for _, name := range mustNew(t, Options{}).commandNames() {
 		s := newStage(t, 80, 24)
 		s.take(typical(100))

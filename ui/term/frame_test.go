@@ -34,6 +34,7 @@ func newStage(t *testing.T, w, h int) *stage {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.screen.Fini)
+	t.Cleanup(s.settle)
 	s.resize(w, h)
 	return s
 }

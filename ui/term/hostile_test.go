@@ -84,6 +84,9 @@ func TestHostileTextHarmsNoFrame(t *testing.T) {
 					s.ui.switchTo(view)
 					look("view " + s.ui.views[view].title)
 					for row := range nasty {
+						if size.w > 80 && row != view%len(nasty) { // one of them has to do
+							continue
+						}
 						s.press("<Home>")
 						for range row {
 							s.press("<Down>")

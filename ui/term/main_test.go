@@ -11,6 +11,7 @@ import (
 
 	"github.com/rivo/uniseg"
 
+	"bwmon/lab"
 	"bwmon/traffic"
 )
 
@@ -26,7 +27,7 @@ func TestMain(m *testing.M) {
 	// The golden frames are those of a terminal that draws characters of
 	// ambiguous width in one cell, whatever RUNEWIDTH_EASTASIAN says here.
 	uniseg.EastAsianAmbiguousWidth = 1
-	os.Exit(m.Run())
+	os.Exit(lab.Main(m))
 }
 
 func child(how string) int {
