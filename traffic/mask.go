@@ -11,87 +11,53 @@ const Masked = "***"
 // Mask hides secrets in command lines. The nil Mask hides nothing. It is safe for
 // concurrent use.
 type Mask struct {
-	secrets []*regexp.Regexp
-	hinted  bool // none of them matches a text without a hint
+	standard *secrets // nil: only what is in own
+	own      []*regexp.Regexp
 }
 
 // NewMask makes a Mask of regexes: of what matches, the groups are hidden, or all
-// of it where the regex has none. standard adds those of SecretPatterns. Words of a
-// command line are divided by NUL or by spaces: [\x00\s].
+// of it where the regex has none. The words of a command line are divided by NUL or,
+// where a program has written its own title, by spaces: [\x00\s]. With standard it
+// hides passwords, tokens and keys as they are usually given, too.
 func NewMask(standard bool, patterns ...*regexp.Regexp) *Mask {
-	m := &Mask{hinted: len(patterns) == 0}
+	m := &Mask{own: patterns}
 	if standard {
-		for _, p := range SecretPatterns() {
-			m.secrets = append(m.secrets, regexp.MustCompile(p))
-		}
+		m.standard = newSecrets()
 	}
-	m.secrets = append(m.secrets, patterns...)
 	return m
 }
 
-// SecretPatterns are the secrets that command lines hold most often.
-func SecretPatterns() []string {
-	const name = `[\w.-]*(?:passw(?:or)?d|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?)`
-	return []string{
-		// --password=x, --password x, DB_PASSWORD=x, password: x, ?token=x
-		`(?i)` + name + `(?:=|:[\x00\s]*)("[^"]*"|'[^']*'|[^\x00\s&]+)`,
-		`(?i)(?:^|[\x00\s])--?` + name + `[\x00\s]+([^\x00\s-][^\x00\s]*)`,
-		// scheme://user:x@host, user:x@host
-		`://[^\x00\s/:@]*:([^\x00\s/@]+)@`,
-		`(?:^|[\x00\s=])[^\x00\s/:@=]+:([^\x00\s/@]+)@`,
-		// Authorization: Bearer x
-		`(?i)authorization:[\x00\s]*(?:(?:basic|bearer|digest|token)[\x00\s]+)?([^\x00\s"']+)`,
-		`(?i)\bbearer[\x00\s]+([^\x00\s"']+)`,
-		// curl -u user:x, wget and others alike
-		`(?:^|[\x00\s])(?:-u|--user|--proxy-user)[\x00\s=]?[^\x00\s:]+:([^\x00\s]+)`,
-		// mysql -px, sshpass -p x
-		`(?:^|[\x00\s/])(?:mysql|mysqldump|mysqladmin|mariadb|mariadb-dump)(?s:[\x00\s].*?)?[\x00\s]-p([^\x00\s]+)`,
-		`(?:^|[\x00\s/])sshpass[\x00\s]+-p[\x00\s]?([^\x00\s]+)`,
-	}
-}
-
-// Patterns lists the regexes that hide.
+// Patterns lists the regexes that hide; "standard" stands for those that are not
+// given.
 func (m *Mask) Patterns() []string {
-	if m == nil {
-		return nil
+	var list []string
+	if m != nil && m.standard != nil {
+		list = append(list, "standard")
 	}
-	list := make([]string, len(m.secrets))
-	for i, re := range m.secrets {
-		list[i] = re.String()
+	if m != nil {
+		for _, re := range m.own {
+			list = append(list, re.String())
+		}
 	}
 	return list
 }
 
-// hints are parts of every text that a standard pattern matches, in lower case: most
-// command lines hold none, and cost no regex.
-var hints = [...]string{"pass", "secret", "token", "key", "credential", "@", "authorization", "bearer", "-u", "--user", "--proxy-user", "mysql", "mariadb"}
-
 // Hide returns s with the secrets in it replaced by Masked.
 func (m *Mask) Hide(s string) string {
-	if m == nil || len(m.secrets) == 0 {
+	if m == nil {
 		return s
 	}
-	if m.hinted && !hinted(s) {
-		return s
+	if m.standard != nil {
+		s = m.standard.hide(s)
 	}
-	for _, re := range m.secrets {
-		s = hide(re, s)
+	for _, re := range m.own {
+		s = hideGroups(re, s)
 	}
 	return s
 }
 
-func hinted(s string) bool {
-	s = strings.ToLower(s)
-	for _, h := range hints {
-		if strings.Contains(s, h) {
-			return true
-		}
-	}
-	return false
-}
-
-// hide replaces what re finds.
-func hide(re *regexp.Regexp, s string) string {
+// hideGroups replaces what re finds.
+func hideGroups(re *regexp.Regexp, s string) string {
 	found := re.FindAllStringSubmatchIndex(s, -1)
 	if found == nil {
 		return s
