@@ -71,7 +71,7 @@ func typical(tick int) *traffic.Snapshot {
 
 func empty(tick int) *traffic.Snapshot {
 	return &traffic.Snapshot{
-		Schema: traffic.SchemaVersion, Host: "gw", At: began.Add(time.Duration(tick) * time.Second), Elapsed: float64(tick),
+		Schema: traffic.SchemaVersion, Host: "gw", At: began.Add(time.Duration(tick) * time.Second), Elapsed: float64(tick), Interval: 1,
 		Monitors: []traffic.MonitorStatus{}, Apps: []traffic.App{}, LANHosts: []traffic.LANHost{}, Pipes: []traffic.PipeRow{},
 		Interfaces: []traffic.Interface{}, Rules: []traffic.Rule{}, Alerts: []traffic.Alert{},
 	}

@@ -104,7 +104,7 @@ func serve(address string, apps int) error {
 // snapshot makes up what a busy host shows: each app has two commands.
 func snapshot(apps int, tick uint64) *traffic.Snapshot {
 	s := &traffic.Snapshot{
-		Schema: traffic.SchemaVersion, Host: "load", At: time.Now(), Elapsed: float64(tick),
+		Schema: traffic.SchemaVersion, Host: "load", At: time.Now(), Elapsed: float64(tick), Interval: 1,
 		Monitors: []traffic.MonitorStatus{{Name: "socket", Kind: "socket", State: traffic.StateRunning}},
 		LANHosts: []traffic.LANHost{}, Pipes: []traffic.PipeRow{}, Rules: []traffic.Rule{}, Alerts: []traffic.Alert{},
 	}
