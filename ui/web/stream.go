@@ -154,16 +154,30 @@ func (f *feed) count(b []byte) {
 	}
 }
 
-// write fails where the reader is gone, and with errSlow where it has not taken all
-// of b in time.
+// maxWrite is how much is written at a time: about what the kernel waits for to be
+// taken, half of maxUnsent, before it takes more.
+const maxWrite = 64 << 10
+
+// write fails where the reader is gone, and with errSlow where it has not taken the
+// next part of b in time. How long all of b takes is no matter.
 func (f *feed) write(b []byte) error {
+	for len(b) > 0 {
+		part := b[:min(len(b), maxWrite)]
+		b = b[len(part):]
+		err := f.inTime(func() error { _, err := f.w.Write(part); return err })
+		if err != nil {
+			return err
+		}
+	}
+	return f.inTime(f.control.Flush)
+}
+
+// inTime gives what writes the time that a reader has.
+func (f *feed) inTime(write func() error) error {
 	began := time.Now()
 	// Where the connection has no deadlines, nobody waits for it.
 	_ = f.control.SetWriteDeadline(began.Add(f.patience))
-	_, err := f.w.Write(b)
-	if err == nil {
-		err = f.control.Flush()
-	}
+	err := write()
 	if err != nil && time.Since(began) >= f.patience {
 		return errSlow
 	}

@@ -50,8 +50,8 @@ type Options struct {
 	// MaxConnections is how many connections each Serve holds open, of one address
 	// (loopback excepted) a tenth of that; default 4000.
 	MaxConnections int
-	// StreamPatience is how long a stream may take to be read before its connection
-	// is closed; default 30s.
+	// StreamPatience is how long the reader of a stream may take nothing of what is
+	// there for it before its connection is closed; default 30s.
 	StreamPatience time.Duration
 	// Heartbeat is the time after which a stream on which nothing happens says that
 	// it is there; default 15s.
