@@ -1,8 +1,10 @@
 package term
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -149,6 +151,61 @@ func BenchmarkFrame(b *testing.B) {
 			for b.Loop() {
 				ui.move(1)
 				ui.frame(screen)
+			}
+		})
+	}
+}
+
+// BenchmarkKey is the time from a key to the frame that shows what it did, in
+// the running event loop, while snapshots of a million connections come as fast
+// as they are taken: the longest wait is that for one of them to be taken.
+func BenchmarkKey(b *testing.B) {
+	for _, tt := range []struct {
+		name string
+		list []*traffic.Snapshot
+	}{
+		{"apps=10000", []*traffic.Snapshot{many(10_000, 0), many(10_000, 1)}},
+		{"connections=1000000 of apps", []*traffic.Snapshot{connected(1_000_000, 0)}},
+	} {
+		b.Run(tt.name, func(b *testing.B) {
+			w := &watched{SimulationScreen: tcell.NewSimulationScreen("UTF-8"), frames: make(chan string, 1), finished: make(chan struct{})}
+			ch := make(chan *traffic.Snapshot, 1)
+			src := &ticks{list: tt.list}
+			ch <- src.next()
+			u := mustNew(b, Options{Snapshots: ch, Screen: w, Location: time.UTC, Config: Config{Details: "off"}})
+			ctx, cancel := context.WithCancel(b.Context())
+			done := make(chan error, 1)
+			go func() { done <- u.Run(ctx) }()
+			<-w.frames
+			fed := make(chan struct{})
+			go func() { // one a second
+				defer close(fed)
+				for ctx.Err() == nil {
+					select {
+					case ch <- src.next():
+					case <-ctx.Done():
+					}
+					select {
+					case <-time.After(time.Second):
+					case <-ctx.Done():
+					}
+				}
+			}()
+			var waits []time.Duration
+			for b.Loop() {
+				before := time.Now()
+				w.InjectKey(tcell.KeyRune, 'r', tcell.ModNone)
+				<-w.frames
+				waits = append(waits, time.Since(before))
+			}
+			slices.Sort(waits)
+			ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+			b.ReportMetric(ms(waits[len(waits)*99/100]), "p99-ms")
+			b.ReportMetric(ms(waits[len(waits)-1]), "worst-ms")
+			cancel()
+			<-fed
+			if err := <-done; err != nil {
+				b.Fatal(err)
 			}
 		})
 	}

@@ -4,6 +4,8 @@ import (
 	"os"
 
 	"github.com/gdamore/tcell/v2"
+
+	"bwmon/traffic"
 )
 
 // frame draws one frame and brings it to the terminal.
@@ -34,6 +36,7 @@ const (
 // nothing here.
 func (u *UI) draw(screen tcell.Screen) {
 	c := canvas{screen}
+	u.past.wanted = traffic.Query{}
 	screen.Clear()
 	screen.HideCursor()
 	w, h := screen.Size()

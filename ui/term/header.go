@@ -83,58 +83,23 @@ func (u *UI) titleLine(c canvas, y, w int) {
 	c.line(1+room, y, w-2-room, right)
 }
 
+const betweenInterfaces = "   "
+
 // interfaceLine is the rates of as many interfaces as there is room for, those
 // of the balance first, and where the speed of a link is known how much of it is
 // used. They keep their places while their rates change.
 func (u *UI) interfaceLine(s *traffic.Snapshot, w int) []piece {
-	var list []*traffic.Interface
-	for _, balanced := range [...]bool{true, false} {
-		for i := range s.Interfaces {
-			it := &s.Interfaces[i]
-			if it.Balanced == balanced && (balanced || it.RxBytes+it.TxBytes > 0) {
-				list = append(list, it)
-			}
-		}
-	}
+	list := headedInterfaces(s)
 	if len(list) == 0 {
 		return []piece{{"no interface has been read", u.colors.dim}}
 	}
-	const between = "   "
-	least := u.meterWidth()
-	used, shown := 0, 0
-	for i, it := range list {
-		n := widthOf(u.interfaceSlot(it, least))
-		if i > 0 {
-			n += len(between)
-		}
-		room := w - used
-		if i < len(list)-1 {
-			room -= len(" +999")
-		}
-		if n > room && i > 0 {
-			break
-		}
-		used, shown = used+n, shown+1
-	}
-	metered := 0
-	for _, it := range list[:shown] {
-		if it.SpeedBits > 0 {
-			metered += 2
-		}
-	}
-	spare := w - used
-	if shown < len(list) {
-		spare -= len(" +999 more")
-	}
-	if metered > 0 {
-		least += min(max(spare/metered, 0), 16)
-	}
+	shown, cells := u.fitInterfaces(list, w)
 	var line []piece
 	for i, it := range list[:shown] {
 		if i > 0 {
-			line = append(line, piece{between, u.colors.plain})
+			line = append(line, piece{betweenInterfaces, u.colors.plain})
 		}
-		line = append(line, u.interfaceSlot(it, least)...)
+		line = append(line, u.interfaceSlot(it, cells)...)
 	}
 	if more := len(list) - shown; more > 0 {
 		left := " +" + strconv.Itoa(more)
@@ -144,6 +109,53 @@ func (u *UI) interfaceLine(s *traffic.Snapshot, w int) []piece {
 		line = append(line, piece{left, u.colors.dim})
 	}
 	return line
+}
+
+// headedInterfaces are those that the header may show, in its order.
+func headedInterfaces(s *traffic.Snapshot) []*traffic.Interface {
+	var list []*traffic.Interface
+	for _, balanced := range [...]bool{true, false} {
+		for i := range s.Interfaces {
+			it := &s.Interfaces[i]
+			if it.Balanced == balanced && (balanced || it.RxBytes+it.TxBytes > 0) {
+				list = append(list, it)
+			}
+		}
+	}
+	return list
+}
+
+// fitInterfaces says how many of the interfaces have room in w cells, and how
+// wide their meters are then.
+func (u *UI) fitInterfaces(list []*traffic.Interface, w int) (shown, cells int) {
+	const widest = 16 // cells that a meter may have more than it needs
+	cells = u.meterWidth()
+	used, meters := 0, 0
+	for i, it := range list {
+		n := widthOf(u.interfaceSlot(it, cells))
+		room := w - used
+		if i > 0 {
+			n += len(betweenInterfaces)
+		}
+		if i < len(list)-1 {
+			room -= len(" +999")
+		}
+		if n > room && i > 0 {
+			break
+		}
+		used, shown = used+n, shown+1
+		if it.SpeedBits > 0 {
+			meters += 2
+		}
+	}
+	spare := w - used
+	if shown < len(list) {
+		spare -= len(" +999 more")
+	}
+	if meters > 0 {
+		cells += min(max(spare/meters, 0), widest)
+	}
+	return shown, cells
 }
 
 // meterWidth is the least that an interface's meter takes in the units chosen.

@@ -104,7 +104,9 @@ func (m *memory) forget() {
 }
 
 // observe takes what a snapshot says of every row. It is called once for each.
-func (m *memory) observe(s *traffic.Snapshot) {
+// wanted says whether connections are on screen: many that somebody else asked
+// for are not looked at.
+func (m *memory) observe(s *traffic.Snapshot, wanted bool) {
 	if m.tick > 0 && s.Elapsed < m.now {
 		m.forget()
 	}
@@ -128,6 +130,7 @@ func (m *memory) observe(s *traffic.Snapshot) {
 			}
 		}
 	}
+	flows = flows && (wanted || flowsOf(s) <= stillListed)
 	m.apps(s, flows)
 	m.others(s, flows)
 	m.sweep()

@@ -32,7 +32,7 @@ func TestWindows(t *testing.T) {
 	rate := func(at int) float64 { return float64(1000 * (at % 7)) }
 	for at := 0; at <= 400; at++ {
 		u := usage(rate(at), 10, 0, 0)
-		m.observe(seen(float64(at), u))
+		m.observe(seen(float64(at), u), true)
 		for _, window := range []int{1, 10, 60} {
 			want := 0.0
 			known := min(window, max(at, 1))
@@ -63,7 +63,7 @@ func TestWindowOfFastAndSlowEngines(t *testing.T) {
 					rx = 1000
 				}
 			}
-			m.observe(seen(at, usage(rx, 0, 0, 0)))
+			m.observe(seen(at, usage(rx, 0, 0, 0)), true)
 			tick++
 		}
 		if got := m.app(t, traffic.Usage{}, time.Minute).RxRate; math.Abs(got-tt.want) > 30 {
@@ -80,7 +80,7 @@ func TestRowThatComes(t *testing.T) {
 		if at < 50 {
 			s.Apps = nil
 		}
-		m.observe(s)
+		m.observe(s, true)
 	}
 	if got := m.app(t, traffic.Usage{}, time.Minute).RxRate; !near(got, 100*10.0/59) {
 		t.Errorf("mean %v, want %v", got, 100*10.0/59)
@@ -90,7 +90,7 @@ func TestRowThatComes(t *testing.T) {
 		if at < 79 {
 			s.Apps = nil
 		}
-		m.observe(s)
+		m.observe(s, true)
 	}
 	if got := m.app(t, traffic.Usage{}, 10*time.Second).RxRate; !near(got, 10) {
 		t.Errorf("after it was away: mean %v, want 10", got)
@@ -115,9 +115,9 @@ func TestGap(t *testing.T) {
 	total := uint64(0)
 	for at := range 20 {
 		total += 100
-		m.observe(seen(float64(at), usage(100, 0, total, 0)))
+		m.observe(seen(float64(at), usage(100, 0, total, 0)), true)
 	}
-	m.observe(seen(79, usage(9e6, 0, total+6000, 0)))
+	m.observe(seen(79, usage(9e6, 0, total+6000, 0)), true)
 	if got := m.app(t, traffic.Usage{}, time.Minute).RxRate; !near(got, 100) {
 		t.Errorf("mean %v over the gap, want 100", got)
 	}
@@ -126,10 +126,10 @@ func TestGap(t *testing.T) {
 func TestEngineBeginsAnew(t *testing.T) {
 	m := newMemory(time.Second)
 	for at := range 20 {
-		m.observe(seen(float64(at), usage(100, 0, 5000, 0)))
+		m.observe(seen(float64(at), usage(100, 0, 5000, 0)), true)
 	}
 	m.mark(start)
-	m.observe(seen(1, usage(100, 0, 300, 0)))
+	m.observe(seen(1, usage(100, 0, 300, 0)), true)
 	u := usage(100, 0, 300, 0)
 	if got := m.app(t, u, time.Minute); got != u {
 		t.Errorf("after a restart %+v, want %+v", got, u)
@@ -138,11 +138,11 @@ func TestEngineBeginsAnew(t *testing.T) {
 
 func TestMark(t *testing.T) {
 	m := newMemory(time.Second)
-	m.observe(seen(1, usage(0, 0, 1000, 50)))
+	m.observe(seen(1, usage(0, 0, 1000, 50)), true)
 	m.mark(start.Add(time.Second))
 	s := seen(2, usage(0, 0, 1300, 50))
 	s.Apps = append(s.Apps, traffic.App{Name: "new", Usage: usage(0, 0, 70, 0)})
-	m.observe(s)
+	m.observe(s, true)
 	check := func(what string, place int, u, want traffic.Usage) {
 		t.Helper()
 		if got := m.usage(m.seatOf(ofApps, place), u, time.Second); got != want {
@@ -152,7 +152,7 @@ func TestMark(t *testing.T) {
 	check("since the mark", 0, s.Apps[0].Usage, usage(0, 0, 300, 0))
 	check("came after the mark", 1, s.Apps[1].Usage, usage(0, 0, 70, 0))
 	s = seen(3, usage(0, 0, 200, 0))
-	m.observe(s)
+	m.observe(s, true)
 	check("began anew", 0, s.Apps[0].Usage, usage(0, 0, 200, 0))
 	m.unmark()
 	check("without a mark", 0, s.Apps[0].Usage, s.Apps[0].Usage)
@@ -166,13 +166,13 @@ func TestMark(t *testing.T) {
 func TestMarkOfConnections(t *testing.T) {
 	m := newMemory(time.Second)
 	s := typical(10)
-	m.observe(s.WithoutFlows())
+	m.observe(s.WithoutFlows(), true)
 	m.mark(s.At)
 	if !m.since(ofConnections).IsZero() {
 		t.Error("connections that are not listed have a mark")
 	}
 	s = typical(11)
-	m.observe(s)
+	m.observe(s, true)
 	if got := m.since(ofConnections); got != s.At {
 		t.Errorf("connections are marked at %v, want %v", got, s.At)
 	}
@@ -181,7 +181,7 @@ func TestMarkOfConnections(t *testing.T) {
 		t.Errorf("%d bytes when first listed, want 0", got.RxBytes)
 	}
 	later := typical(12)
-	m.observe(later)
+	m.observe(later, true)
 	g := later.Apps[0].Commands[0].Flows[0]
 	if got, want := m.usage(m.seatOf(ofConnections, 0), g.Usage, time.Second).RxBytes, g.RxBytes-f.RxBytes; got != want {
 		t.Errorf("%d bytes a second later, want %d", got, want)
@@ -198,7 +198,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		for i := range maxSeats + 10 {
 			s.Apps = append(s.Apps, traffic.App{Name: fmt.Sprint(i), Usage: usage(float64(1+i+at), 0, 0, 0)})
 		}
-		m.observe(s)
+		m.observe(s, true)
 		if len(m.index) > maxSeats || m.traces > maxTraces {
 			t.Fatalf("%d seats, %d traces", len(m.index), m.traces)
 		}
@@ -208,8 +208,8 @@ func TestMemoryIsBounded(t *testing.T) {
 			}
 		}
 	}
-	m.observe(seen(5, traffic.Usage{}))
-	m.observe(seen(5+traceSpan+1, traffic.Usage{}))
+	m.observe(seen(5, traffic.Usage{}), true)
+	m.observe(seen(5+traceSpan+1, traffic.Usage{}), true)
 	if len(m.index) != 1 || m.traces != 0 || len(m.free) != len(m.seats)-1 {
 		t.Errorf("one row is left, but %d seats, %d traces", len(m.index), m.traces)
 	}
@@ -223,7 +223,7 @@ func TestIdleRowsHaveNoTrace(t *testing.T) {
 		if at == 5 {
 			rx = 100
 		}
-		m.observe(seen(float64(at), usage(rx, 0, 0, 0)))
+		m.observe(seen(float64(at), usage(rx, 0, 0, 0)), true)
 	}
 	if m.traces != 0 {
 		t.Errorf("%d traces of a row that has been idle for 13 minutes", m.traces)
@@ -241,7 +241,7 @@ func TestObserveAllocatesNothing(t *testing.T) {
 		for i := range a.Apps {
 			a.Apps[i].RxRate++
 		}
-		m.observe(a)
+		m.observe(a, true)
 	}
 	for range 2 * traceSpan {
 		observe()

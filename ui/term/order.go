@@ -103,6 +103,12 @@ func (p *rowsOf[T]) settle() {
 	}
 	slices.SortStableFunc(known, func(i, j int32) int { return cmp.Compare(p.ranks[i], p.ranks[j]) })
 	p.sort(late)
+	if len(p.places) > 2*len(p.rows)+maxSeats { // rows that came and went
+		clear(p.places)
+		for at, i := range known {
+			p.places[p.kind.id(&p.rows[i])] = int32(at)
+		}
+	}
 	for _, i := range late {
 		p.places[p.kind.id(&p.rows[i])] = int32(len(p.places))
 	}

@@ -86,3 +86,17 @@ func (sc *scene) eachHolder(f func(h holder, place int)) {
 		place += len(sc.LANHosts[i].Flows)
 	}
 }
+
+// flowsOf counts the connections that a snapshot lists.
+func flowsOf(s *traffic.Snapshot) int {
+	n := 0
+	for i := range s.Apps {
+		for j := range s.Apps[i].Commands {
+			n += len(s.Apps[i].Commands[j].Flows)
+		}
+	}
+	for i := range s.LANHosts {
+		n += len(s.LANHosts[i].Flows)
+	}
+	return n
+}

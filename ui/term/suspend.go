@@ -19,6 +19,7 @@ import (
 // ends that the kernel's event buffer does not hold are lost, and counted as
 // such.
 func (u *UI) suspend(ctx context.Context, screen tcell.Screen) error {
+	u.resting = false
 	if err := screen.Suspend(); err != nil {
 		return fmt.Errorf("give the terminal to the shell: %w", err)
 	}
@@ -26,7 +27,7 @@ func (u *UI) suspend(ctx context.Context, screen tcell.Screen) error {
 	if err := screen.Resume(); err != nil {
 		return fmt.Errorf("take the terminal again: %w", err)
 	}
-	u.sync = true
+	u.sync, u.late = true, 0
 	return nil
 }
 

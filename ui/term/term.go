@@ -7,11 +7,10 @@
 // bindings (keys, hint line, help and the command line) and the views (tabs,
 // Tab and number keys).
 //
-// The package runs its own event loop around a tcell.Screen and takes only
-// the line editor from tview. tview's Application draws once per event and
-// strands a caller of QueueUpdate when it is stopped; its Table interprets
-// tags in cells and keeps an object for every one. Here a frame is drawn once
-// for all events that wait, and only what is visible costs anything.
+// The package runs its own event loop around a tcell.Screen. A frame is drawn
+// once for all events that wait, tcell sends the cells that changed, and only
+// what is visible costs anything. Whatever may take long (the history, names,
+// files, signals) runs beside the loop, see errands.
 package term
 
 import (
@@ -202,10 +201,11 @@ func (u *UI) loop(ctx context.Context, screen tcell.Screen, events <-chan tcell.
 			}
 		case l, ok := <-links:
 			dirty = true
-			if !ok {
-				links = nil
-			} else if u.link = l; l.Lost {
+			if links = u.relink(links, l, ok); u.link.Lost {
 				watch.nag()
+			} else {
+				u.late = 0
+				watch.rearm()
 			}
 		case apply := <-u.errands.done:
 			dirty = true
@@ -225,11 +225,9 @@ func (u *UI) loop(ctx context.Context, screen tcell.Screen, events <-chan tcell.
 				return err
 			}
 			if u.resting {
-				u.resting = false
 				if err := u.suspend(ctx, screen); err != nil {
 					return err
 				}
-				u.late = 0
 				watch.rearm()
 			}
 		}
@@ -266,6 +264,16 @@ func (u *UI) receive(ch <-chan *traffic.Snapshot, s *traffic.Snapshot, ok bool) 
 	return ch
 }
 
+// relink takes the condition of the way to the engine, and returns the channel
+// to go on with.
+func (u *UI) relink(ch <-chan Link, l Link, ok bool) <-chan Link {
+	if !ok {
+		return nil
+	}
+	u.link = l
+	return ch
+}
+
 // take makes s the newest snapshot and, unless paused, the one shown.
 func (u *UI) take(s *traffic.Snapshot) {
 	u.newest = s
@@ -275,7 +283,7 @@ func (u *UI) take(s *traffic.Snapshot) {
 }
 
 func (u *UI) show(s *traffic.Snapshot) {
-	u.memory.observe(s)
+	u.memory.observe(s, u.wanted)
 	u.shown = s
 	u.reload()
 }
