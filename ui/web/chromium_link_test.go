@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,38 @@ import (
 
 	"bwmon/traffic"
 )
+
+// chromiumPolicy: the policy stops what names could do if they became elements, and a
+// tab notices that it had to.
+func chromiumPolicy(t *testing.T, browser context.Context) {
+	s := open(t, pastless(), Access{})
+	b := newTab(t, browser)
+	b.open(s, "/")
+	b.until(`document.body.dataset.link === "live"`)
+	value[bool](b, `(() => {
+		const box = document.createElement("div");
+		box.innerHTML = "<p style='color: red' onclick='window.hit = true'>x</p><img src='http://127.0.0.2/x'>";
+		document.body.append(box);
+		const script = document.createElement("script");
+		script.textContent = "window.hit = true";
+		document.body.append(script);
+		box.firstChild.click();
+		return fetch("http://127.0.0.2/").then(() => true, () => true);
+	})()`)
+	if value[bool](b, "Boolean(window.hit)") {
+		t.Error("inline code was run")
+	}
+	wanted := []string{"style-src-attr", "script-src-attr", "script-src-elem", "img-src", "connect-src"}
+	eventually(t, "all violations", func() bool {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		all := strings.Join(b.complaints, "\n")
+		return !slices.ContainsFunc(wanted, func(w string) bool { return !strings.Contains(all, "policy violated: "+w) })
+	})
+	b.mu.Lock()
+	b.complaints, b.requests = nil, nil
+	b.mu.Unlock()
+}
 
 // chromiumHostile: whatever a name is made of, it stays text in every view.
 func chromiumHostile(t *testing.T, browser context.Context) {
@@ -89,7 +122,9 @@ func chromiumToken(t *testing.T, browser context.Context) {
 	if text := value[string](b, `document.body.textContent`); strings.Contains(text, "secret") {
 		t.Error("figures are shown without the token")
 	}
+	value[bool](b, `(window.closed_ = 0, document.querySelector("#token").addEventListener("close", () => closed_++), true)`)
 	b.keys(kb.Escape) // does not lead anywhere
+	b.until(`closed_ === 1 && document.querySelector("#token").open && document.activeElement.name === "token"`)
 	b.keys("wrong-token-altogether" + kb.Enter)
 	b.until(`document.querySelector("#token .note").textContent === "This token was not accepted." && document.querySelector("#token").open`)
 	b.keys("no spaces" + kb.Enter)

@@ -87,9 +87,9 @@ func (b *tab) hear(event any) {
 	switch e := event.(type) {
 	case *network.EventRequestWillBeSent:
 		b.requests = append(b.requests, e.Request.URL)
-	case *log.EventEntryAdded:
+	case *log.EventEntryAdded: // policies that are violated among them
 		if e.Entry.Level == "error" || e.Entry.Level == "warning" {
-			complain("log", e.Entry)
+			complain("log", string(e.Entry.Source)+": "+e.Entry.Text+" "+e.Entry.URL)
 		}
 	case *runtime.EventExceptionThrown:
 		complain("exception", said(e.ExceptionDetails))

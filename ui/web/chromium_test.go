@@ -27,6 +27,7 @@ func TestChromium(t *testing.T) {
 		{"views", chromiumViews},
 		{"chart", chromiumChart},
 		{"zoom", chromiumZoom},
+		{"policy", chromiumPolicy},
 		{"hostile text", chromiumHostile},
 		{"restart", chromiumRestart},
 		{"token", chromiumToken},

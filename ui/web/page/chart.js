@@ -1,7 +1,7 @@
 // The stacked areas. It draws what it is given; what to draw, and what a pointer does,
 // is said by others.
 
-import { el, setAttribute, setText, shape } from "./dom.js";
+import { el, setAttribute, setAttributes, setText, shape } from "./dom.js";
 import { clock, hourMinute, joined, months } from "./format.js";
 import { timeTicks, valueTicks } from "./scale.js";
 
@@ -25,15 +25,13 @@ export class Chart {
 		);
 		this.message = el("p", { class: "message", hidden: true });
 		frame.append(this.svg, this.message);
-		this.width = 600;
-		this.height = 240;
 	}
 
 	// measure takes the size that there is; it reports whether that is another.
 	measure() {
 		const width = Math.max(200, Math.round(this.#frame.clientWidth));
 		const height = Math.max(120, Math.round(this.#frame.clientHeight));
-		if (width === this.width && height === this.height && this.svg.hasAttribute("viewBox")) return false;
+		if (width === this.width && height === this.height) return false;
 		this.width = width;
 		this.height = height;
 		setAttribute(this.svg, "viewBox", `0 0 ${width} ${height}`);
@@ -45,13 +43,11 @@ export class Chart {
 	}
 
 	x(time) {
-		const part = (time - this.from) / (this.to - this.from);
-		return margin.left + Math.max(0, Math.min(1, part)) * (this.#right - margin.left);
+		return margin.left + part(time - this.from, this.to - this.from) * (this.#right - margin.left);
 	}
 
 	timeAt(x) {
-		const part = (x - margin.left) / (this.#right - margin.left);
-		return this.from + Math.max(0, Math.min(1, part)) * (this.to - this.from);
+		return this.from + part(x - margin.left, this.#right - margin.left) * (this.to - this.from);
 	}
 
 	#y(rate) {
@@ -187,7 +183,7 @@ export class Chart {
 		setAttribute(this.cross, "visibility", piece ? "visible" : "hidden");
 		if (!piece) return;
 		const x = Math.round(this.x((piece.from + piece.to) / 2)) + 0.5;
-		for (const [name, value] of [["x1", x], ["x2", x], ["y1", margin.top], ["y2", this.height - margin.bottom]]) setAttribute(this.cross, name, value);
+		setAttributes(this.cross, { x1: x, x2: x, y1: margin.top, y2: this.height - margin.bottom });
 	}
 
 	// select marks the time between two; without them none.
@@ -195,11 +191,12 @@ export class Chart {
 		setAttribute(this.selection, "visibility", a === undefined ? "hidden" : "visible");
 		if (a === undefined) return;
 		const [left, right] = [this.x(Math.min(a, b)), this.x(Math.max(a, b))];
-		for (const [name, value] of [["x", left], ["width", right - left], ["y", margin.top], ["height", this.height - margin.top - margin.bottom]]) setAttribute(this.selection, name, round(value));
+		setAttributes(this.selection, { x: left, width: right - left, y: margin.top, height: this.height - margin.top - margin.bottom });
 	}
 }
 
 const short = (text) => (text.length > 28 ? text.slice(0, 27) + "…" : text);
+const part = (a, whole) => Math.max(0, Math.min(1, a / whole));
 const round = (v) => Math.round(v * 10) / 10;
 
 // partsOf divides the pieces at holes, into [first, last].

@@ -15,9 +15,13 @@ export function shape(tag, attributes = {}, ...children) {
 }
 
 function dress(node, attributes, children) {
-	for (const name in attributes) setAttribute(node, name, attributes[name]);
+	setAttributes(node, attributes);
 	node.append(...children);
 	return node;
+}
+
+export function setAttributes(node, attributes) {
+	for (const name in attributes) setAttribute(node, name, attributes[name]);
 }
 
 // setAttribute takes it away where value is false or undefined.

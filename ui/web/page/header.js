@@ -1,7 +1,7 @@
 // The strip at the top: what the interfaces carry, whether the books balance, what
 // fires.
 
-import { Amount, byId, el, setAttribute, setText, shape } from "./dom.js";
+import { Amount, byId, el, setAttribute, setAttributes, setText, shape } from "./dom.js";
 import { joined, percent, span, speed } from "./format.js";
 import { hashOf, inside } from "./place.js";
 import { firing, unhealthy } from "./views.js";
@@ -68,6 +68,7 @@ export class Header {
 		const used = interfaces.filter((i) => i.rx_bytes + i.tx_bytes > 0 || i.balanced);
 		used.sort((a, b) => Number(b.balanced) - Number(a.balanced));
 		const shown = used.slice(0, mostMeters);
+		if (this.#meters.size === 0) byId("meters").replaceChildren();
 		for (const [name, meter] of this.#meters) {
 			if (shown.some((i) => i.name === name)) continue;
 			meter.node.remove();
@@ -132,10 +133,8 @@ class Way {
 	draw(rate, full, units, label, of) {
 		const part = Math.min(100, (100 * rate) / full) || 0;
 		this.amount.write(units.rate(rate));
+		const title = `${percent(rate, full)} of ${of}`;
 		setAttribute(this.fill, "width", part.toFixed(1));
-		setAttribute(this.bar, "aria-label", label);
-		setAttribute(this.bar, "aria-valuenow", Math.round(part));
-		setAttribute(this.bar, "aria-valuetext", `${units.rateText(rate)}, ${percent(rate, full)} of ${of}`);
-		this.bar.title = `${percent(rate, full)} of ${of}`;
+		setAttributes(this.bar, { title, "aria-label": label, "aria-valuenow": Math.round(part), "aria-valuetext": `${units.rateText(rate)}, ${title}` });
 	}
 }

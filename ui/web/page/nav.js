@@ -1,7 +1,7 @@
 // Where one is, and where one can go: the views, and the way back from what is open.
 
 import { byId, el, setAttribute, setText } from "./dom.js";
-import { hashOf, inside } from "./place.js";
+import { hashOf } from "./place.js";
 import { views } from "./views.js";
 
 export class Nav {
@@ -37,15 +37,5 @@ export class Nav {
 		if (items.length) items.push(el("li", { "aria-current": "location" }, scene.title));
 		byId("crumbs").replaceChildren(...items);
 		byId("crumbs-nav").hidden = items.length === 0;
-	}
-
-	// above is the place one came from; null at the top.
-	above(scene) {
-		return scene.crumbs.at(-1)?.place ?? null;
-	}
-
-	// nth is the place of a view, counted from 0.
-	nth(place, n) {
-		return views[n] ? inside({ ...place, view: views[n].name }, {}) : null;
 	}
 }

@@ -6,11 +6,11 @@ import { Herald } from "./herald.js";
 import { Keys } from "./keys.js";
 import { Nav } from "./nav.js";
 import { Past } from "./past.js";
-import { hashOf, readPlace } from "./place.js";
+import { hashOf, inside, readPlace } from "./place.js";
 import { Stage } from "./stage.js";
 import { Switches } from "./switches.js";
 import { Timeline } from "./timeline.js";
-import { sceneAt } from "./views.js";
+import { sceneAt, views } from "./views.js";
 
 export class Page {
 	#store;
@@ -44,13 +44,7 @@ export class Page {
 			Backspace: () => this.#up(),
 			Escape: () => this.#leave(),
 		};
-		for (let n = 0; n < 9; n++) {
-			on[n + 1] = () => {
-				const place = this.#nav.nth(this.place, n);
-				if (!place) return true;
-				this.go(place);
-			};
-		}
+		views.forEach(({ name }, n) => (on[n + 1] = () => this.go(inside(this.place, { view: name }))));
 		return on;
 	}
 
@@ -104,9 +98,9 @@ export class Page {
 	}
 
 	#up() {
-		const above = this.#nav.above(this.scene);
+		const above = this.scene.crumbs.at(-1);
 		if (!above) return true;
-		this.go(above);
+		this.go(above.place);
 	}
 
 	#leave() {

@@ -8,7 +8,6 @@ export class Status {
 	#phase = "waiting";
 	#since = Date.now();
 	#last = { error: null, until: 0 };
-	#timer = 0;
 
 	constructor(store) {
 		this.#store = store;
@@ -24,9 +23,8 @@ export class Status {
 
 	// The clock goes on without news, on the full second.
 	#tick() {
-		clearTimeout(this.#timer);
 		if (!document.hidden) this.draw();
-		this.#timer = setTimeout(() => this.#tick(), 1000 - (Date.now() % 1000) + 5);
+		setTimeout(() => this.#tick(), 1005 - (Date.now() % 1000));
 	}
 
 	draw() {
@@ -39,7 +37,7 @@ export class Status {
 		document.body.classList.toggle("stale", store.now !== null && isLate);
 		setText(byId("clock"), clock(now));
 		setText(byId("status"), this.#words(isLive, isLate, age));
-		byId("status").title = this.#hint(now);
+		byId("status").title = this.#hint();
 	}
 
 	#words(isLive, isLate, age) {
@@ -50,10 +48,10 @@ export class Status {
 		return (this.#last.error || this.#store.now ? `reconnecting since ${moment(this.#since)}` : "connecting") + old;
 	}
 
-	#hint(now) {
+	#hint() {
 		if (this.#phase !== "live") return this.#last.error ? String(this.#last.error.message) : "";
 		const ahead = this.#store.at - this.#store.arrived;
 		if (!this.#store.now || Math.abs(ahead) < 5000) return "";
-		return `measured at ${moment(this.#store.at, now)} by that host's clock, which is ${span(Math.abs(ahead) / 1e3)} ${ahead > 0 ? "ahead of" : "behind"} this one`;
+		return `measured at ${moment(this.#store.at)} by that host's clock, which is ${span(Math.abs(ahead) / 1e3)} ${ahead > 0 ? "ahead of" : "behind"} this one`;
 	}
 }

@@ -2,7 +2,7 @@
 // read from it.
 
 import { Chart } from "./chart.js";
-import { byId, setAttribute, setText } from "./dom.js";
+import { byId, setAttributes, setText } from "./dom.js";
 import { joined, period } from "./format.js";
 import { Legend } from "./legend.js";
 import { rangeNames } from "./place.js";
@@ -77,7 +77,7 @@ export class Timeline {
 	draw({ place, scene, units, selected }) {
 		const key = JSON.stringify([place.from, place.to, place.range, place.dir, scene.chart, units.name, selected]);
 		const window = windowAt(place, this.#store);
-		if (this.#key !== key || this.chart.measure()) this.#isDirty = true;
+		if (this.chart.measure() || this.#key !== key) this.#isDirty = true;
 		this.place = place;
 		this.#drawSwitches(place, scene, window);
 		const age = performance.now() - this.#drawn;
@@ -143,8 +143,6 @@ export class Timeline {
 		const sum = shown.reduce((s, r) => s + r.rx + r.tx, 0);
 		const top = [...shown].sort((a, b) => b.rx + b.tx - a.rx - a.tx).slice(0, 3);
 		const parts = [title, `all ${joined(units.rate(sum))}`, ...top.map((r) => `${r.label ?? r.name} ${joined(units.rate(r.rx + r.tx))}`)];
-		setAttribute(this.#frame, "aria-valuemax", Math.max(0, length - 1));
-		setAttribute(this.#frame, "aria-valuenow", Math.max(0, index));
-		setAttribute(this.#frame, "aria-valuetext", parts.join(", "));
+		setAttributes(this.#frame, { "aria-valuemax": Math.max(0, length - 1), "aria-valuenow": Math.max(0, index), "aria-valuetext": parts.join(", ") });
 	}
 }
