@@ -22,7 +22,7 @@ func (s *Server) getHistory(w http.ResponseWriter, r *http.Request) {
 		SayProblem(w, http.StatusNotImplemented, errors.New("no history is kept: set history.path"))
 		return
 	}
-	q, err := parseQuery(r.URL.Query(), s.opts.Now())
+	q, err := parseQuery(r, s.opts.Now())
 	if err != nil {
 		SayProblem(w, http.StatusBadRequest, err)
 		return
@@ -69,8 +69,9 @@ const (
 )
 
 // parseQuery reads the parameters of history: those of `bwmon report`.
-func parseQuery(v url.Values, now time.Time) (q traffic.Query, err error) {
-	if err := onlyKnown(v, "since", "from", "to", "by", "step", "top", "name", "app", "percentile"); err != nil {
+func parseQuery(r *http.Request, now time.Time) (q traffic.Query, err error) {
+	v, err := parametersOf(r, "since", "from", "to", "by", "step", "top", "name", "app", "percentile")
+	if err != nil {
 		return q, err
 	}
 	q = traffic.Query{By: traffic.ByApp, Step: v.Get("step"), Name: v.Get("name"), App: v.Get("app")}
@@ -105,13 +106,20 @@ func parseQuery(v url.Values, now time.Time) (q traffic.Query, err error) {
 	return q, checkSteps(q, now)
 }
 
-// parseTime reads since, or from and to.
+// defaultSpan is the time asked about where its beginning is not told.
+const defaultSpan = 24 * time.Hour
+
+// parseTime reads since, or from and to. A zero from is the beginning of the history,
+// which the zero time asks for.
 func parseTime(v url.Values, now time.Time) (from, to time.Time, err error) {
 	if since := v.Get("since"); since != "" {
 		if v.Get("from") != "" || v.Get("to") != "" {
 			return from, to, errors.New("since: ends now: give it, or from and to")
 		}
 		span, err := parseSpan(since)
+		if err == nil && span == 0 {
+			err = errNoSpan(since)
+		}
 		if err != nil {
 			return from, to, fmt.Errorf("since: %w", err)
 		}
@@ -125,40 +133,22 @@ func parseTime(v url.Values, now time.Time) (from, to time.Time, err error) {
 		if text == "" {
 			continue
 		}
-		if *t.into, err = time.Parse(time.RFC3339, text); err != nil {
+		*t.into, err = time.Parse(time.RFC3339, text)
+		if year := t.into.UTC().Year(); err != nil || year < 1 || year > 9999 { // others cannot be written
 			return from, to, fmt.Errorf("%s: want a time like 2026-01-02T15:04:05Z, got %q", t.name, text)
 		}
+	}
+	if v.Get("from") == "" {
+		end := to
+		if end.IsZero() {
+			end = now
+		}
+		from = end.Add(-defaultSpan)
 	}
 	if !to.IsZero() && !from.Before(to) {
 		return from, to, errors.New("to: want a time after from")
 	}
 	return from, to, nil
-}
-
-// maxSpan is what fits a time.Duration: 200 years.
-const maxSpan = 200 * 365 * 24 * time.Hour
-
-// parseSpan reads a time such as 90m, 24h, 30d or 2w: days have 24 hours.
-func parseSpan(text string) (time.Duration, error) {
-	wrong := fmt.Errorf("want a time like 90m, 24h, 30d or 52w, got %q", text)
-	unit := time.Duration(0)
-	switch {
-	case strings.HasSuffix(text, "d"):
-		unit = 24 * time.Hour
-	case strings.HasSuffix(text, "w"):
-		unit = 7 * 24 * time.Hour
-	default:
-		span, err := time.ParseDuration(text)
-		if err != nil || span <= 0 || span > maxSpan {
-			return 0, wrong
-		}
-		return span, nil
-	}
-	n, err := strconv.ParseUint(text[:len(text)-1], 10, 32)
-	if err != nil || n == 0 || n > uint64(maxSpan/unit) {
-		return 0, wrong
-	}
-	return time.Duration(n) * unit, nil
 }
 
 // checkSteps bounds how many a report has. How far back a history goes that is asked

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"sync"
@@ -29,14 +30,21 @@ func TestParseQuery(t *testing.T) {
 		want  traffic.Query
 		wrong string // is in the error
 	}{
-		{"", traffic.Query{By: "app"}, ""},
+		{"", traffic.Query{By: "app", From: began.Add(-24 * time.Hour)}, ""},
+		{"by=user", traffic.Query{By: "user", From: began.Add(-24 * time.Hour)}, ""},
 		{"since=24h", traffic.Query{By: "app", From: began.Add(-24 * time.Hour)}, ""},
 		{"since=90m&by=interface&name=eth0", traffic.Query{By: "interface", Name: "eth0", From: began.Add(-90 * time.Minute)}, ""},
 		{"since=30d&step=day&top=10", traffic.Query{By: "app", From: began.Add(-720 * time.Hour), Step: "day", Top: 10}, ""},
 		{"since=52w&step=month", traffic.Query{By: "app", From: began.Add(-52 * 7 * 24 * time.Hour), Step: "month"}, ""},
 		{"from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00%2B01:00&by=command&app=a%26b",
 			traffic.Query{By: "command", App: "a&b", From: at("2026-01-01T00:00:00Z"), To: at("2026-01-02T00:00:00+01:00")}, ""},
-		{"to=2026-01-01T00:00:00Z", traffic.Query{By: "app", To: at("2026-01-01T00:00:00Z")}, ""},
+		{"to=2026-01-01T00:00:00Z", traffic.Query{By: "app", From: at("2025-12-31T00:00:00Z"), To: at("2026-01-01T00:00:00Z")}, ""},
+		{"from=2026-01-01T00:00:00Z", traffic.Query{By: "app", From: at("2026-01-01T00:00:00Z")}, ""},
+		{"from=0001-01-01T00:00:00Z&step=day", traffic.Query{By: "app", Step: "day"}, ""},
+		{"from=0001-01-01T00:00:00Z&to=2026-01-01T00:00:00Z", traffic.Query{By: "app", To: at("2026-01-01T00:00:00Z")}, ""},
+		{"since=1.5d", traffic.Query{By: "app", From: began.Add(-36 * time.Hour)}, ""},
+		{"since=32d", traffic.Query{By: "app", From: began.Add(-768 * time.Hour)}, ""},
+		{"since=1y", traffic.Query{By: "app", From: began.Add(-366 * 24 * time.Hour)}, ""},
 		{"since=40d&step=minute", traffic.Query{By: "app", From: began.Add(-960 * time.Hour), Step: "minute"}, ""},
 
 		{"since=41d&step=minute", traffic.Query{}, "too many"},
@@ -47,9 +55,8 @@ func TestParseQuery(t *testing.T) {
 		{"since=yesterday", traffic.Query{}, "since: want a time"},
 		{"since=0d", traffic.Query{}, "since: want a time"},
 		{"since=d", traffic.Query{}, "since: want a time"},
-		{"since=1.5d", traffic.Query{}, "since: want a time"},
 		{"since=99999999w", traffic.Query{}, "since: want a time"},
-		{"since=2562047h", traffic.Query{}, "since: want a time"},
+		{"since=2562048h", traffic.Query{}, "since: want a time"},
 		{"from=yesterday", traffic.Query{}, "from: want a time like"},
 		{"from=2026-01-02T00:00:00Z&to=2026-01-02T00:00:00Z", traffic.Query{}, "to: want a time after"},
 		{"by=apps", traffic.Query{}, "by: want one of app,"},
@@ -60,12 +67,12 @@ func TestParseQuery(t *testing.T) {
 		{"app=x", traffic.Query{}, "by=command"},
 		{"limit=5", traffic.Query{}, `no parameter "limit"`},
 		{"by=app&by=user", traffic.Query{}, "given 2 times"},
+		{"by=app;step=day", traffic.Query{}, "cannot be read"},
+		{"name=%zz", traffic.Query{}, "cannot be read"},
+		{"from=9999-12-31T23:59:59-01:00", traffic.Query{}, "from: want a time like"},
+		{"to=0000-01-01T00:00:00Z", traffic.Query{}, "to: want a time like"},
 	} {
-		v, err := url.ParseQuery(c.query)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := parseQuery(v, began)
+		got, err := parseQuery(asked(c.query), began)
 		if c.wrong != "" {
 			if err == nil || !strings.Contains(err.Error(), c.wrong) {
 				t.Errorf("%q: %v, want %q", c.query, err, c.wrong)
@@ -81,17 +88,27 @@ func TestParseQuery(t *testing.T) {
 	}
 }
 
+// asked is a question with those parameters.
+func asked(query string) *http.Request { return &http.Request{URL: &url.URL{RawQuery: query}} }
+
 func FuzzQuery(f *testing.F) {
 	f.Add("since=24h&by=app&step=hour&top=5")
+	f.Add("since=1.5d;by=app")
+	f.Add("to=0001-01-01T00:00:00Z&since=")
 	f.Add("from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z&by=command&app=x")
 	f.Fuzz(func(t *testing.T, text string) {
-		v, err := url.ParseQuery(text)
+		q, err := parseQuery(asked(text), began)
 		if err != nil {
 			return
 		}
-		q, err := parseQuery(v, began)
+		v, err := url.ParseQuery(text)
 		if err != nil {
-			return
+			t.Fatalf("%q is taken, and cannot be read: %v", text, err)
+		}
+		for _, at := range []time.Time{q.From, q.To} {
+			if _, err := at.MarshalJSON(); err != nil {
+				t.Errorf("%q asks for a time that cannot be written: %v", text, err)
+			}
 		}
 		to := q.To
 		if to.IsZero() {
@@ -108,12 +125,16 @@ func FuzzQuery(f *testing.F) {
 
 // report is a made-up answer.
 func report(q traffic.Query) *traffic.Report {
-	return &traffic.Report{
+	r := &traffic.Report{
 		Schema: 1, Host: "gw", By: q.By, Step: q.Step, From: began, To: began.Add(2 * time.Hour), Zone: "UTC",
 		Times: []time.Time{began, began.Add(time.Hour)},
 		Rows:  []traffic.ReportRow{{Name: "curl", RxBytes: 3, TxBytes: 4, Rx: []uint64{1, 2}, Tx: []uint64{4, 0}}},
 		Total: traffic.ReportRow{Name: "total", RxBytes: 3, TxBytes: 4, Rx: []uint64{1, 2}, Tx: []uint64{4, 0}},
 	}
+	if q.Percentile > 0 {
+		r.Rows[0].Percentile = &traffic.Percentile{Of: q.Percentile, RxBits: 1.5, TxBits: 2, Samples: 24}
+	}
+	return r
 }
 
 func TestHistory(t *testing.T) {

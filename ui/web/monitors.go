@@ -22,7 +22,7 @@ func (s *Server) getMonitors(w http.ResponseWriter, r *http.Request) {
 
 // fromSnapshot answers with a small document made of the newest snapshot.
 func (s *Server) fromSnapshot(w http.ResponseWriter, r *http.Request, make func(*traffic.Snapshot) any) {
-	if err := onlyKnown(r.URL.Query()); err != nil {
+	if _, err := parametersOf(r); err != nil {
 		SayProblem(w, http.StatusBadRequest, err)
 		return
 	}

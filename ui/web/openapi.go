@@ -11,7 +11,7 @@ var openAPI []byte
 // getOpenAPI tells what can be asked for (OpenAPI 3.1). The file is written by hand;
 // its examples are run by a test.
 func (s *Server) getOpenAPI(w http.ResponseWriter, r *http.Request) {
-	if err := onlyKnown(r.URL.Query()); err != nil {
+	if _, err := parametersOf(r); err != nil {
 		SayProblem(w, http.StatusBadRequest, err)
 		return
 	}

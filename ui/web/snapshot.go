@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"math"
 	"net/http"
-	"net/url"
-	"slices"
 	"strconv"
 	"time"
 )
@@ -15,7 +13,7 @@ import (
 var errNothingYet = errors.New("nothing has been measured yet: ask again in a second")
 
 func (s *Server) getSnapshot(w http.ResponseWriter, r *http.Request) {
-	flows, err := flowsAsked(r.URL.Query())
+	flows, err := flowsAsked(r)
 	if err != nil {
 		SayProblem(w, http.StatusBadRequest, err)
 		return
@@ -42,8 +40,9 @@ func (s *Server) getSnapshot(w http.ResponseWriter, r *http.Request) {
 }
 
 // flowsAsked reads the one parameter of snapshot and stream.
-func flowsAsked(q url.Values) (bool, error) {
-	if err := onlyKnown(q, "flows"); err != nil {
+func flowsAsked(r *http.Request) (bool, error) {
+	q, err := parametersOf(r, "flows")
+	if err != nil {
 		return false, err
 	}
 	text := q.Get("flows")
@@ -55,19 +54,6 @@ func flowsAsked(q url.Values) (bool, error) {
 		return false, fmt.Errorf("flows: want 1 or 0, got %q", text)
 	}
 	return flows, nil
-}
-
-// onlyKnown refuses parameters that mean nothing, and those given twice.
-func onlyKnown(q url.Values, known ...string) error {
-	for name, values := range q {
-		if !slices.Contains(known, name) {
-			return fmt.Errorf("there is no parameter %q; there are: %q", name, known)
-		}
-		if len(values) > 1 {
-			return fmt.Errorf("%s: given %d times, want one", name, len(values))
-		}
-	}
-	return nil
 }
 
 // flowsPatience bounds the wait for the first snapshot with flows.

@@ -19,7 +19,7 @@ const (
 // getStream sends every snapshot as a server-sent event, as long as somebody reads.
 // Who does not keep up misses some, and goes on with the newest.
 func (s *Server) getStream(w http.ResponseWriter, r *http.Request) {
-	flows, err := flowsAsked(r.URL.Query())
+	flows, err := flowsAsked(r)
 	if err != nil {
 		SayProblem(w, http.StatusBadRequest, err)
 		return
