@@ -83,9 +83,9 @@ const since = (row) => parseTime(row.at ?? row.since);
 export const alerts = [
 	{ id: "rule", title: "rule", kind: "name", value: field("rule") },
 	{ id: "state", title: "state", kind: "state", value: field("state"), narrow: true },
-	{ id: "subject", title: "subject", kind: "text", value: field("subject"), note: field("kind") },
+	{ id: "subject", title: "subject", kind: "text", value: field("subject"), note: (row) => row.kind.replaceAll("_", " ") },
 	{ id: "value", title: "measured", kind: "figure", value: field("value"), write: measured("value") },
-	{ id: "condition", title: "", kind: "text", value: (row) => `${row.direction} ${row.condition}`, narrow: true, group: "minor" },
+	{ id: "condition", title: "what", kind: "text", value: (row) => `${row.direction} ${row.condition}`, narrow: true, group: "minor" },
 	{ id: "threshold", title: "agreed", kind: "figure", value: field("threshold"), write: measured("threshold"), group: "minor" },
 	{ id: "since", title: "since", kind: "text", value: (row) => (since(row) ? moment(since(row)) : none), order: since, narrow: true },
 ];
