@@ -168,3 +168,26 @@ func FuzzEditor(f *testing.F) {
 		}
 	})
 }
+
+// FuzzCommandLine: whatever is typed, completed and entered, nothing breaks.
+func FuzzCommandLine(f *testing.F) {
+	for _, s := range []string{"sort rx desc", "columns +x -y", "filter app:curl rx>1MiB/s | !x", "view al", "group user", "  units  bits", "theme dark", "window 1m", ":::", "é\u0301 x"} {
+		f.Add(s, len(s))
+	}
+	f.Fuzz(func(t *testing.T, text string, at int) {
+		u := mustNew(t, Options{})
+		u.take(typical(10))
+		var e editor
+		e.set(text)
+		for _, c := range u.completeCommand(e.text, e.valid(at)) {
+			if c.replaceFrom < 0 || c.replaceFrom > c.replaceTo || c.replaceTo > len(e.text) {
+				t.Fatalf("%q at %d: offers %+v", e.text, at, c)
+			}
+		}
+		if name, _, _ := strings.Cut(strings.TrimSpace(e.text), " "); strings.HasPrefix("export", name) {
+			return // it writes files
+		}
+		u.do(strings.TrimSpace(e.text))
+		u.take(typical(11))
+	})
+}

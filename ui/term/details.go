@@ -141,7 +141,7 @@ func (u *UI) detailsBelow(c canvas, a area, d *detail) {
 		chartWidth += gap
 	}
 	rest := area{a.x + chartWidth, a.y, a.w - chartWidth, a.h}
-	if half := (rest.w - gap) / 2; half >= 34 {
+	if half := (rest.w - gap) / 2; half >= 34 && (d.about.tops != nil || len(d.verdicts) > 0) {
 		u.drawBlocks(c, area{rest.x, rest.y, half, rest.h}, u.usageBlock(d), u.factBlock(d, half))
 		u.drawBlocks(c, area{rest.x + half + gap, rest.y, rest.w - half - gap, rest.h}, u.ruleBlock(d, half), u.topBlock(d, half))
 		return
@@ -296,8 +296,16 @@ func (u *UI) ruleBlock(d *detail, w int) block {
 		}
 		state := padRight(v.text(u.shown.At), min(states, w/2))
 		room := max(w-1-width(state)-2, 8)
-		text := clean(v.rule.Name) + ": " + clean(v.rule.Text)
-		b.lines = append(b.lines, []piece{{" ", u.colors.plain}, {state, style}, {"  " + cutEnd(text, room), u.colors.plain}})
+		name, text := clean(v.rule.Name), clean(v.rule.Text)
+		line := []piece{{" ", u.colors.plain}, {state, style}, {"  " + cutEnd(name, room), u.colors.plain}}
+		if width(name)+2+width(text) <= room {
+			b.lines = append(b.lines, append(line, piece{": " + text, u.colors.plain}))
+			continue
+		}
+		b.lines = append(b.lines, line)
+		for _, more := range wrap(text, max(w-3, 8)) {
+			b.lines = append(b.lines, []piece{{"   " + more, u.colors.dim}})
+		}
 	}
 	return b
 }

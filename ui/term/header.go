@@ -61,23 +61,18 @@ func (u *UI) titleLine(c canvas, y, w int) {
 		clock := piece{s.At.In(u.opts.Location).Format("15:04:05"), u.colors.plain}
 		since := piece{"counting for " + span(time.Duration(s.Elapsed*float64(time.Second))) + "  ", u.colors.dim}
 		room -= width(clock.text)
-		attached := piece{}
-		if u.opts.Attached != "" {
-			attached = piece{"  attached to " + clean(u.opts.Attached), u.colors.dim}
+		// The host's name comes before what this is attached to, and that before
+		// how long it has been counted.
+		host.text = cutMiddle(host.text, room-widthOf(left)-2)
+		left = append(left, host)
+		if free := room - widthOf(left) - 2; u.opts.Attached != "" && free > 20 {
+			left = append(left, piece{cutEnd("  attached to "+clean(u.opts.Attached), free), u.colors.dim})
 		}
-		// The host's name comes before how long it has been counted, and that
-		// before what this is attached to.
-		if widthOf(left)+width(host.text)+2+width(since.text) <= room {
+		if widthOf(left)+2+width(since.text) <= room {
 			right = append(right, since)
 			room -= width(since.text)
 		}
 		right = append(right, clock)
-		host.text = cutMiddle(host.text, room-widthOf(left)-2)
-		left = append(left, host)
-		if free := room - widthOf(left) - 2; free > 20 {
-			attached.text = cutEnd(attached.text, free)
-			left = append(left, attached)
-		}
 	}
 	c.line(1, y, room, left)
 	c.line(1+room, y, w-2-room, right)

@@ -51,10 +51,12 @@ func interfaceKind() *kind[interfaceRow] {
 				s.add("speed", speed(i.SpeedBits))
 			}
 			s.add("packets", "rx "+count(i.RxPackets)+", tx "+count(i.TxPackets))
+			balance := "not counted: another interface has the same bytes, or it is no way out"
 			if i.Balanced {
-				return s.add("balance", "its bytes enter the balance")
+				balance = "its bytes enter the balance"
 			}
-			return s.add("balance", "not counted: another interface has the same bytes, or it is no way out")
+			s.facts = append(s.facts, fact{"balance", balance, true})
+			return s
 		},
 	}
 }

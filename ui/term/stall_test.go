@@ -167,3 +167,33 @@ func TestSuspend(t *testing.T) {
 		}
 	})
 }
+
+// TestLink: a connection that is lost is told of, with how long it has been so,
+// and forgotten when it is back.
+func TestLink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ch, links := make(chan *traffic.Snapshot, 1), make(chan Link, 1)
+		p := play(t, Options{Snapshots: ch, Link: links, Attached: "gw via /run/bwmon.sock"})
+		ch <- typical(10)
+		p.check("attached", "attached to gw via /run/bwmon.sock", true)
+		links <- Link{Lost: true, At: time.Now(), Detail: "connection refused"}
+		p.check("lost", "CONNECTION LOST", true)
+		time.Sleep(12*time.Second + time.Millisecond)
+		p.check("lost for 12 s", "connection to gw via /run/bwmon.sock lost 12s ago, trying again: connection", true)
+		p.check("lost for 12 s", "NO NEWS", false)
+		p.check("the last figures stay", "firefox", true)
+		links <- Link{}
+		p.check("found again", "CONNECTION LOST", false)
+		p.check("found again", "NO NEWS", false)
+		time.Sleep(6 * time.Second)
+		p.check("found, but silent", "NO NEWS FOR", true)
+		ch <- typical(30)
+		p.check("news", "NO NEWS", false)
+		close(links)
+		time.Sleep(time.Second)
+		p.cancel()
+		if err := p.end(); err != nil {
+			t.Error(err)
+		}
+	})
+}
