@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -162,30 +161,17 @@ func alertFigures(a notify.Alert) (value, agreed string) {
 }
 
 // listAlerts answers GET /api/v1/alerts.
-func (w *watch) listAlerts(out http.ResponseWriter, r *http.Request) {
-	q := r.URL.Query()
-	flags := alertFlags{format: "json", rule: q.Get("rule"), subject: q.Get("subject"), limit: defaultPast}
-	var err error
-	if since := q.Get("since"); since != "" {
-		flags.since, err = time.ParseDuration(since)
-	}
-	if limit := q.Get("limit"); limit != "" && err == nil {
-		flags.limit, err = strconv.Atoi(limit)
-	}
-	keep, wrong := flags.filter(time.Now())
-	if err = errors.Join(err, wrong); err != nil {
-		web.SayProblem(out, http.StatusBadRequest, err)
-		return
-	}
-	list, err := w.alerts(keep, flags.limit)
+func (w *watch) listAlerts(q web.AlertQuery) (any, error) {
+	flags := alertFlags{format: "json", rule: q.Rule, subject: q.Subject, since: q.Since, limit: q.Limit}
+	keep, err := flags.filter(time.Now())
 	if err != nil {
-		web.SayProblem(out, http.StatusInternalServerError, err)
-		return
+		return nil, fmt.Errorf("%w: %w", web.ErrQuestion, err)
 	}
-	out.Header().Set("Content-Type", "application/json")
-	e := json.NewEncoder(out)
-	e.SetEscapeHTML(false)
-	_ = e.Encode(list) // who asked may have gone
+	list, err := w.alerts(keep, q.Limit)
+	if list.Past == nil {
+		list.Past = []notify.Alert{}
+	}
+	return list, err
 }
 
 // defaultPast is how many alerts of the past are listed where nobody says how many.

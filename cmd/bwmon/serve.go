@@ -34,7 +34,7 @@ func newServer(c config, s *session, w *watch, h *past, stderr io.Writer) *web.S
 		o.History = h.report
 	}
 	if w != nil {
-		o.Alerts, o.Silence = http.HandlerFunc(w.listAlerts), http.HandlerFunc(w.addSilence)
+		o.Alerts, o.Silence = w.listAlerts, http.HandlerFunc(w.addSilence)
 	}
 	return web.New(o)
 }

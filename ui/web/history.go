@@ -45,12 +45,7 @@ func (s *Server) getHistory(w http.ResponseWriter, r *http.Request) {
 		SayProblem(w, statusOf(err), fmt.Errorf("ask the history: %w", err))
 		return
 	}
-	text, err := encode(report)
-	if err != nil {
-		SayProblem(w, http.StatusInternalServerError, fmt.Errorf("write the report: %w", err))
-		return
-	}
-	s.newBody("application/json", text).send(w, r)
+	s.sendDocument(w, r, report)
 }
 
 // What a report may be by, and its steps with the least time that each takes.

@@ -15,6 +15,10 @@ type monitorList struct {
 }
 
 func (s *Server) getMonitors(w http.ResponseWriter, r *http.Request) {
+	if _, err := parametersOf(r); err != nil {
+		SayProblem(w, http.StatusBadRequest, err)
+		return
+	}
 	s.fromSnapshot(w, r, func(now *traffic.Snapshot) any {
 		return monitorList{Schema: traffic.SchemaVersion, Monitors: orEmpty(now.Monitors)}
 	})
@@ -22,17 +26,18 @@ func (s *Server) getMonitors(w http.ResponseWriter, r *http.Request) {
 
 // fromSnapshot answers with a small document made of the newest snapshot.
 func (s *Server) fromSnapshot(w http.ResponseWriter, r *http.Request, make func(*traffic.Snapshot) any) {
-	if _, err := parametersOf(r); err != nil {
-		SayProblem(w, http.StatusBadRequest, err)
-		return
-	}
 	d := s.now.Load().document
 	if d == nil {
 		w.Header().Set("Retry-After", "1")
 		SayProblem(w, http.StatusServiceUnavailable, errNothingYet)
 		return
 	}
-	text, err := encode(make(d.snapshot))
+	s.sendDocument(w, r, make(d.snapshot))
+}
+
+// sendDocument answers with a document made for this question alone.
+func (s *Server) sendDocument(w http.ResponseWriter, r *http.Request, document any) {
+	text, err := encode(document)
 	if err != nil {
 		SayProblem(w, http.StatusInternalServerError, fmt.Errorf("write the answer: %w", err))
 		return

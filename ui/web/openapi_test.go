@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
@@ -197,18 +196,7 @@ func describedSite(t *testing.T) *site {
 	o := c.options()
 	o.Now = func() time.Time { return began.Add(time.Second) }
 	o.History = func(_ context.Context, q traffic.Query) (*traffic.Report, error) { return report(q), nil }
-	o.Alerts = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		alert := map[string]any{
-			"id": "1", "host": "gw", "rule": "backup cap", "kind": "app", "subject": "restic", "state": "firing", "app": "restic",
-			"direction": "tx", "condition": "above", "value": 1.5, "threshold": 1, "window_s": 60,
-			"since": began, "at": began, "count": 1,
-		}
-		text, _ := encode(map[string]any{
-			"schema": 1, "current": []any{alert}, "past": []any{}, "silences": []any{map[string]any{"rule": "backup cap", "until": began}},
-		})
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(text)
-	})
+	o.Alerts = keptAlerts(200).list
 	s := open(t, o, Access{Token: testToken})
 	s.Publish(withFlows(1))
 	return s

@@ -32,8 +32,9 @@ type Options struct {
 	// History answers what was used; errors that are ErrQuestion or ErrUnavailable
 	// tell whose fault they are. nil: none is kept.
 	History func(context.Context, traffic.Query) (*traffic.Report, error)
-	// Alerts answers GET /api/v1/alerts; nil: with those of the snapshot.
-	Alerts http.Handler
+	// Alerts finds alerts, of the past, too, as a document that encoding/json writes;
+	// errors are as those of History. nil: there are those of the snapshot.
+	Alerts func(AlertQuery) (document any, err error)
 	// Silence answers POST /api/v1/silences, once it is known that who asks may;
 	// nil: there is nothing to silence.
 	Silence http.Handler
