@@ -7,6 +7,7 @@ import { timeTicks, valueTicks } from "./scale.js";
 
 const margin = { top: 10, bottom: 22, left: 68, right: 2 };
 const slots = 8;
+const wide = 24; // pixels
 const dayOf = 86400e3;
 
 export class Chart {
@@ -127,18 +128,24 @@ export class Chart {
 		for (const [slot, path] of this.#areas) if (!used.has(slot)) path.setAttribute("d", "");
 	}
 
-	// areaPath goes along the top and back along the bottom. A piece is drawn at its
-	// middle, and to its end at the ends.
+	// areaPath goes along the top and back along the bottom. A piece is a point in its
+	// middle; one that is wide is drawn as what it is, an average from its begin to its
+	// end.
 	#areaPath([first, last], { below, above }) {
-		const xs = [];
-		for (let i = first; i <= last; i++) xs.push(this.x((this.pieces[i].from + this.pieces[i].to) / 2));
-		const begin = this.x(this.pieces[first].from);
-		const end = this.x(this.pieces[last].to);
-		let path = `M${round(begin)} ${round(this.#y(above[first]))}`;
-		for (let i = first; i <= last; i++) path += `L${round(xs[i - first])} ${round(this.#y(above[i]))}`;
-		path += `H${round(end)}V${round(this.#y(below[last]))}`;
-		for (let i = last; i >= first; i--) path += `L${round(xs[i - first])} ${round(this.#y(below[i]))}`;
-		return path + `H${round(begin)}Z`;
+		const top = [];
+		const bottom = [];
+		const add = (x, i) => {
+			top.push(`${round(x)} ${round(this.#y(above[i]))}`);
+			bottom.push(`${round(x)} ${round(this.#y(below[i]))}`);
+		};
+		for (let i = first; i <= last; i++) {
+			const [begin, end] = [this.x(this.pieces[i].from), this.x(this.pieces[i].to)];
+			const isWide = end - begin > wide;
+			if (isWide || i === first) add(begin, i);
+			if (!isWide) add((begin + end) / 2, i);
+			if (isWide || i === last) add(end, i);
+		}
+		return `M${top.join("L")}L${bottom.reverse().join("L")}Z`;
 	}
 
 	// drawNames writes a name into an area at the right end, where it fits.
@@ -149,14 +156,14 @@ export class Chart {
 		series.forEach((s, n) => {
 			const { below, above } = this.#stacks[n];
 			const label = short(s.label ?? s.name);
-			const wide = label.length * 6.6 + 10;
+			const length = label.length * 6.6 + 10;
 			let low = Infinity; // the lower edge's highest and the upper edge's lowest
 			let high = -Infinity;
-			for (let i = last; i >= 0 && this.x(this.pieces[i].to) > right - wide; i--) {
+			for (let i = last; i >= 0 && this.x(this.pieces[i].to) > right - length; i--) {
 				low = Math.min(low, this.#y(below[i]));
 				high = Math.max(high, this.#y(above[i]));
 			}
-			if (low - high < 15 || right - wide < this.x(this.pieces[0].from)) return;
+			if (low - high < 15 || right - length < this.x(this.pieces[0].from)) return;
 			marks.push(shape("text", { x: right, y: (low + high) / 2 + 4 }, label));
 		});
 		this.#layers.names.replaceChildren(...marks);

@@ -54,6 +54,7 @@ export class Stage {
 		for (const [i, { spec, table, node }] of this.#tables.entries()) {
 			if (node) {
 				setText(node, how.waits ? "" : spec.text(how.now, how.units));
+				node.hidden = node.textContent === "";
 				continue;
 			}
 			const sort = i === 0 ? this.place.sort || spec.sort : (this.#sorts.get(spec.id) ?? spec.sort);

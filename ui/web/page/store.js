@@ -19,14 +19,14 @@ export class Store {
 	at = 0; // when it was measured, by the clock of that host, in ms
 	arrived = 0; // when it came, by ours
 	hasFlows = false;
-	interval = 1000; // between snapshots, in ms
+	interval = 1000; // between snapshots, as it should be, in ms
 	labels = new Map(); // names of hosts by address
 	#rings = new Map(kinds.map(([by]) => [by, new Ring(ticks)]));
 	#commandsOf = "";
 
 	take(now, hasFlows) {
 		const at = parseTime(now.at);
-		if (at > this.at && this.at > 0) this.interval = Math.min(Math.max(at - this.at, 100), this.interval * 1.5);
+		if (now.interval_s > 0) this.interval = now.interval_s * 1e3;
 		// A clock that was set back begins anew.
 		if (at < this.at - 5000) for (const [by] of this.#rings) this.#rings.set(by, new Ring(ticks));
 		this.now = now;
