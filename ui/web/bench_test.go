@@ -1,10 +1,13 @@
 package web
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"bwmon/traffic"
@@ -67,6 +70,36 @@ func BenchmarkTick(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
+		})
+	}
+}
+
+// BenchmarkPackSmall is what a small text takes to be compressed while somebody has a
+// large one compressed over and over.
+func BenchmarkPackSmall(b *testing.B) {
+	for _, busy := range []bool{false, true} {
+		b.Run(fmt.Sprintf("beside-large=%v", busy), func(b *testing.B) {
+			var pack packer
+			small, err := encode(busyHost(20, 1))
+			if err != nil {
+				b.Fatal(err)
+			}
+			large := bytes.Repeat(small, 20<<20/len(small))
+			var over atomic.Bool
+			var wg sync.WaitGroup
+			if busy {
+				wg.Go(func() {
+					for !over.Load() {
+						pack.blocks(large)
+					}
+				})
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				pack.blocks(small)
+			}
+			over.Store(true)
+			wg.Wait()
 		})
 	}
 }

@@ -16,25 +16,33 @@ import (
 // gzipHead begins a gzip file: deflate, no name, no time, unknown system.
 const gzipHead = "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 
-// packer compresses. It keeps its tables.
+// packer compresses. It keeps the tables of writers for those who come next.
 type packer struct {
-	mu sync.Mutex // protects the field below
-	w  *flate.Writer
+	large   sync.Mutex // held while a large text is compressed
+	writers sync.Pool  // of *flate.Writer
 }
+
+// largeText is what takes some milliseconds to compress. Of such texts one is at a time,
+// so that they leave processors to the small ones, which wait for nobody.
+const largeText = 1 << 20
 
 // blocks compresses text into blocks, none of which is the last.
 func (p *packer) blocks(text []byte) []byte {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	b := bytes.NewBuffer(make([]byte, 0, len(text)/4+64))
-	if p.w == nil {
-		p.w, _ = flate.NewWriter(b, flate.BestSpeed) // fails for an unknown level alone
-	} else {
-		p.w.Reset(b)
+	if len(text) >= largeText {
+		p.large.Lock()
+		defer p.large.Unlock()
 	}
-	_, _ = p.w.Write(text) // to memory
-	_ = p.w.Flush()
-	p.w.Reset(nil)
+	b := bytes.NewBuffer(make([]byte, 0, len(text)/4+64))
+	w, ok := p.writers.Get().(*flate.Writer)
+	if ok {
+		w.Reset(b)
+	} else {
+		w, _ = flate.NewWriter(b, flate.BestSpeed) // fails for an unknown level alone
+	}
+	_, _ = w.Write(text) // to memory
+	_ = w.Flush()
+	w.Reset(nil)
+	p.writers.Put(w)
 	return b.Bytes()
 }
 

@@ -6,6 +6,8 @@ import (
 	"hash/crc32"
 	"io"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -65,4 +67,39 @@ func TestBlocksComeOut(t *testing.T) {
 	if _, err := io.ReadFull(r, got); err != nil || string(got) != want {
 		t.Fatalf("read %q, %v; want %q", got, err, want)
 	}
+}
+
+// TestSmallTextsWaitForNobody: while a large text is compressed, or waits for that,
+// small ones are compressed and sent.
+func TestSmallTextsWaitForNobody(t *testing.T) {
+	s := open(t, Options{}, Access{})
+	large := withFlows(1)
+	flows := &large.Apps[0].Commands[0].Flows
+	for len(*flows) < 10_000 {
+		*flows = append(*flows, (*flows)[0])
+	}
+	s.Publish(large)
+	s.pack.large.Lock() // as long as one is at work
+	var wg sync.WaitGroup
+	var sent atomic.Bool
+	wg.Go(func() {
+		a := s.get("/api/v1/snapshot?flows=1", "Accept-Encoding: gzip")
+		sent.Store(true)
+		if a.StatusCode != 200 || len(unzip(t, []byte(a.body))) < largeText {
+			t.Errorf("status %d, %d bytes", a.StatusCode, len(a.body))
+		}
+	})
+	for _, path := range []string{"/api/v1/snapshot", "/", "/api/v1/openapi.json"} {
+		if a := s.get(path, "Accept-Encoding: gzip").want(t, 200); a.Header.Get("Content-Encoding") != "gzip" {
+			t.Errorf("%s: is not compressed", path)
+		}
+	}
+	if e := s.stream("/api/v1/stream", "Accept-Encoding: gzip").next(); e.id == "" {
+		t.Errorf("streamed: %+v", e)
+	}
+	if sent.Load() {
+		t.Error("a large text has not waited for another")
+	}
+	s.pack.large.Unlock()
+	wg.Wait()
 }
