@@ -37,6 +37,7 @@ var short = Retention{Minute: 2 * time.Hour, Five: 3 * time.Hour, Hour: 6 * time
 // TestOldPiecesGo: each level keeps what it has to and no more, and nothing is lost
 // of the levels above it.
 func TestOldPiecesGo(t *testing.T) {
+	long(t)
 	m := newMachine(time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC))
 	s := openStore(t, Options{Keep: short, Now: m.now})
 	tickMinutes(t, s, m, 12*60)
@@ -60,6 +61,7 @@ func TestOldPiecesGo(t *testing.T) {
 // TestJumpAheadDeletesNothing: a clock that is a year, or a day, ahead for some
 // minutes is not believed by those who delete, and what it booked is booked once.
 func TestJumpAheadDeletesNothing(t *testing.T) {
+	long(t)
 	for _, jump := range []time.Duration{24 * time.Hour, 365 * 24 * time.Hour, -24 * time.Hour, -10 * 365 * 24 * time.Hour} {
 		m := newMachine(time.Date(2026, 5, 1, 0, 30, 0, 0, time.UTC))
 		s := openStore(t, Options{Keep: short, Now: m.now})
@@ -166,6 +168,7 @@ func TestTrust(t *testing.T) {
 
 // TestSizeIsBounded: the finest goes first, the months stay, and the file is small.
 func TestSizeIsBounded(t *testing.T) {
+	long(t)
 	m := newMachine(time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC))
 	s := openStore(t, Options{MaxSize: MinMaxSize, MaxCommands: 1000, Now: m.now})
 	for n := range 700 {

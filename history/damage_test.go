@@ -166,6 +166,7 @@ func damageOpen(t *testing.T, byReport bool) {
 // TestFlippedBytes: whatever single bytes change, nothing fails that could go on, and
 // no figure changes unseen: either it is set aside, or pieces are, or all is as it was.
 func TestFlippedBytes(t *testing.T) {
+	long(t)
 	path, m, total := written(t)
 	whole, err := os.ReadFile(path)
 	if err != nil {

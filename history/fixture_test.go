@@ -10,6 +10,15 @@ import (
 	"bwmon/traffic"
 )
 
+// long leaves a test out of short runs: it takes its time with the race detector,
+// which finds nothing in what one goroutine does.
+func long(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("it is long")
+	}
+}
+
 // openStore opens a history that the test's end closes.
 func openStore(t testing.TB, o Options) *Store {
 	t.Helper()

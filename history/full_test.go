@@ -72,6 +72,7 @@ func fill(t *testing.T, dir string, but int64) (empty func()) {
 // TestFullDisk: it is seen, reports still know all, and when there is room again it
 // catches up without having lost a byte.
 func TestFullDisk(t *testing.T) {
+	long(t)
 	for _, left := range []int64{0, 8 << 10, 40 << 10, 200 << 10} {
 		dir := smallDisk(t, "4m")
 		m := newMachine(time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC))

@@ -116,6 +116,7 @@ func TestLargestKeepTheirNames(t *testing.T) {
 // TestNamesAreCollected: names that no piece has any more are deleted, those of others
 // stay.
 func TestNamesAreCollected(t *testing.T) {
+	long(t)
 	m := newMachine(time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC))
 	s := openStore(t, Options{MaxCommands: 3, MaxNames: 50, Now: m.now, Keep: Retention{Minute: 10 * time.Minute, Hour: 2 * time.Hour, Day: 48 * time.Hour}})
 	m.carry("large", "stays", 1000, 1000)

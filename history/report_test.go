@@ -96,6 +96,7 @@ func TestReportOfTwoDays(t *testing.T) {
 // TestDaysOfPlaces: days of 23 and 25 hours, days that begin at half past, and a day
 // that there was not.
 func TestDaysOfPlaces(t *testing.T) {
+	long(t)
 	for _, tt := range []struct {
 		place, begin string
 		days         int
@@ -179,6 +180,7 @@ func TestPlaceChanges(t *testing.T) {
 // TestWhatIsGoneIsSaid: where the level that is asked for has no more, the report
 // begins later, and says so; where only ends are concerned, it takes more.
 func TestWhatIsGoneIsSaid(t *testing.T) {
+	long(t)
 	begin := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
 	m := newMachine(begin)
 	s := openStore(t, Options{Keep: short, Now: m.now})
