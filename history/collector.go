@@ -84,7 +84,7 @@ func (c *collector) mark(d *database) error {
 		}
 		read += len(data) + 64
 		// What a damaged piece named is lost anyway.
-		list, _ = decode(list[:0], kind(c.key>>startBits), data)
+		list, _ = decode(list[:0], kindIn(c.key), data)
 		for _, f := range list {
 			c.marks.add(f.id)
 			c.marks.add(f.group)

@@ -218,7 +218,7 @@ func TestDamagedPiece(t *testing.T) {
 	path, m, total := written(t)
 	s := openStore(t, Options{Path: path, Now: m.now, Keep: unlimited})
 	last := s.opts.Now().Unix() / 86400 * 86400
-	if _, err := s.db.conn.ExecContext(t.Context(), "UPDATE day SET data = x'00112233445566' WHERE id = ?", pieceKey(kindApp, last)); err != nil {
+	if _, err := s.db.conn.ExecContext(t.Context(), "UPDATE day SET data = x'00112233445566' WHERE id = ?", pieceKey(last, kindApp)); err != nil {
 		t.Fatal(err)
 	}
 	r := report(t, s, traffic.Query{By: traffic.ByApp, Step: traffic.StepDay})

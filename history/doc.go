@@ -28,9 +28,9 @@
 //	hash  of kind and name, for finding it
 //
 // The tables minute, five, hour, day and month have one row, a piece, for each kind
-// and time. Its id is kind·2⁴⁰ plus the second of Unix time that it begins at; its
-// data are, see piece.go, the figures of all series of the kind in that time: a few
-// bytes each, which a row of its own would need tens of. Kinds are
+// and time. Its id is 256 times the second of Unix time that it begins at, plus the
+// kind; its data are, see piece.go, the figures of all series of the kind in that
+// time: a few bytes each, which a row of its own would need tens of. Kinds are
 //
 //	0  the time that was measured: rx of series 0 is milliseconds
 //	1  apps             4  containers  7  remote hosts

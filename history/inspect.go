@@ -163,7 +163,7 @@ func (i *Inspection) level(v *view, l level) (sums, error) {
 			return nil, err
 		}
 		i.Pieces++
-		k, start := kind(key>>startBits), startOf(key)
+		k, start := kindIn(key), startOf(key)
 		if key < 0 || k >= kinds {
 			i.problem("a piece of %s has an id that means nothing: %d", l, key)
 			continue

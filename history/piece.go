@@ -104,9 +104,12 @@ func (r *reading) add(n *uint32, more uint64) {
 	*n += uint32(more)
 }
 
-// The key of a piece's row is its kind and where it begins.
-const startBits = 40
+// The key of a piece's row is where it begins, in Unix seconds, and its kind: what is
+// written at one time lies together.
+const kindBits = 8
 
-func pieceKey(k kind, start int64) int64 { return int64(k)<<startBits | start }
+func pieceKey(start int64, k kind) int64 { return start<<kindBits | int64(k) }
 
-func startOf(key int64) int64 { return key & (1<<startBits - 1) }
+func startOf(key int64) int64 { return key >> kindBits }
+
+func kindIn(key int64) kind { return kind(key & (1<<kindBits - 1)) }

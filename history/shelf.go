@@ -45,7 +45,8 @@ type shelf[K comparable] struct {
 	rows  map[K]*row[K]
 	order []*row[K]
 	tick  uint32
-	seen  int // in this tick
+	// cursor is where in order the next row is expected: lists hardly change.
+	cursor int
 }
 
 func newShelf[K comparable](of rowKind[K]) *shelf[K] {
@@ -54,12 +55,12 @@ func newShelf[K comparable](of rowKind[K]) *shelf[K] {
 
 func (s *shelf[K]) begin() {
 	s.tick++
-	s.seen = 0
+	s.cursor = 0
 }
 
 // see notes a row's total. Rows of one key are one row.
 func (s *shelf[K]) see(k K, t total) {
-	r := s.rows[k]
+	r := s.find(k)
 	if r == nil {
 		r = &row[K]{key: k, feeds: s.feeds(k)}
 		s.rows[k] = r
@@ -67,9 +68,18 @@ func (s *shelf[K]) see(k K, t total) {
 	}
 	if r.tick != s.tick {
 		r.tick, r.now = s.tick, total{}
-		s.seen++
 	}
 	r.now = r.now.add(t)
+}
+
+func (s *shelf[K]) find(k K) *row[K] {
+	for skip := range 2 { // the next, or the one after: one may be gone
+		if i := s.cursor + skip; i < len(s.order) && s.order[i].key == k {
+			s.cursor = i + 1
+			return s.order[i]
+		}
+	}
+	return s.rows[k]
 }
 
 // fold is what becomes of a group's rows in one tick.

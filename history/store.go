@@ -54,6 +54,7 @@ func Open(o Options) (*Store, error) {
 	s.intake = newIntake(s.roster)
 	if err := s.open(); err != nil {
 		if !passes(err) {
+			s.letGo()
 			return nil, fmt.Errorf("open the history: %w", err)
 		}
 		s.status.fail(err)
@@ -84,15 +85,17 @@ func (s *Store) open() error {
 		}
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	if aside != "" {
 		s.status.SetAside = aside
 	}
+	if err == nil {
+		s.roster.forgetIDs()
+		s.db, s.writer, s.collector = db, &writer{db: db, opts: &s.opts}, collector{}
+	}
+	s.mu.Unlock()
 	if err != nil {
 		return err
 	}
-	s.roster.forgetIDs()
-	s.db, s.writer, s.collector = db, &writer{db: db, opts: &s.opts}, collector{}
 	return s.survey(db)
 }
 

@@ -32,13 +32,13 @@ func (s *Store) tend() {
 	if err == nil {
 		err = s.checkpoint(walPages)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if err == nil {
 		err = s.survey(s.db)
 	}
 	if err != nil {
+		s.mu.Lock()
 		s.status.fail(err)
+		s.mu.Unlock()
 	}
 }
 
@@ -71,31 +71,18 @@ func (s *Store) prune() error {
 	return nil
 }
 
-// edge returns where a level's oldest (min) or newest (max) piece begins. Each has
-// one of the time that was measured.
+// edge returns where a level's oldest (min) or newest (max) piece begins.
 func (d *database) edge(l level, which string) (start int64, ok bool, err error) {
 	var key sql.NullInt64
-	err = d.conn.QueryRowContext(background(),
-		"SELECT "+which+"(id) FROM "+l.String()+" WHERE id >= ? AND id < ?",
-		pieceKey(kindTime, 0), pieceKey(kindTime+1, 0)).Scan(&key)
+	err = d.conn.QueryRowContext(background(), "SELECT "+which+"(id) FROM "+l.String()).Scan(&key)
 	return startOf(key.Int64), key.Valid, err
 }
 
 // drop deletes a level's pieces of before a time, all kinds' at once: reports see by
 // those of the time that was measured what is there.
 func (d *database) drop(l level, before int64) error {
-	return d.transact(func() error {
-		for k := range kinds {
-			if !l.holds(k) {
-				continue
-			}
-			if _, err := d.conn.ExecContext(background(), "DELETE FROM "+l.String()+" WHERE id >= ? AND id < ?",
-				pieceKey(k, 0), pieceKey(k, before)); err != nil {
-				return err
-			}
-		}
-		return nil
-	}, func(commit func() error) error { return commit() })
+	_, err := d.conn.ExecContext(background(), "DELETE FROM "+l.String()+" WHERE id < ?", pieceKey(before, 0))
+	return err
 }
 
 // shrink keeps the file below its bound. The oldest of the finest level goes first.
@@ -160,17 +147,21 @@ func (d *database) vacuum() error {
 }
 
 // checkpoint moves the write-ahead log into the file if it has more pages than that.
+// Where reports keep it from being begun anew for long, it waits for them.
 func (s *Store) checkpoint(above int64) error {
 	info, err := os.Stat(s.opts.Path + "-wal")
 	if err != nil || info.Size() <= above*pageSize {
 		return nil // not there: nothing was written
 	}
+	mode := "passive"
+	if info.Size() > 16*walPages*pageSize {
+		mode = "restart"
+	}
 	var busy, log, moved int64
-	return s.db.conn.QueryRowContext(background(), "PRAGMA wal_checkpoint(passive)").Scan(&busy, &log, &moved)
+	return s.db.conn.QueryRowContext(background(), "PRAGMA wal_checkpoint("+mode+")").Scan(&busy, &log, &moved)
 }
 
-// survey brings what Status says of the file up to date. The caller holds mu, or is
-// Open.
+// survey brings what Status says of the file up to date.
 func (s *Store) survey(d *database) error {
 	oldest := make(map[string]time.Time)
 	for _, l := range everyLevel {
@@ -182,6 +173,8 @@ func (s *Store) survey(d *database) error {
 			oldest[l.String()] = time.Unix(start, 0).UTC()
 		}
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.status.Oldest, s.status.Size = oldest, sizeOnDisk(d.path)
 	return nil
 }

@@ -70,8 +70,8 @@ func (v *view) close() error {
 func (v *view) each(k kind, s stretch, f func(start int64, list []figure)) error {
 	middle := int64(s.level.middle() / time.Second)
 	from, to := max(0, s.from.Unix()-middle), max(0, s.to.Unix()-middle)
-	rows, err := v.tx.QueryContext(v.ctx, "SELECT id, data FROM "+s.level.String()+" WHERE id >= ? AND id < ? ORDER BY id",
-		pieceKey(k, from), pieceKey(k, to))
+	rows, err := v.tx.QueryContext(v.ctx, "SELECT id, data FROM "+s.level.String()+" WHERE id >= ? AND id < ? AND id & 255 = ? ORDER BY id",
+		pieceKey(from, 0), pieceKey(to, 0), int64(k))
 	if err != nil {
 		return err
 	}
@@ -117,8 +117,7 @@ func (v *view) edge(l level, last bool) (start time.Time, ok bool, err error) {
 		which = "max"
 	}
 	var key sql.NullInt64
-	if err := v.tx.QueryRowContext(v.ctx, "SELECT "+which+"(id) FROM "+l.String()+" WHERE id >= ? AND id < ?",
-		pieceKey(kindTime, 0), pieceKey(kindTime+1, 0)).Scan(&key); err != nil {
+	if err := v.tx.QueryRowContext(v.ctx, "SELECT "+which+"(id) FROM "+l.String()).Scan(&key); err != nil {
 		return start, false, err
 	}
 	at := startOf(key.Int64)

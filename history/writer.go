@@ -81,7 +81,7 @@ func (w *writer) writeLevel(l level, parts []part) error {
 
 // change adds a list to a piece, which it lets name no more than limit series.
 func (w *writer) change(l level, k kind, start int64, list []figure, limit int) error {
-	key := pieceKey(k, start)
+	key := pieceKey(start, k)
 	var data []byte
 	err := w.db.get[l].QueryRow(key).Scan(&data)
 	there := err == nil

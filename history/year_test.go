@@ -64,8 +64,11 @@ type year struct {
 }
 
 func newYear(even bool) *year {
+	return newTraffic(500, 5000, 20000, even)
+}
+
+func newTraffic(apps, commands, remotes int, even bool) *year {
 	y := &year{rand: rand.New(rand.NewPCG(2026, 1)), even: even, at: time.Date(2025, 10, 1, 0, 0, 0, 0, time.UTC)}
-	const apps, commands = 500, 5000
 	for n := range apps {
 		y.rows.Apps = append(y.rows.Apps, traffic.App{Name: fmt.Sprintf("application-%03d", n)})
 	}
@@ -77,7 +80,7 @@ func newYear(even bool) *year {
 	for n := range weights {
 		count := commands / apps
 		if !even {
-			count = int(math.Round(weights[n] / sum * commands))
+			count = int(math.Round(weights[n] / sum * float64(commands)))
 		}
 		for range count {
 			a := &y.rows.Apps[n]
@@ -99,7 +102,7 @@ func newYear(even bool) *year {
 	for n := range 50 {
 		y.rows.LANHosts = append(y.rows.LANHosts, traffic.LANHost{Host: netip.AddrFrom4([4]byte{198, 18, 0, byte(n)})})
 	}
-	for n := range 20000 {
+	for n := range remotes {
 		y.rows.RemoteHosts = append(y.rows.RemoteHosts, traffic.RemoteHost{Host: netip.AddrFrom4([4]byte{198, 19, byte(n >> 8), byte(n)})})
 	}
 	for n := range 8 {
