@@ -33,7 +33,6 @@ func (s *Server) getHistory(w http.ResponseWriter, r *http.Request) {
 	case s.asking <- struct{}{}:
 		defer func() { <-s.asking }()
 	case <-ctx.Done():
-		w.Header().Set("Retry-After", "10")
 		SayProblem(w, http.StatusServiceUnavailable, errors.New("the history is asked too much: ask again later"))
 		return
 	}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"log/slog"
 	"net/http"
 	"runtime"
@@ -67,9 +68,26 @@ func newScrape(s *Server) http.Handler {
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(c, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{
-		EnableOpenMetrics: true, MaxRequestsInFlight: maxScrapes,
-		ErrorLog: slog.NewLogLogger(s.opts.Log.Handler(), slog.LevelError),
+	return fewAtATime(promhttp.HandlerFor(registry, promhttp.HandlerOpts{
+		EnableOpenMetrics: true, ErrorLog: slog.NewLogLogger(s.opts.Log.Handler(), slog.LevelError),
+	}))
+}
+
+// fewAtATime refuses scrapes beyond maxScrapes, and those that cannot be read.
+func fewAtATime(scrape http.Handler) http.Handler {
+	room := make(chan struct{}, maxScrapes)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := readParameters(r); err != nil {
+			SayProblem(w, http.StatusBadRequest, err)
+			return
+		}
+		select {
+		case room <- struct{}{}:
+			defer func() { <-room }()
+			scrape.ServeHTTP(w, r)
+		default:
+			SayProblem(w, http.StatusServiceUnavailable, fmt.Errorf("the metrics are asked for %d times at once: ask again later", maxScrapes))
+		}
 	})
 }
 

@@ -5,7 +5,9 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
@@ -96,6 +98,30 @@ func TestMetrics(t *testing.T) {
 	if p["process_cpu_seconds_total"] == nil || p["go_goroutines"] == nil {
 		t.Error("nothing of the process itself")
 	}
+}
+
+// TestScrapesAreBounded: beyond so many at a time they are refused as all else is.
+func TestScrapesAreBounded(t *testing.T) {
+	gate := make(chan struct{})
+	s := open(t, Options{Now: func() time.Time { <-gate; return began }}, Access{})
+	const more = 3
+	answers := make(chan answer, maxScrapes+more)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	release := sync.OnceFunc(func() { close(gate) })
+	defer release()
+	for range maxScrapes + more {
+		wg.Go(func() { answers <- s.get("/metrics") })
+	}
+	for range more {
+		problemIn(t, (<-answers).want(t, 503))
+	}
+	s.get("/healthz").want(t, 200)
+	release()
+	for range maxScrapes {
+		(<-answers).want(t, 200)
+	}
+	s.get("/metrics").want(t, 200)
 }
 
 // TestMetricsAreCapped: whatever names there are, so many series there are, and it

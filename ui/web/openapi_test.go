@@ -22,6 +22,7 @@ import (
 // described is as much of the description of the API as the tests look at.
 type described struct {
 	OpenAPI string
+	Info    struct{ Description string }
 	Servers []struct{ URL string }
 	Paths   map[string]map[string]operation
 

@@ -13,9 +13,9 @@ import (
 // parametersOf reads those of a question. It refuses what cannot be read, what means
 // nothing, and what is given twice.
 func parametersOf(r *http.Request, known ...string) (url.Values, error) {
-	q, err := url.ParseQuery(r.URL.RawQuery)
+	q, err := readParameters(r)
 	if err != nil {
-		return nil, fmt.Errorf("the parameters cannot be read: want name=value, with & in between, and %% and ; encoded: %w", err)
+		return nil, err
 	}
 	for name, values := range q {
 		if !slices.Contains(known, name) {
@@ -26,6 +26,15 @@ func parametersOf(r *http.Request, known ...string) (url.Values, error) {
 		}
 	}
 	return q, nil
+}
+
+// readParameters takes all, whatever they mean.
+func readParameters(r *http.Request) (url.Values, error) {
+	q, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		err = fmt.Errorf("the parameters cannot be read: want name=value, with & in between, and %% and ; encoded: %w", err)
+	}
+	return q, err
 }
 
 const day = 24 * time.Hour

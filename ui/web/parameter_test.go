@@ -48,14 +48,14 @@ func TestWhatCannotBeReadIsRefused(t *testing.T) {
 	for _, path := range []string{
 		"/api/v1/history?by=app;step=day", "/api/v1/history?since=24h&name=%zz", "/api/v1/history?by=app;", "/api/v1/history?%",
 		"/api/v1/snapshot?flows=%zz", "/api/v1/snapshot?flows=1;", "/api/v1/stream?flows=%zz", "/api/v1/stream?;flows=1",
-		"/api/v1/alerts?rule=%zz", "/api/v1/alerts?rule=a;b", "/api/v1/monitors?%zz", "/api/v1/openapi.json?a;b",
+		"/api/v1/alerts?rule=%zz", "/api/v1/alerts?rule=a;b", "/api/v1/monitors?%zz", "/api/v1/openapi.json?a;b", "/metrics?name[]=%zz",
 	} {
 		a := s.get(path).want(t, 400)
 		if p := problemIn(t, a); !strings.Contains(p.Detail, "cannot be read") {
 			t.Errorf("%s: said %q", path, p.Detail)
 		}
 	}
-	for _, path := range []string{"/api/v1/history?by=user&name=a%3Bb%25", "/api/v1/snapshot?flows=0"} {
+	for _, path := range []string{"/api/v1/history?by=user&name=a%3Bb%25", "/api/v1/snapshot?flows=0", "/metrics?name[]=bwmon_build_info"} {
 		s.get(path).want(t, 200)
 	}
 }

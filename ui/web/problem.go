@@ -14,13 +14,20 @@ type problem struct {
 	Detail string `json:"detail"`
 }
 
-// SayProblem answers with an error as problem details.
+// comeAgain is when to ask again where nobody knows better, in seconds.
+const comeAgain = "10"
+
+// SayProblem answers with an error as problem details. 503 says when to ask again: the
+// header Retry-After, if it has been set.
 func SayProblem(w http.ResponseWriter, status int, err error) {
 	text, _ := encode(problem{ // it has no value that cannot be encoded
 		Title: http.StatusText(status), Status: status, Detail: traffic.CleanText(err.Error(), 1000),
 	})
 	h := w.Header()
 	h.Del("ETag")
+	if status == http.StatusServiceUnavailable && h.Get("Retry-After") == "" {
+		h.Set("Retry-After", comeAgain)
+	}
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(status)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"path"
 	"slices"
 	"strings"
 )
@@ -25,8 +26,8 @@ const defaultMaxBody = 64 << 10
 // routes are what every Access has. The page is shown to all; what it shows of this
 // host is not.
 func (s *Server) routes(g *guard) []Route {
-	get := func(path string, f http.HandlerFunc) Route {
-		return Route{Method: http.MethodGet, Path: path, Handler: f}
+	get := func(at string, f http.HandlerFunc) Route {
+		return Route{Method: http.MethodGet, Path: at, Handler: f}
 	}
 	open := func(r Route) Route {
 		r.open = true
@@ -46,8 +47,8 @@ func (s *Server) routes(g *guard) []Route {
 		get("/readyz", s.getReadiness),
 		open(get("/{$}", func(w http.ResponseWriter, r *http.Request) { s.getPage(w, r, g.Local || g.hasToken(r)) })),
 	}
-	for path, asset := range s.page.assets {
-		list = append(list, open(get(path, asset.send)))
+	for at, asset := range s.page.assets {
+		list = append(list, open(get(at, asset.send)))
 	}
 	return list
 }
@@ -60,13 +61,11 @@ func (s *Server) Handler(a Access) http.Handler {
 		byPath[r.Path] = append(byPath[r.Path], r)
 	}
 	mux := http.NewServeMux()
-	for path, routes := range byPath {
-		mux.Handle(path, g.byMethod(routes))
+	for at, routes := range byPath {
+		mux.Handle(at, g.byMethod(routes))
 	}
 	if byPath["/"] == nil {
-		mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-			SayProblem(w, http.StatusNotFound, fmt.Errorf("there is no %q: /api/v1/openapi.json lists what there is", r.URL.Path))
-		})
+		mux.HandleFunc("/", sayNotFound)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		harden(w.Header())
@@ -80,8 +79,26 @@ func (s *Server) Handler(a Access) http.Handler {
 				return
 			}
 		}
+		if !isClean(r.URL.EscapedPath()) {
+			sayNotFound(w, r) // mux would send a page that leads to the clean path
+			return
+		}
 		mux.ServeHTTP(w, r)
 	})
+}
+
+func sayNotFound(w http.ResponseWriter, r *http.Request) {
+	SayProblem(w, http.StatusNotFound, fmt.Errorf("there is no %q: /api/v1/openapi.json lists what there is", r.URL.Path))
+}
+
+// isClean reports whether a path begins with /, and has neither empty parts nor dots
+// for parts.
+func isClean(p string) bool {
+	clean := path.Clean("/" + p)
+	if clean != "/" && strings.HasSuffix(p, "/") {
+		clean += "/"
+	}
+	return p == clean
 }
 
 // harden sets what every answer tells a browser.

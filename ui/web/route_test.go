@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -32,6 +33,9 @@ func problemIn(t *testing.T, a answer) problem {
 	if err := json.Unmarshal([]byte(a.body), &p); err != nil {
 		t.Fatalf("%s: %v: %q", a.Request.URL, err, a.body)
 	}
+	if a.StatusCode == http.StatusServiceUnavailable && a.Header.Get("Retry-After") == "" {
+		t.Errorf("%s: it does not say when to ask again", a.Request.URL)
+	}
 	if p.Status != a.StatusCode || p.Title == "" || p.Detail == "" || a.Header.Get("Content-Type") != "application/problem+json" {
 		t.Errorf("%s: %d: %+v as %s", a.Request.URL, a.StatusCode, p, a.Header.Get("Content-Type"))
 	}
@@ -46,6 +50,14 @@ func TestErrorsAreProblems(t *testing.T) {
 		allow        string
 	}{
 		{"GET", "/none", 404, ""},
+		{"GET", "//api/v1/snapshot", 404, ""},
+		{"GET", "/api//v1/snapshot", 404, ""},
+		{"GET", "/api/v1/../v1/snapshot?flows=1", 404, ""},
+		{"GET", "/./metrics", 404, ""},
+		{"GET", "/assets/..", 404, ""},
+		{"GET", "//", 404, ""},
+		{"GET", "/..", 404, ""},
+		{"POST", "/api/v1/monitors//stop", 404, ""},
 		{"GET", "/api/", 404, ""},
 		{"GET", "/api/v1/snapshot/", 404, ""},
 		{"GET", "/assets/none.js", 404, ""},
@@ -70,6 +82,12 @@ func TestErrorsAreProblems(t *testing.T) {
 		problemIn(t, a)
 		if got := a.Header.Get("Allow"); got != c.allow {
 			t.Errorf("%s %s: allows %q, want %q", c.method, c.path, got, c.allow)
+		}
+	}
+	for _, text := range []string{"OPTIONS * HTTP/1.1", "GET * HTTP/1.1", "CONNECT localhost:80 HTTP/1.1"} {
+		resp := s.sayAll(text+"\r\nHost: localhost\r\nConnection: close\r\n\r\n", t)
+		if resp.StatusCode != 404 || resp.Header.Get("Content-Type") != "application/problem+json" {
+			t.Errorf("%q: %d, %v", text, resp.StatusCode, resp.Header)
 		}
 	}
 	a := s.get("/none/%1b[31m<script>", bearer(testToken)).want(t, 404)
@@ -155,4 +173,45 @@ func TestMonitors(t *testing.T) {
 	if a := s.get("/api/v1/alerts").want(t, 200); a.body != `{"schema":1,"current":[],"past":[],"silences":[]}`+"\n" {
 		t.Errorf("said %s", a.body)
 	}
+}
+
+// TestWhatIsNoRequest: what is refused before anybody has looked at the path is no
+// problem in the sense of the others, and the description of the API says so.
+func TestWhatIsNoRequest(t *testing.T) {
+	s := open(t, Options{}, Access{})
+	d := description(t)
+	for text, want := range map[string]int{
+		"GET / HTTP/1.1\r\n\r\n": 400,
+		"GET / HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n":                   400,
+		"GET / HTTP/1.1\r\nHost: a b\r\n\r\n":                                            400,
+		"nonsense\r\n\r\n":                                                               400,
+		"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + strings.Repeat("x", 64<<10):         431,
+		"GET / HTTP/1.1\r\nHost: localhost\r\nExpect: whatever\r\n\r\n":                  417,
+		"GET / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: whatever\r\n\r\n":       501,
+		"GET / HTTP/9.9\r\nHost: localhost\r\n\r\n":                                      505,
+		"GET /none HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n":             404,
+		"GET /none HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n":          403,
+		"BREW / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n":                405,
+		"GET //api/v1/snapshot HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n": 404,
+	} {
+		resp := s.sayAll(text, t)
+		isProblem := resp.Header.Get("Content-Type") == "application/problem+json"
+		told := regexp.MustCompile(fmt.Sprintf(`\b%d\b`, want)).MatchString(d.Info.Description)
+		if resp.StatusCode != want || isProblem == told {
+			t.Errorf("%.60q: %d, want %d; a problem: %v; described as none: %v", text, resp.StatusCode, want, isProblem, told)
+		}
+	}
+}
+
+// sayAll sends raw text, and returns what is answered, without its body.
+func (s *site) sayAll(text string, t *testing.T) *http.Response {
+	t.Helper()
+	c := s.raw(text, 0)
+	defer c.Close()
+	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Fatalf("%.60q: read the answer: %v", text, err)
+	}
+	resp.Body.Close()
+	return resp
 }

@@ -27,7 +27,6 @@ func (s *Server) getStream(w http.ResponseWriter, r *http.Request) {
 	leave, ok := s.streams.enter(remoteAddr(r))
 	if !ok {
 		s.stats.refused.Add(1)
-		w.Header().Set("Retry-After", "10")
 		SayProblem(w, http.StatusServiceUnavailable, errors.New("too many streams are open: close some, or ask for the snapshot instead"))
 		return
 	}
