@@ -173,6 +173,39 @@ func TestConnectionsAreBounded(t *testing.T) {
 	}
 }
 
+func TestRoomByDefault(t *testing.T) {
+	for _, c := range []struct{ streams, connections, wantStreams, wantConnections int }{
+		{0, 0, 2000, 4000}, {10, 0, 10, 4000}, {2001, 0, 2001, 4002}, {100_000, 0, 100_000, 200_000},
+		{0, 100, 50, 100}, {50, 100, 50, 100}, {51, 101, 50, 101}, {5, 1, 1, 1},
+	} {
+		o := Options{MaxStreams: c.streams, MaxConnections: c.connections}.withDefaults()
+		if o.MaxStreams != c.wantStreams || o.MaxConnections != c.wantConnections {
+			t.Errorf("%d streams, %d connections: %d and %d, want %d and %d",
+				c.streams, c.connections, o.MaxStreams, o.MaxConnections, c.wantStreams, c.wantConnections)
+		}
+	}
+}
+
+// TestStreamsLeaveRoom: however many streams somebody opens, others are answered.
+func TestStreamsLeaveRoom(t *testing.T) {
+	s := open(t, Options{MaxConnections: 8, MaxStreams: 8}, Access{})
+	s.Publish(typical(1))
+	for range 4 {
+		s.stream("/api/v1/stream").next()
+	}
+	for range 10 {
+		c := s.raw("GET /api/v1/stream HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 0)
+		if got := statusIn(t, c); got != http.StatusServiceUnavailable {
+			t.Fatalf("another stream: %d", got)
+		}
+		c.Close()
+		eventually(t, "it has left", func() bool { return s.stats.connections.Load() == 4 })
+	}
+	for _, path := range []string{"/healthz", "/", "/api/v1/snapshot"} {
+		s.get(path).want(t, 200)
+	}
+}
+
 // TestSlowloris: who takes for ever to ask is closed.
 func TestSlowloris(t *testing.T) {
 	if testing.Short() {

@@ -45,11 +45,12 @@ type Options struct {
 	// MaxSeries is how many apps have counters of their own in the metrics, and how
 	// many LAN hosts, interfaces and pipes; default 200.
 	MaxSeries int
-	// MaxStreams is how many streams there may be, of one address (loopback
-	// excepted) a tenth of that; default 2000.
+	// MaxStreams is how many streams there may be, of one address other than loopback
+	// a tenth of that; default 2000. It is at most half of MaxConnections, so that
+	// streams leave room for the page and /healthz.
 	MaxStreams int
 	// MaxConnections is how many connections each Serve holds open, of one address
-	// (loopback excepted) a tenth of that; default 4000.
+	// other than loopback a tenth of that; default twice MaxStreams, and at least 4000.
 	MaxConnections int
 	// StreamPatience is how long the reader of a stream may take nothing of what is
 	// there for it before its connection is closed; default 30s.
@@ -74,11 +75,15 @@ func (o Options) withDefaults() Options {
 	for _, d := range []struct {
 		value    *int
 		fallback int
-	}{{&o.MaxSeries, 200}, {&o.MaxStreams, 2000}, {&o.MaxConnections, 4000}} {
+	}{{&o.MaxSeries, 200}, {&o.MaxStreams, 2000}} {
 		if *d.value <= 0 {
 			*d.value = d.fallback
 		}
 	}
+	if o.MaxConnections <= 0 {
+		o.MaxConnections = max(4000, 2*o.MaxStreams)
+	}
+	o.MaxStreams = min(o.MaxStreams, max(1, o.MaxConnections/2))
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
