@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"bwmon/traffic"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // written makes a history of some days and returns its path and what it has.
@@ -257,4 +259,30 @@ func TestFileTakenAway(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	inspect(t, path)
+}
+
+// TestNewFileHasItsOwnIDs: what waits in memory is booked under its own name in a new
+// file, also if the name was idle for so long that it is forgotten otherwise.
+func TestNewFileHasItsOwnIDs(t *testing.T) {
+	m := newMachine(time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC))
+	s := openStore(t, Options{Now: m.now})
+	for i := range 5 {
+		m.carry("web", fmt.Sprint("command ", i), 10, 10)
+	}
+	s.take(m.snapshot())
+	mustFlush(t, s)
+	m.carry("web", "command 4", 1, 1)
+	s.take(m.after(time.Minute).snapshot())
+	s.roster.now += 100
+	s.roster.sweep(1)
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if err := os.Remove(s.opts.Path + suffix); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mustFlush(t, s)
+	want := []traffic.ReportRow{{Name: "command 4", App: "web", RxBytes: 1, TxBytes: 1}}
+	if diff := cmp.Diff(want, report(t, s, traffic.Query{By: traffic.ByCommand}).Rows); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
 }

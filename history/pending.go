@@ -83,6 +83,18 @@ func (p *pending) coarsen() {
 	}
 }
 
+// forgetIDs is that of a roster, for series that it has forgotten meanwhile.
+func (p *pending) forgetIDs() {
+	for _, b := range p.buckets {
+		for s := range b.figures {
+			s.id = 0
+			if s.app != nil {
+				s.app.id = 0
+			}
+		}
+	}
+}
+
 // clear forgets what is in the file now.
 func (p *pending) clear() {
 	clear(p.buckets)

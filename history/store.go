@@ -90,6 +90,7 @@ func (s *Store) open() error {
 	}
 	if err == nil {
 		s.roster.forgetIDs()
+		s.pending.forgetIDs()
 		s.db, s.writer, s.collector = db, &writer{db: db, opts: &s.opts}, collector{}
 	}
 	s.mu.Unlock()
