@@ -1,6 +1,10 @@
 package traffic
 
-import "time"
+import (
+	"errors"
+	"fmt"
+	"time"
+)
 
 // Query asks the history what was used. It is what `bwmon report`, the API and
 // the surfaces ask with.
@@ -92,8 +96,22 @@ type Percentile struct {
 	Missing int     `json:"missing"` // of the time asked about, which has passed: nothing was counted then
 }
 
-// Clean makes all text of r clean. Whoever reads a report from elsewhere calls it.
-func (r *Report) Clean() {
+// Check makes all text of r clean, and says what makes no sense in it. Whoever reads a
+// report from elsewhere calls it.
+func (r *Report) Check() error {
+	if r.Schema != SchemaVersion {
+		return fmt.Errorf("read a report: its schema is %d, this bwmon knows %d: use the same version on both sides", r.Schema, SchemaVersion)
+	}
+	for _, row := range append([]ReportRow{r.Total}, r.Rows...) {
+		if len(row.Rx) != len(r.Times) || len(row.Tx) != len(r.Times) {
+			return errors.New("read a report: its rows have other steps than it says")
+		}
+	}
+	r.clean()
+	return nil
+}
+
+func (r *Report) clean() {
 	words(&r.Host, &r.By, &r.Step, &r.Zone)
 	r.Detail = CleanText(r.Detail, MaxCommand)
 	r.Total.clean()

@@ -35,8 +35,13 @@ type daemon struct {
 	local   bool         // its processes are this host's
 }
 
-// askPatience is how long a daemon may take to answer.
-const askPatience = 10 * time.Second
+const (
+	// askPatience is how long a daemon may take to answer what it knows.
+	askPatience = 10 * time.Second
+	// questionPatience is how long it may take for what it has to look up: it gives
+	// up by itself before.
+	questionPatience = 30 * time.Second
+)
 
 // daemonClient is how the daemon of this host is reached.
 func daemonClient(c controlConfig, patience time.Duration) *http.Client {
@@ -49,7 +54,7 @@ func daemonClient(c controlConfig, patience time.Duration) *http.Client {
 // daemonHere is the daemon of this host, which may not be there.
 func daemonHere(c controlConfig) daemon {
 	return daemon{
-		name: c.Socket, base: "http://bwmon", local: true, client: daemonClient(c, askPatience), endless: daemonClient(c, 0),
+		name: c.Socket, base: "http://bwmon", local: true, client: daemonClient(c, questionPatience), endless: daemonClient(c, 0),
 	}
 }
 
@@ -58,12 +63,16 @@ type remoteFlags struct {
 	connect   string
 	tokenFile string
 	caFile    string
+	certFile  string // of this client, with its key
+	keyFile   string
 }
 
 func (f *remoteFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.connect, "connect", "", "ask the daemon at this `URL`, such as https://gw.example:8000")
 	flags.StringVar(&f.tokenFile, "token-file", "", "the token for --connect is in this `FILE` (or else in BWMON_TOKEN)")
 	flags.StringVar(&f.caFile, "ca-file", "", "trust the certificates in this PEM `FILE` in place of the system's")
+	flags.StringVar(&f.certFile, "cert-file", "", "show this certificate (PEM `FILE`) where --connect asks for one")
+	flags.StringVar(&f.keyFile, "key-file", "", "the key of --cert-file (PEM `FILE`)")
 }
 
 // daemonAt is a daemon on the network. Its error is one of usage.
@@ -88,7 +97,12 @@ func daemonAt(f remoteFlags) (daemon, error) {
 	if strings.ContainsFunc(d.token, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return daemon{}, usageError{errors.New("the token has characters that no token has: is it the right file?")}
 	}
-	t := &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConns: 2, TLSHandshakeTimeout: askPatience, ForceAttemptHTTP2: true}
+	t := &http.Transport{
+		Proxy: http.ProxyFromEnvironment, MaxIdleConns: 2, TLSHandshakeTimeout: askPatience, ForceAttemptHTTP2: true,
+		// A connection that is dead is found out, and not used again.
+		HTTP2:           &http.HTTP2Config{SendPingTimeout: streamPatience, PingTimeout: askPatience},
+		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12},
+	}
 	if f.caFile != "" {
 		text, err := readSmall(f.caFile)
 		if err != nil {
@@ -98,11 +112,26 @@ func daemonAt(f remoteFlags) (daemon, error) {
 		if !roots.AppendCertsFromPEM([]byte(text)) {
 			return daemon{}, usageError{fmt.Errorf("--ca-file: there is no certificate in %s: want PEM", quoted(f.caFile))}
 		}
-		t.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+		t.TLSClientConfig.RootCAs = roots
 	}
-	d.client = &http.Client{Transport: t, Timeout: askPatience}
-	d.endless = &http.Client{Transport: t}
+	switch {
+	case (f.certFile == "") != (f.keyFile == ""):
+		return daemon{}, usageError{errors.New("--cert-file and --key-file go together: give both, or neither")}
+	case f.certFile != "":
+		pair, err := tls.LoadX509KeyPair(f.certFile, f.keyFile)
+		if err != nil {
+			return daemon{}, usageError{fmt.Errorf("--cert-file: %w", err)}
+		}
+		t.TLSClientConfig.Certificates = []tls.Certificate{pair}
+	}
+	d.client = &http.Client{Transport: t, Timeout: questionPatience, CheckRedirect: refuseRedirect}
+	d.endless = &http.Client{Transport: t, CheckRedirect: refuseRedirect}
 	return d, nil
+}
+
+// refuseRedirect: a daemon sends nobody elsewhere, and the token is for nobody else.
+func refuseRedirect(to *http.Request, _ []*http.Request) error {
+	return fmt.Errorf("it sends us on to %s://%s: give that to --connect if it is right", to.URL.Scheme, traffic.CleanText(to.URL.Host, traffic.MaxWord))
 }
 
 func isLoopback(host string) bool {
@@ -124,10 +153,24 @@ func readSmall(path string) (string, error) {
 	return string(text), err
 }
 
-// close gives up what connections are kept.
+// close gives up what connections are kept; there will be others where it is asked
+// again.
 func (d daemon) close() {
 	d.client.CloseIdleConnections()
 	d.endless.CloseIdleConnections()
+}
+
+// useless is the name of a flag that is for --connect, and given without; "": none.
+func (f remoteFlags) useless() string {
+	if f.connect != "" {
+		return ""
+	}
+	for name, value := range map[string]string{"token-file": f.tokenFile, "ca-file": f.caFile, "cert-file": f.certFile, "key-file": f.keyFile} {
+		if value != "" {
+			return name
+		}
+	}
+	return ""
 }
 
 // isAbsent reports whether an error of a question to the daemon of this host is
@@ -201,6 +244,9 @@ func problemIn(r *http.Response) error {
 	text := traffic.CleanText(why.Detail, 1000)
 	if r.StatusCode == http.StatusUnauthorized {
 		text += ": give the token with --token-file, or in BWMON_TOKEN"
+	}
+	if r.StatusCode == http.StatusBadRequest {
+		return usageError{errors.New(text)} // what was asked is at fault
 	}
 	return errors.New(text)
 }

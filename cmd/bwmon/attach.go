@@ -21,6 +21,7 @@ import (
 // taken up again whenever it ends, and what else it answers.
 type attachment struct {
 	daemon
+	patience  time.Duration          // streamPatience, but in tests
 	snapshots chan *traffic.Snapshot // holds one, the newest
 	links     chan term.Link         // likewise
 	flows     atomic.Bool            // wanted
@@ -28,8 +29,8 @@ type attachment struct {
 }
 
 const (
-	// streamPatience is how long a stream may be silent: a daemon sends at least a
-	// comment every five seconds.
+	// streamPatience is how long a stream may be silent, its answer included: a daemon
+	// sends at least a comment every five seconds.
 	streamPatience = 15 * time.Second
 	// maxEvent bounds one snapshot: about a million connections.
 	maxEvent = 256 << 20
@@ -39,7 +40,7 @@ const (
 
 func newAttachment(d daemon) *attachment {
 	return &attachment{
-		daemon: d, snapshots: make(chan *traffic.Snapshot, 1), links: make(chan term.Link, 1), turn: make(chan struct{}, 1),
+		daemon: d, patience: streamPatience, snapshots: make(chan *traffic.Snapshot, 1), links: make(chan term.Link, 1), turn: make(chan struct{}, 1),
 	}
 }
 
@@ -69,6 +70,7 @@ func (a *attachment) run(ctx context.Context) {
 		if errors.Is(err, errTurned) || ctx.Err() != nil {
 			continue
 		}
+		a.close() // what fell silent is dead for all that comes after
 		if !lost {
 			began = time.Now()
 		}
@@ -105,17 +107,17 @@ var errTurned = errors.New("something else is wanted")
 func (a *attachment) stream(ctx context.Context, take func(*traffic.Snapshot)) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
+	silent := time.AfterFunc(a.patience, func() { stop(fmt.Errorf("no word for %v", a.patience)) })
+	defer silent.Stop()
 	query := url.Values{}
 	if a.flows.Load() {
 		query.Set("flows", "1")
 	}
 	r, err := a.get(ctx, "/api/v1/stream?"+query.Encode())
 	if err != nil {
-		return err
+		return whyEnded(ctx, err)
 	}
 	defer r.Body.Close()
-	silent := time.AfterFunc(streamPatience, func() { stop(fmt.Errorf("no word for %v", streamPatience)) })
-	defer silent.Stop()
 	ended := make(chan struct{})
 	defer close(ended)
 	go func() { // ends before stream does, or soon after
@@ -125,40 +127,70 @@ func (a *attachment) stream(ctx context.Context, take func(*traffic.Snapshot)) e
 		case <-ended:
 		}
 	}()
-	err = eachEvent(r.Body, maxEvent, func() { silent.Reset(streamPatience) }, func(data []byte) error {
+	body := heard{r.Body, func() { silent.Reset(a.patience) }}
+	err = eachEvent(body, maxEvent, func(name string, data []byte) error {
+		if name == "end" {
+			return errors.New("the daemon is ending")
+		}
 		s, err := traffic.DecodeSnapshot(data)
 		if err == nil {
 			take(s)
 		}
 		return err
 	})
-	if cause := context.Cause(ctx); cause != nil && ctx.Err() != nil {
-		return cause
+	return whyEnded(ctx, err)
+}
+
+// whyEnded is why a stream ended that ended with err.
+func whyEnded(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		return err
 	}
-	return err
+	return context.Cause(ctx)
+}
+
+// heard is a reader that tells when something has come.
+type heard struct {
+	io.Reader
+	tell func()
+}
+
+// Read implements io.Reader.
+func (h heard) Read(p []byte) (int, error) {
+	n, err := h.Reader.Read(p)
+	if n > 0 {
+		h.tell()
+	}
+	return n, err
 }
 
 // eachEvent reads server-sent events (HTML standard, section 9.2) to the end of r:
-// what stands in their data. heard is called for every line.
-func eachEvent(r io.Reader, most int, heard func(), take func(data []byte) error) error {
+// their names, and what stands in their data.
+func eachEvent(r io.Reader, most int, take func(name string, data []byte) error) error {
 	lines := bufio.NewReaderSize(r, 64<<10)
 	var data []byte
+	name := ""
 	for {
 		line, err := readLine(lines, nil, most)
 		if err != nil {
 			return err
 		}
-		heard()
+		if rest, ok := bytes.CutPrefix(line, []byte("event:")); ok {
+			name = string(bytes.TrimPrefix(rest, []byte(" ")))
+			continue
+		}
 		switch rest, ok := bytes.CutPrefix(line, []byte("data:")); {
 		case ok && len(data)+len(rest) > most:
 			return fmt.Errorf("what the daemon sends is longer than %d MiB", most>>20)
 		case ok:
 			data = append(append(data, bytes.TrimPrefix(rest, []byte(" "))...), '\n')
-		case len(line) == 0 && len(data) > 0:
-			if err := take(data); err != nil {
-				return err
+		case len(line) == 0:
+			if len(data) > 0 {
+				if err := take(name, data); err != nil {
+					return err
+				}
 			}
-			data = data[:0]
+			name, data = "", data[:0]
 		}
 	}
 }
@@ -189,7 +221,9 @@ func (d daemon) history(ctx context.Context, q traffic.Query) (*traffic.Report, 
 	if err := d.ask(ctx, http.MethodGet, "/api/v1/history?"+queryValues(q).Encode(), nil, &report); err != nil {
 		return nil, err
 	}
-	report.Clean()
+	if err := report.Check(); err != nil {
+		return nil, err
+	}
 	return &report, nil
 }
 

@@ -155,14 +155,15 @@ func TestEachEvent(t *testing.T) {
 		err      string
 	}{
 		{"events", "id: 1\ndata: {}\n\ndata:a\ndata: b\n\n", []string{"{}\n", "a\nb\n"}, "has ended the stream"},
-		{"comments and CR LF", ": here\r\n\r\nretry: 5\r\nevent: x\r\ndata: a\r\n\r\n", []string{"a\n"}, "has ended the stream"},
+		{"comments and CR LF", ": here\r\n\r\nretry: 5\r\nevent: x\r\ndata: a\r\n\r\n", []string{"xa\n"}, "has ended the stream"},
+		{"names", "event: x\n\ndata: a\n\nevent: end\ndata: b\n\n", []string{"a\n", "endb\n"}, "has ended the stream"},
 		{"cut", "data: a\n\ndata: b", []string{"a\n"}, "has ended the stream"},
 		{"a long line", "data: " + strings.Repeat("x", 200) + "\n\n", nil, "longer than"},
 		{"many lines", strings.Repeat("data: xxxxxxxxxxxxxxx\n", 20), nil, "longer than"},
 	} {
 		var got []string
-		err := eachEvent(strings.NewReader(tt.in), 100, func() {}, func(data []byte) error {
-			got = append(got, string(data))
+		err := eachEvent(strings.NewReader(tt.in), 100, func(name string, data []byte) error {
+			got = append(got, name+string(data))
 			return nil
 		})
 		if fmt.Sprint(got) != fmt.Sprint(tt.want) || err == nil || !strings.Contains(err.Error(), tt.err) {
@@ -174,7 +175,7 @@ func TestEachEvent(t *testing.T) {
 func FuzzEachEvent(f *testing.F) {
 	f.Add([]byte("data: {}\n\n: x\ndata:a\r\n\r\n"))
 	f.Fuzz(func(t *testing.T, in []byte) {
-		err := eachEvent(bytes.NewReader(in), 64, func() {}, func(data []byte) error {
+		err := eachEvent(bytes.NewReader(in), 64, func(_ string, data []byte) error {
 			if len(data) == 0 || len(data) > 128 {
 				t.Errorf("an event of %d bytes", len(data))
 			}
@@ -232,5 +233,108 @@ func TestAttachmentOfAStrangeServer(t *testing.T) {
 	<-ended
 	if err := d.ask(t.Context(), http.MethodGet, "/x", nil, nil); err == nil || errors.Is(err, context.Canceled) {
 		t.Errorf("asked: %v", err)
+	}
+}
+
+// TestSilentDaemon: one that takes connections and says nothing is lost, not waited for
+// for ever; and so is one that falls silent in the midst of a stream.
+func TestSilentDaemon(t *testing.T) {
+	for _, first := range []string{"", "data: {\"schema\":1}\n\n"} {
+		hold := make(chan struct{})
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if first != "" {
+				fmt.Fprint(w, first)
+				w.(http.Flusher).Flush()
+			}
+			select {
+			case <-hold:
+			case <-r.Context().Done():
+			}
+		}))
+		d, err := daemonAt(remoteFlags{connect: server.URL})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := newAttachment(d)
+		a.patience = 200 * time.Millisecond
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			a.run(ctx)
+		}()
+		poll(t, "it is lost", func() bool {
+			select {
+			case l := <-a.links:
+				return l.Lost && strings.Contains(l.Detail, "no word for")
+			default:
+				return false
+			}
+		})
+		stop()
+		<-ended
+		d.close()
+		close(hold)
+		server.Close()
+	}
+}
+
+// TestSlowStream: what comes slowly, but comes, is no silence.
+func TestSlowStream(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for _, b := range []byte("data: {\"schema\":1,\"host\":\"slow\"}\n\nevent: end\ndata: bye\n\n") {
+			w.Write([]byte{b})
+			w.(http.Flusher).Flush()
+			time.Sleep(20 * time.Millisecond)
+		}
+	}))
+	defer server.Close()
+	d, err := daemonAt(remoteFlags{connect: server.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.close()
+	a := newAttachment(d)
+	a.patience = 500 * time.Millisecond
+	var got []string
+	err = a.stream(t.Context(), func(s *traffic.Snapshot) { got = append(got, s.Host) })
+	if len(got) != 1 || got[0] != "slow" || err == nil || err.Error() != "the daemon is ending" {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
+// TestRedirectIsRefused: the token goes to nobody else.
+func TestRedirectIsRefused(t *testing.T) {
+	asked := false
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked = true }))
+	defer other.Close()
+	server := httptest.NewServer(http.RedirectHandler(other.URL, http.StatusFound))
+	defer server.Close()
+	d, err := daemonAt(remoteFlags{connect: server.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.close()
+	if err := d.ask(t.Context(), http.MethodGet, "/x", nil, nil); err == nil || !strings.Contains(err.Error(), "sends us on to http://127.0.0.1") || asked {
+		t.Errorf("asked elsewhere: %v, %v", asked, err)
+	}
+}
+
+// TestReportOfAStrangeDaemon: what makes no sense is an error, not a panic.
+func TestReportOfAStrangeDaemon(t *testing.T) {
+	answer := ""
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, answer) }))
+	defer server.Close()
+	d, err := daemonAt(remoteFlags{connect: server.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.close()
+	for _, answer = range []string{
+		`{"schema":2}`, `{"schema":1,"times":["2026-01-01T00:00:00Z"],"rows":[{"name":"x"}]}`, `{"schema":1,"rows":[{"rx_bytes":-1}]}`, `[]`,
+	} {
+		if r, err := d.history(t.Context(), traffic.Query{By: traffic.ByApp}); err == nil {
+			t.Errorf("%s was taken: %+v", answer, r)
+		}
 	}
 }

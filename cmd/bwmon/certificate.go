@@ -12,12 +12,14 @@ import (
 // goroutine may ask for it.
 type certificate struct {
 	cert, key string // paths
+	warn      func(string)
 
 	mu sync.Mutex
 	// mu protects the fields below.
 	pair  *tls.Certificate
 	asked time.Time    // when the files were last looked at
-	seen  [2]time.Time // when they were last written
+	seen  [2]time.Time // when those in use were written
+	wrong [2]time.Time // when those were that cannot be used
 }
 
 // lookEvery is how often the files are looked at.
@@ -45,6 +47,9 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		c.pair, c.seen = &pair, seen
 	case c.pair == nil:
 		return nil, fmt.Errorf("read the certificate and its key: %w", err)
+	case seen != c.wrong: // say it once
+		c.wrong = seen
+		c.warn(fmt.Sprintf("http.tls_cert: the new certificate cannot be used, the one before goes on: %v", err))
 	}
 	return c.pair, nil
 }

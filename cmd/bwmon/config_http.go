@@ -26,7 +26,7 @@ type rawHTTP struct {
 // httpConfig is the web page and API of a daemon.
 type httpConfig struct {
 	Listen          string // host:port; "": none
-	Asked           bool   // the configuration has a [http]: that it cannot be served is an error
+	Asked           bool   // somebody asked for more than the default: that it cannot be served is an error
 	Insecure        bool
 	Token           notify.Secret
 	TLSCert, TLSKey string // paths
@@ -49,7 +49,7 @@ func (c *configReader) http(r rawHTTP) httpConfig {
 	at := place("http")
 	out := httpConfig{
 		Listen: r.Listen, Insecure: r.Insecure, Token: c.secret(r.Token, at.key("token")), TLSCert: r.TLSCert, TLSKey: r.TLSKey,
-		ClientCA: r.ClientCA, Hosts: r.Hosts, MaxStreams: r.MaxStreams, MetricApps: r.MetricApps, Asked: r.Listen != defaultHTTP().Listen,
+		ClientCA: r.ClientCA, Hosts: r.Hosts, MaxStreams: r.MaxStreams, MetricApps: r.MetricApps, Asked: r.Listen != defaultHTTP().Listen || r.Token != "" || r.TLSCert != "",
 	}
 	host, port, err := net.SplitHostPort(r.Listen)
 	if n, wrong := strconv.ParseUint(port, 10, 16); r.Listen != "" && (err != nil || wrong != nil || n == 0) {

@@ -27,12 +27,12 @@ type control struct {
 	inode    uint64   // of the socket, to know it again
 	lock     *os.File // as long as it is open, this socket is ours
 	desk     *pipe.Desk
-	decoding chan struct{} // holds one for each report being read
+	reading  turns // of users, to have a report read
 }
 
 const (
 	maxReportBytes = 4 << 20
-	maxDecoding    = 4 // reports at a time
+	maxReading     = 4 // reports of one user at a time; they are in memory
 	// How many connections there may be, and of one user but root.
 	maxConnections = 1000
 	maxOfOneUser   = 100
@@ -41,7 +41,7 @@ const (
 // openControl makes the socket. It is in its place only once nobody else may
 // connect to it than is meant to.
 func openControl(c controlConfig, desk *pipe.Desk) (s *control, err error) {
-	s = &control{path: c.Socket, desk: desk, decoding: make(chan struct{}, maxDecoding)}
+	s = &control{path: c.Socket, desk: desk, reading: turns{most: maxReading}}
 	dir := filepath.Dir(c.Socket)
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		err = os.MkdirAll(dir, 0o755)
@@ -154,14 +154,18 @@ func (s *control) takeReport(w http.ResponseWriter, r *http.Request) {
 		web.SayProblem(w, http.StatusForbidden, errors.New("the kernel does not say who reports"))
 		return
 	}
+	done, ok := s.reading.take(r.Context(), peer.UID)
+	if !ok { // who asked has gone
+		return
+	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
+		done()
 		web.SayProblem(w, http.StatusRequestEntityTooLarge, fmt.Errorf("read the report: %w", err))
 		return
 	}
-	s.decoding <- struct{}{}
 	report, err := pipe.ParseReport(body)
-	<-s.decoding
+	done()
 	if err != nil {
 		web.SayProblem(w, http.StatusBadRequest, fmt.Errorf("read the report: %w", err))
 		return

@@ -65,8 +65,11 @@ func (p *past) report(ctx context.Context, q traffic.Query) (*traffic.Report, er
 		return nil, fmt.Errorf("%w: %w", web.ErrUnavailable, p.failed)
 	}
 	r, err := p.store.Report(ctx, q)
-	if errors.Is(err, history.ErrQuestion) {
+	switch {
+	case errors.Is(err, history.ErrQuestion):
 		err = fmt.Errorf("%w: %w", web.ErrQuestion, err)
+	case err != nil && ctx.Err() == nil:
+		err = fmt.Errorf("%w: %w", web.ErrUnavailable, err)
 	}
 	return r, err
 }

@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
+	"bwmon/history"
 	"bwmon/traffic"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // reportFlags are those of report alone.
@@ -66,7 +69,11 @@ Exit status: 0, or 1 when it failed.`,
 		if err != nil {
 			return err
 		}
-		return p.reports(cmd.Context(), c, cmd.Flags().Arg(0), flags)
+		word := cmd.Flags().Arg(0)
+		if err := flags.useless(cmd.Flags(), word); err != nil {
+			return err
+		}
+		return p.reports(cmd.Context(), c, word, flags)
 	})
 	f := cmd.Flags()
 	f.StringVar(&flags.since, "since", "", "the last `SPAN` until now, such as 24h (the default) or 30d")
@@ -84,6 +91,21 @@ Exit status: 0, or 1 when it failed.`,
 	f.BoolVar(&flags.bits, "bits", false, "show rates in bits per second")
 	flags.remoteFlags.register(f)
 	return cmd
+}
+
+// useless refuses flags that would do nothing.
+func (f *reportFlags) useless(given *pflag.FlagSet, word string) error {
+	switch name := f.remoteFlags.useless(); {
+	case name != "":
+		return usageError{fmt.Errorf("--%s is for --connect: give both", name)}
+	case given.Changed("percentile") && word != "billing":
+		return usageError{errors.New(`--percentile is of billing: write "bwmon report billing"`)}
+	case given.Changed("every") && !f.watch:
+		return usageError{errors.New("--every is for --watch: give both")}
+	case given.Changed("top") && word == "days":
+		return usageError{fmt.Errorf("--top: days are the %d with most bytes: leave it out", topDays)}
+	}
+	return nil
 }
 
 // reportWords are the questions that have a word.
@@ -142,25 +164,24 @@ func (f *reportFlags) check(word string) error {
 func (f *reportFlags) query(word string, now time.Time, zone *time.Location) (traffic.Query, error) {
 	q := traffic.Query{By: f.by, Name: f.name, App: f.app, Step: f.step, Top: f.top}
 	now = now.In(zone)
-	midnight := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, zone)
-	month := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, zone)
+	y, m, d := now.Date()
 	switch word {
 	case "today":
-		q.From = midnight
+		q.From = history.Midnight(y, m, d, zone)
 	case "yesterday":
-		q.From, q.To = midnight.AddDate(0, 0, -1), midnight
+		q.From, q.To = history.Midnight(y, m, d-1, zone), history.Midnight(y, m, d, zone)
 	case "week": // from Monday
-		q.From = midnight.AddDate(0, 0, -(int(now.Weekday())+6)%7)
+		q.From = history.Midnight(y, m, d-(int(now.Weekday())+6)%7, zone)
 	case "month":
-		q.From = month
+		q.From = history.Midnight(y, m, 1, zone)
 	case "last-month":
-		q.From, q.To = month.AddDate(0, -1, 0), month
+		q.From, q.To = history.Midnight(y, m-1, 1, zone), history.Midnight(y, m, 1, zone)
 	case "year":
-		q.From = time.Date(now.Year(), 1, 1, 0, 0, 0, 0, zone)
+		q.From = history.Midnight(y, 1, 1, zone)
 	case "days":
 		q.Step, q.Top = traffic.StepDay, 1
 	case "billing":
-		q.From, q.By, q.Percentile = month, traffic.ByInterface, f.percentile
+		q.From, q.By, q.Percentile = history.Midnight(y, m, 1, zone), traffic.ByInterface, f.percentile
 	default:
 		q.From = now.Add(-24 * time.Hour)
 	}
@@ -216,8 +237,12 @@ func (p *program) reports(ctx context.Context, c config, word string, flags repo
 	}
 	defer h.close()
 	for {
-		if err := p.reportOnce(ctx, c, h, word, flags); err != nil || !flags.watch {
+		err := p.reportOnce(ctx, c, h, word, flags)
+		if !flags.watch || ctx.Err() != nil || errors.As(err, new(usageError)) {
 			return err
+		}
+		if err != nil { // a daemon that is started anew, perhaps
+			p.complain("bwmon: ", err)
 		}
 		if err := p.stdout.Flush(); err != nil {
 			return fmt.Errorf("write output: %w", err)
@@ -232,23 +257,34 @@ func (p *program) reports(ctx context.Context, c config, word string, flags repo
 }
 
 func (p *program) reportOnce(ctx context.Context, c config, h historian, word string, flags reportFlags) error {
-	q, err := flags.query(word, time.Now(), c.Zone)
+	now, zone := time.Now(), c.Zone
+	q, err := flags.query(word, now, zone)
 	if err != nil {
 		return err
 	}
 	done := p.waiting("the history is being asked")
+	defer done()
 	r, err := h.history(ctx, q)
-	done()
 	if err != nil {
 		return err
 	}
+	// Days and months are those of the history, which may be kept elsewhere.
+	if theirs, err := time.LoadLocation(r.Zone); err == nil {
+		zone = theirs
+	}
+	if again, err := flags.query(word, now, zone); err == nil && (!again.From.Equal(q.From) && word != "" || !again.To.Equal(q.To)) {
+		if r, err = h.history(ctx, again); err != nil {
+			return err
+		}
+	}
+	done()
 	switch flags.format {
 	case "json":
 		return p.printJSON(r)
 	case "csv":
 		return printReportCSV(p.stdout, r)
 	}
-	p.printReport(r, word, c.Zone, units{bits: flags.bits})
+	p.printReport(r, word, zone, units{bits: flags.bits})
 	return nil
 }
 
@@ -272,8 +308,8 @@ func (p *program) waiting(what string) (done func()) {
 			}
 		}
 	}()
-	return func() {
+	return sync.OnceFunc(func() {
 		close(over)
 		<-ended
-	}
+	})
 }

@@ -29,6 +29,9 @@ func (p *program) fullScreen(cmd *cobra.Command, measure measureFlags, flags scr
 	if !p.screen || !isTerminalReader(p.stdin) {
 		return usageError{errors.New(`the full-screen view needs a terminal: for scripts and files there is "bwmon snapshot"`)}
 	}
+	if name := flags.useless(); name != "" {
+		return usageError{fmt.Errorf("--%s is for --connect: give both", name)}
+	}
 	look := c.UI.options(measure.bits)
 	if flags.connect != "" {
 		if name := measure.given(cmd.Flags()); name != "" {

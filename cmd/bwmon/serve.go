@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"bwmon/aggregate"
@@ -75,7 +76,7 @@ func openSite(c httpConfig, warn func(string)) (*site, error) {
 			return nil, usageError{fmt.Errorf("http.token: %w", err)}
 		}
 	}
-	if s.tls, err = c.tlsConfig(); err != nil {
+	if s.tls, err = c.tlsConfig(warn); err != nil {
 		return nil, usageError{err}
 	}
 	s.listener, err = net.Listen("tcp", c.Listen)
@@ -99,11 +100,11 @@ func (s *site) close() error {
 
 // tlsConfig reads the certificates, and reads the server's own again when it has been
 // renewed.
-func (c httpConfig) tlsConfig() (*tls.Config, error) {
+func (c httpConfig) tlsConfig(warn func(string)) (*tls.Config, error) {
 	if c.TLSCert == "" {
 		return nil, nil
 	}
-	pair := &certificate{cert: c.TLSCert, key: c.TLSKey}
+	pair := &certificate{cert: c.TLSCert, key: c.TLSKey, warn: warn}
 	if _, err := pair.get(nil); err != nil {
 		return nil, fmt.Errorf("http.tls_cert: %w", err)
 	}
@@ -121,11 +122,22 @@ func (c httpConfig) tlsConfig() (*tls.Config, error) {
 	return t, nil
 }
 
-// url is where a browser finds the page.
+// url is where a browser finds the page: by a name that was configured where it is at
+// every address.
 func (s *site) url() string {
 	scheme := "http"
 	if s.tls != nil {
 		scheme = "https"
 	}
-	return scheme + "://" + s.listener.Addr().String() + "/"
+	at := s.listener.Addr().String()
+	if host, port, err := net.SplitHostPort(at); err == nil {
+		if a, err := netip.ParseAddr(host); err == nil && a.IsUnspecified() {
+			host = "localhost"
+			if len(s.access.Hosts) > 0 {
+				host = s.access.Hosts[0]
+			}
+			at = net.JoinHostPort(host, port)
+		}
+	}
+	return scheme + "://" + at + "/"
 }

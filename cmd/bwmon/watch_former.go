@@ -83,7 +83,7 @@ func shows(s *traffic.Snapshot, a notify.Alert) bool {
 	return a.Kind == string(notify.KindPipe) &&
 		slices.ContainsFunc(s.Pipes, func(p traffic.PipeRow) bool { return p.Name == a.Subject }) ||
 		a.Kind == string(notify.KindInterface) &&
-		slices.ContainsFunc(s.Interfaces, func(i traffic.Interface) bool { return i.Name == a.Subject }) ||
+			slices.ContainsFunc(s.Interfaces, func(i traffic.Interface) bool { return i.Name == a.Subject }) ||
 		a.Kind == string(notify.KindLANHost) &&
 			slices.ContainsFunc(s.LANHosts, func(h traffic.LANHost) bool { return strings.HasPrefix(a.Subject, h.Host.String()) })
 }
