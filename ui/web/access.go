@@ -20,7 +20,8 @@ type Access struct {
 	// looked at.
 	Local bool
 	// Token is what a reader has to show (RFC 6750), but for /healthz and what the
-	// page is made of; "": nothing. Without it nothing can be changed, unless Local.
+	// page is made of; "": nothing. Without it nothing can be changed, unless Local or
+	// by those whose certificate was verified.
 	Token string
 	// Hosts are the names this host is reached by, besides localhost, loopback
 	// addresses and the address that a connection came to.
@@ -102,12 +103,16 @@ func checkOrigin(r *http.Request) error {
 	}
 	for _, origin := range r.Header.Values("Origin") {
 		u, err := url.Parse(origin)
-		if err != nil || u.Host == "" || !strings.EqualFold(u.Host, r.Host) || u.Scheme != "http" && u.Scheme != "https" {
+		if err != nil || u.Host == "" || !strings.EqualFold(u.Host, r.Host) || u.Scheme != "https" && (u.Scheme != "http" || r.TLS != nil) {
 			return errors.New("asked for by a page of another origin")
 		}
 	}
 	return nil
 }
+
+// hasCertificate reports whether r comes with a certificate of a client that was
+// verified. A browser shows it by itself, whoever's page has it ask.
+func hasCertificate(r *http.Request) bool { return r.TLS != nil && len(r.TLS.VerifiedChains) > 0 }
 
 // hasToken reports whether r shows the token, in a time that does not tell how much
 // of it was right. Without a token to show everybody has it.
@@ -127,8 +132,8 @@ func (g *guard) checkChange(r *http.Request) error {
 		if err := checkOrigin(r); err != nil {
 			return err
 		}
-		if g.Token == "" {
-			return errors.New("nothing can be changed here without a token: set http.token, or use the control socket")
+		if g.Token == "" && !hasCertificate(r) {
+			return errors.New("nothing can be changed here without a token or a client's certificate: set http.token or http.client_ca, or use the control socket")
 		}
 	}
 	if g.MayChange != nil {

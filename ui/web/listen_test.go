@@ -1,15 +1,9 @@
 package web
 
 import (
-	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"net/netip"
@@ -246,100 +240,6 @@ func TestOversized(t *testing.T) {
 	// Requests that are read twice by some are refused.
 	if got := s.say("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked, x\r\n\r\n0\r\n\r\n", t); got < 400 {
 		t.Errorf("smuggled: %d", got)
-	}
-}
-
-// authority makes certificates for tests.
-type authority struct {
-	t    *testing.T
-	key  *ecdsa.PrivateKey
-	cert *x509.Certificate
-}
-
-func newAuthority(t *testing.T) *authority {
-	a := &authority{t: t}
-	a.key, a.cert, _ = a.make(&x509.Certificate{IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign})
-	return a
-}
-
-func (a *authority) make(template *x509.Certificate) (*ecdsa.PrivateKey, *x509.Certificate, tls.Certificate) {
-	a.t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	template.SerialNumber, template.Subject = big.NewInt(time.Now().UnixNano()), pkix.Name{CommonName: "test"}
-	template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
-	parent, signer := a.cert, a.key
-	if parent == nil {
-		parent, signer = template, key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, signer)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	return key, cert, tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
-}
-
-func (a *authority) pool() *x509.CertPool {
-	p := x509.NewCertPool()
-	p.AddCert(a.cert)
-	return p
-}
-
-// TestTLS: on an address that others reach, over HTTP/2 and HTTP/1.1, with client
-// certificates.
-func TestTLS(t *testing.T) {
-	ca, stranger := newAuthority(t), newAuthority(t)
-	_, _, server := ca.make(&x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}})
-	_, _, client := ca.make(&x509.Certificate{ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
-	_, _, other := stranger.make(&x509.Certificate{ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
-	config := &tls.Config{
-		Certificates: []tls.Certificate{server}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: ca.pool(),
-	}
-	s := openAt(t, Options{}, Access{}, "0.0.0.0:0", config)
-	s.Publish(typical(1))
-	_, port, _ := net.SplitHostPort(strings.TrimPrefix(s.url, "https://"))
-	s.url = "https://127.0.0.1:" + port
-	plain := s.client
-	use := func(h2 bool, certs ...tls.Certificate) {
-		transport := &http.Transport{ForceAttemptHTTP2: h2, TLSClientConfig: &tls.Config{RootCAs: ca.pool(), Certificates: certs}}
-		t.Cleanup(transport.CloseIdleConnections)
-		s.client = &http.Client{Transport: transport, Timeout: patience}
-	}
-	for _, h2 := range []bool{true, false} {
-		use(h2, client)
-		a := s.get("/api/v1/snapshot").want(t, 200)
-		if (a.ProtoMajor == 2) != h2 {
-			t.Errorf("over %s", a.Proto)
-		}
-		r := s.stream("/api/v1/stream")
-		r.next()
-		s.Publish(typical(2))
-		r.next()
-		s.Publish(typical(1))
-		s.get("/", "Host: evil.example").want(t, 403)
-		// A certificate comes by itself, and is no token.
-		s.ask("POST", "/api/v1/monitors/socket/stop", "").want(t, 403)
-	}
-	for _, certs := range [][]tls.Certificate{nil, {other}} {
-		use(true, certs...)
-		if resp, err := s.client.Get(s.url + "/healthz"); err == nil {
-			resp.Body.Close()
-			t.Errorf("let in with %d certificates of strangers", len(certs))
-		}
-	}
-	s.client = plain
-	old := &tls.Config{RootCAs: ca.pool(), Certificates: []tls.Certificate{client}, MaxVersion: tls.VersionTLS11}
-	ctx, stop := context.WithTimeout(t.Context(), patience)
-	defer stop()
-	if c, err := (&tls.Dialer{Config: old}).DialContext(ctx, "tcp", "127.0.0.1:"+port); err == nil {
-		c.Close()
-		t.Error("TLS 1.1 is spoken")
 	}
 }
 
