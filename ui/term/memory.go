@@ -107,6 +107,9 @@ func (m *memory) forget() {
 // wanted says whether connections are on screen: many that somebody else asked
 // for are not looked at.
 func (m *memory) observe(s *traffic.Snapshot, wanted bool) {
+	if s.Interval > 0 {
+		m.late = max(lateAfter.Seconds(), lateTicks*s.Interval)
+	}
 	if m.tick > 0 && s.Elapsed < m.now {
 		m.forget()
 	}

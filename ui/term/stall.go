@@ -12,7 +12,8 @@ const (
 
 // watch tells when snapshots stay out. Its timer fires once when they are
 // late and then every second, for the age on screen; never while they come.
-// The limit is what was asked of the engine, not what was seen of it: after a
+// The limit is what was asked of the engine, as the snapshots say, not what was seen of
+// it: after a
 // delay one tick follows hard on another and says nothing about the rest.
 type watch struct {
 	timer *time.Timer
@@ -24,6 +25,15 @@ type watch struct {
 func newWatch(interval time.Duration) *watch {
 	limit := max(lateAfter, lateTicks*interval)
 	return &watch{timer: time.NewTimer(limit), last: time.Now(), limit: limit}
+}
+
+// expect begins to wait for the next one, which is due after so many seconds; 0: as
+// before.
+func (w *watch) expect(seconds float64) {
+	if interval := time.Duration(seconds * float64(time.Second)); interval > 0 && seconds < 1e6 {
+		w.limit = max(lateAfter, lateTicks*interval)
+	}
+	w.rearm()
 }
 
 // rearm begins to wait anew.

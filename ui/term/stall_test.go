@@ -197,3 +197,23 @@ func TestLink(t *testing.T) {
 		}
 	})
 }
+
+// TestIntervalOfTheSnapshots: how often there is news is the engine's to say, which may be
+// another machine's.
+func TestIntervalOfTheSnapshots(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ch := make(chan *traffic.Snapshot, 1)
+		p := play(t, Options{Snapshots: ch})
+		s := typical(10)
+		s.Interval = 30
+		ch <- s
+		time.Sleep(80 * time.Second)
+		p.check("within three ticks", "NO NEWS", false)
+		time.Sleep(20 * time.Second)
+		p.check("after three ticks", "NO NEWS", true)
+		p.cancel()
+		if err := p.end(); err != nil {
+			t.Error(err)
+		}
+	})
+}

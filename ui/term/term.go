@@ -197,7 +197,7 @@ func (u *UI) loop(ctx context.Context, screen tcell.Screen, events <-chan tcell.
 			u.late = 0
 			snapshots = u.receive(snapshots, s, ok)
 			if s != nil {
-				watch.rearm()
+				watch.expect(s.Interval)
 			}
 		case l, ok := <-links:
 			dirty = true
