@@ -160,7 +160,7 @@ func (v *view) unnamed(l label) uint32 {
 	if v.names == nil {
 		v.names = make(map[uint32]label)
 	}
-	id := uint32(firstUnnamed + len(v.names))
+	id := firstUnnamed + uint32(len(v.names))
 	v.names[id] = l
 	return id
 }
