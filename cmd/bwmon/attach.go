@@ -242,7 +242,7 @@ func queryValues(q traffic.Query) url.Values {
 		v.Set("top", strconv.Itoa(q.Top))
 	}
 	for name, at := range map[string]time.Time{"from": q.From, "to": q.To} {
-		if !at.IsZero() {
+		if name == "from" || !at.IsZero() { // without it the API answers for a day
 			v.Set(name, at.Format(time.RFC3339))
 		}
 	}

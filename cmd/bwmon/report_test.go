@@ -263,3 +263,15 @@ func TestBar(t *testing.T) {
 		}
 	}
 }
+
+// TestDaysOfADaemon: the days of all of the history are asked for, not those of the last
+// 24 hours.
+func TestDaysOfADaemon(t *testing.T) {
+	q, err := (&reportFlags{by: traffic.ByApp}).query("days", time.Now(), time.UTC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := queryValues(q).Get("from"); got != "0001-01-01T00:00:00Z" {
+		t.Errorf("from %q", got)
+	}
+}
