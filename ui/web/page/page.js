@@ -121,7 +121,7 @@ export class Page {
 		if (this.#frame || document.hidden) return;
 		this.#frame = requestAnimationFrame(() => {
 			this.#frame = 0;
-			this.#draw();
+			if (!document.hidden) this.#draw();
 		});
 	}
 
