@@ -26,6 +26,7 @@ type collector struct {
 	level   level  // levels: all pieces are read
 	key     int64  // of the piece, then of the name, that was read last
 	highest int64  // id when it began; those given since are not its business
+	passes  int    // finished since the file was opened
 }
 
 const (
@@ -40,7 +41,7 @@ func (s *Store) collect() error {
 	c := &s.collector
 	if c.marks == nil {
 		rest := s.roster.now - c.rested
-		if rest < collectSoon || rest < collectEvery && !s.trimmed {
+		if soon := s.trimmed && (c.passes == 0 || rest >= collectSoon); !soon && rest < collectEvery {
 			return nil
 		}
 		highest, err := number(background(), s.db.conn, "SELECT coalesce(max(id), 0) FROM series")
@@ -48,7 +49,7 @@ func (s *Store) collect() error {
 			return err
 		}
 		s.trimmed = false
-		*c = collector{marks: newMarks(highest), highest: highest, key: -1}
+		*c = collector{marks: newMarks(highest), highest: highest, key: -1, passes: c.passes}
 		s.writer.marks = c.marks
 	}
 	if c.level < levels {
@@ -57,7 +58,7 @@ func (s *Store) collect() error {
 	done, err := c.sweep(s)
 	if done {
 		s.writer.marks = nil
-		*c = collector{rested: s.roster.now}
+		*c = collector{rested: s.roster.now, passes: c.passes + 1}
 	}
 	return err
 }

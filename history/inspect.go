@@ -28,6 +28,7 @@ const maxProblems = 20
 // whether SQLite finds it whole, whether each piece is what was written, and whether
 // the levels agree. What it finds is no error.
 func Inspect(ctx context.Context, path string) (i Inspection, err error) {
+	path = realPath(path)
 	i = Inspection{Path: path, Size: sizeOnDisk(path), Oldest: make(map[string]time.Time)}
 	pool, err := openReadOnly(path)
 	if err != nil {

@@ -29,6 +29,7 @@ type Reader struct {
 // takes the host and the time zone from the file. Where there is none the error is
 // fs.ErrNotExist.
 func OpenReader(path string) (*Reader, error) {
+	path = realPath(path)
 	r := &Reader{now: time.Now}
 	var err error
 	if r.pool, err = openReadOnly(path); err != nil {

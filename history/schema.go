@@ -58,19 +58,24 @@ func checkSchema(ctx context.Context, q querier, path string) (version int, err 
 	if err != nil {
 		return 0, err
 	}
-	tables, err := number(ctx, q, "SELECT count(*) FROM sqlite_schema")
-	if err != nil {
-		return 0, err
-	}
-	switch {
-	case app == 0 && n == 0 && tables == 0:
-		return 0, nil
-	case app != application:
-		return 0, fmt.Errorf("%w: %s is the database of another program: set another path for the history", errForeign, path)
-	case n > int64(schema):
+	if app == application && n > int64(schema) {
 		return 0, fmt.Errorf("%w: %s was written by a newer bwmon (schema %d, this one knows %d): update bwmon, or set another path for the history", errForeign, path, n, schema)
 	}
-	return int(n), nil
+	foreign := fmt.Errorf("%w: %s is the database of another program: set another path for the history", errForeign, path)
+	if app != application && (app != 0 || n != 0) {
+		return 0, foreign
+	}
+	// Last: what another program, or a newer one, has in it may be beyond us.
+	tables, err := number(ctx, q, "SELECT count(*) FROM sqlite_schema")
+	switch {
+	case err != nil:
+		return 0, err
+	case app == application:
+		return int(n), nil
+	case tables > 0:
+		return 0, foreign
+	}
+	return 0, nil
 }
 
 // migrate brings a file to our schema, all in one transaction.

@@ -46,6 +46,7 @@ func Open(o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	o.Path = realPath(o.Path)
 	s := &Store{
 		opts: o, calendar: calendar{o.Location}, keep: o.Keep.keep(),
 		roster: newRoster(o.MaxNames), pending: &pending{max: maxPending},

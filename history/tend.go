@@ -2,9 +2,12 @@ package history
 
 import (
 	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"time"
+
+	"bwmon/traffic"
 )
 
 // What is done at one time is bounded, so that no flush waits for it long.
@@ -29,16 +32,18 @@ func (s *Store) tend() {
 	if err == nil {
 		err = s.collect()
 	}
-	if err == nil {
-		err = s.checkpoint(walPages)
-	}
+	// Whatever else went wrong: the log must not grow without end.
+	err = errors.Join(err, s.checkpoint(walPages))
 	if err == nil {
 		err = s.survey(s.db)
 	}
-	if err != nil {
+	if err = asDamage(err); err != nil {
 		s.mu.Lock()
-		s.status.fail(err)
-		s.mu.Unlock()
+		defer s.mu.Unlock()
+		// What was counted is written all the same, and what is damaged is seen to
+		// with the next flush.
+		s.doubtful = s.doubtful || errors.Is(err, errDamaged)
+		s.status.State, s.status.Detail = traffic.StateFailed, fmt.Sprintf("tidy up %s: %v; what is counted is written", s.opts.Path, err)
 	}
 }
 
@@ -86,6 +91,8 @@ func (d *database) drop(l level, before int64) error {
 }
 
 // shrink keeps the file below its bound. The oldest of the finest level goes first.
+// Where the names of what is gone fill the file, deleting pieces does not help: the
+// collector is given time before days are touched, and months stay.
 func (s *Store) shrink() error {
 	for range tendBatches {
 		size, free, err := s.db.size()
@@ -99,7 +106,7 @@ func (s *Store) shrink() error {
 			return s.db.vacuum()
 		}
 		s.trimmed = true
-		dropped, err := s.dropOldest()
+		dropped, err := s.dropOldest(s.collector.passes > 0)
 		if err != nil {
 			return err
 		}
@@ -111,9 +118,12 @@ func (s *Store) shrink() error {
 }
 
 // dropOldest deletes the oldest pieces of the finest level that has any but the
-// newest.
-func (s *Store) dropOldest() (bool, error) {
+// newest: of days only where they may be, of months never.
+func (s *Store) dropOldest(days bool) (bool, error) {
 	for _, l := range everyLevel {
+		if l == month || l == day && !days {
+			continue
+		}
 		oldest, ok, err := s.db.edge(l, "min")
 		if err != nil {
 			return false, err

@@ -70,12 +70,14 @@ func (p *program) daemon(ctx context.Context, c config) error {
 		names = append(names, m.Name())
 	}
 	fmt.Fprintf(p.stderr, "bwmon: running: %s\n", strings.Join(names, ", "))
+	snapshots := s.engine.Subscribe()
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.run(ctx) })
+	// A large history takes its time to be opened, in which is counted already.
 	h := openPast(c, engineOptions(c).Host)
 	server := newServer(c, s, w, h, p.stderr)
 	defer server.Close()
 	publish := server.Publish
-	snapshots := s.engine.Subscribe()
-	g, ctx := errgroup.WithContext(ctx)
 	if h != nil {
 		publish = func(s *traffic.Snapshot) {
 			with := *s
@@ -85,7 +87,6 @@ func (p *program) daemon(ctx context.Context, c config) error {
 		all := s.engine.Subscribe()
 		g.Go(func() error { return h.run(ctx, all) })
 	}
-	g.Go(func() error { return s.run(ctx) })
 	g.Go(func() error {
 		if w != nil {
 			return w.run(ctx, snapshots, publish)

@@ -272,7 +272,7 @@ func (p *program) reportOnce(ctx context.Context, c config, h historian, word st
 	if theirs, err := time.LoadLocation(r.Zone); err == nil {
 		zone = theirs
 	}
-	if again, err := flags.query(word, now, zone); err == nil && (!again.From.Equal(q.From) && word != "" || !again.To.Equal(q.To)) {
+	if again, err := flags.query(word, now, zone); err == nil && (!again.From.Equal(q.From) || !again.To.Equal(q.To)) {
 		if r, err = h.history(ctx, again); err != nil {
 			return err
 		}
