@@ -1,9 +1,6 @@
 package main
 
 import (
-	"context"
-	"net"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -80,7 +77,7 @@ func (c *configReader) ui(r rawUI) uiConfig {
 
 // options are what the configuration says of the full-screen view.
 func (c uiConfig) options(bits bool) term.Options {
-	o := term.Options{Config: c.Config, Version: versionText(), Lookup: reverseName}
+	o := term.Options{Config: c.Config, Version: versionText(), Lookup: term.LookupName()}
 	if bits {
 		o.Config.Units = "bits"
 	}
@@ -88,13 +85,4 @@ func (c uiConfig) options(bits bool) term.Options {
 		o.SettingsPath = term.SettingsPath()
 	}
 	return o
-}
-
-// reverseName asks the resolver of this host for the name of an address.
-func reverseName(ctx context.Context, a netip.Addr) (string, error) {
-	names, err := net.DefaultResolver.LookupAddr(ctx, a.Unmap().WithZone("").String())
-	if err != nil || len(names) == 0 {
-		return "", err
-	}
-	return names[0], nil
 }

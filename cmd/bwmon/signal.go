@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"syscall"
 
 	"bwmon/traffic"
@@ -11,13 +12,17 @@ import (
 )
 
 // signaller sends signals to processes as the full-screen view shows them.
-type signaller struct{ pids *pids }
+type signaller struct {
+	mu sync.Mutex
+	// mu protects the fields below.
+	pids *pids
+}
 
-func newSignaller(mask *traffic.Mask) signaller { return signaller{newPIDs("/proc", mask)} }
+func newSignaller(mask *traffic.Mask) *signaller { return &signaller{pids: newPIDs("/proc", mask)} }
 
 // signal sends sig to the process of that number, if it still runs that command:
-// the number may be another's by now. It is called by one goroutine at a time.
-func (s signaller) signal(pid int, command string, sig syscall.Signal) error {
+// the number may be another's by now. Any goroutine may call it.
+func (s *signaller) signal(pid int, command string, sig syscall.Signal) error {
 	// Held from here on, so that the number cannot pass to another.
 	fd, err := unix.PidfdOpen(pid, 0)
 	switch {
@@ -27,7 +32,10 @@ func (s signaller) signal(pid int, command string, sig syscall.Signal) error {
 		return fmt.Errorf("open process %d: %w", pid, err)
 	}
 	defer unix.Close(fd)
-	switch o := s.pids.Describe(pid); {
+	s.mu.Lock()
+	o := s.pids.Describe(pid)
+	s.mu.Unlock()
+	switch {
 	case o == nil:
 		return fmt.Errorf("there is no process %d any more", pid)
 	case o.Command != command:

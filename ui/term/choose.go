@@ -32,7 +32,8 @@ func (u *UI) answer(r rune) {
 	}
 }
 
-// drawChoice draws the question and its answers on a line.
+// drawChoice draws the question and its answers on a line. Of a long question the end
+// is cut: whom a signal goes to stands before that.
 func (u *UI) drawChoice(c canvas, y, w int) {
 	x := 1
 	need := 0
@@ -40,7 +41,7 @@ func (u *UI) drawChoice(c canvas, y, w int) {
 		need += 2 + width(o.label) + 2
 	}
 	if room := w - 2 - need; room >= 8 { // else the answers say what it is about
-		x += c.text(x, y, w-x, cutMiddle(clean(u.choice.question), room), u.colors.bold) + 2
+		x += c.text(x, y, w-x, cutEnd(clean(u.choice.question), room), u.colors.bold) + 2
 	}
 	for _, o := range u.choice.options {
 		x += c.text(x, y, w-x, string(o.key), u.colors.key)

@@ -2,6 +2,7 @@ package term
 
 import (
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/gdamore/tcell/v2"
@@ -17,6 +18,8 @@ type editor struct {
 	at     int  // the cursor: a place in bytes, before a character
 	paste  bool // between the start and the end of a paste
 	pasted strings.Builder
+	// pastedAt is when the last of it came.
+	pastedAt time.Time
 }
 
 // set gives it another text, with the cursor at its end.
@@ -112,14 +115,24 @@ func (e *editor) after(at int) int {
 // pasting marks the start and the end of pasted text. Keys between them are
 // text and nothing else: a paste never presses a key.
 func (e *editor) pasting(ev *tcell.EventPaste) {
-	e.paste = ev.Start()
+	e.paste, e.pastedAt = ev.Start(), ev.When()
 	if e.paste {
 		e.pasted.Reset()
 	}
 }
 
+// pasteGap is how far apart the keys of a paste may be. After that its end was lost on
+// the way, and keys are keys again.
+const pasteGap = time.Second
+
+// inPaste reports whether a key of that time is text that is pasted.
+func (e *editor) inPaste(at time.Time) bool {
+	return e.paste && at.Sub(e.pastedAt) < pasteGap
+}
+
 // collect takes a key of a paste. What would be too long is dropped.
 func (e *editor) collect(ev *tcell.EventKey) {
+	e.pastedAt = ev.When()
 	if e.pasted.Len() > traffic.MaxWord {
 		return
 	}

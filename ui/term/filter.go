@@ -26,6 +26,9 @@ func (u *UI) filterTyped() {
 			p.place, p.n = p.valid(at.at), at.n
 		}
 	}
+	if q := u.page().base().query; p.wrong == "" && q != nil && len(q.absent) > 0 {
+		u.said = q.absent[0].text
+	}
 	p.edited(completeQuery(p.text, p.at, u.page().fields().list(), u.known))
 }
 

@@ -41,8 +41,12 @@ func (u *UI) draw(screen tcell.Screen) {
 	screen.HideCursor()
 	w, h := screen.Size()
 	u.body, u.tabs = area{}, u.tabs[:0]
+	u.small = w < leastWidth || h < leastHeight
 	switch {
-	case w < leastWidth || h < leastHeight:
+	case u.small:
+		if u.mode == modeChoose { // nobody answers what cannot be read
+			u.mode = modeTable
+		}
 		u.tooSmall(c, w, h)
 	case u.mode == modeHelp:
 		u.drawHelp(c, w, h)

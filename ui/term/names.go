@@ -4,6 +4,7 @@ import (
 	chain "container/list" // "list" is every page
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"slices"
@@ -52,7 +53,7 @@ type nameAnswer struct {
 // running for it to find anything.
 func newNames() *names {
 	return &names{
-		lookup:  lookupName((&net.Dialer{}).DialContext),
+		lookup:  LookupName(),
 		now:     time.Now,
 		changed: make(chan struct{}, 1),
 		queue:   make(chan netip.Addr, maxAsked),
@@ -60,6 +61,12 @@ func newNames() *names {
 		recent:  chain.New(),
 		pending: make(map[netip.Addr]bool),
 	}
+}
+
+// LookupName returns what asks the system's name servers for the name of an address;
+// see Options.Lookup. What it returns ends with its context.
+func LookupName() func(context.Context, netip.Addr) (string, error) {
+	return lookupName((&net.Dialer{}).DialContext)
 }
 
 // lookupName asks the system's name servers, reached with dial, for the name
@@ -172,6 +179,18 @@ func (n *names) run(ctx context.Context) {
 	workers.Wait()
 }
 
+// lookUp asks for a name. A panic of who is asked is an error like others.
+func (n *names) lookUp(ctx context.Context, addr netip.Addr) (name string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, nameTimeout)
+	defer cancel()
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("look up %v: panic: %v", addr, p)
+		}
+	}()
+	return n.lookup(ctx, addr)
+}
+
 // find looks one address up.
 func (n *names) find(ctx context.Context, addr netip.Addr) {
 	n.mu.Lock()
@@ -180,9 +199,7 @@ func (n *names) find(ctx context.Context, addr netip.Addr) {
 	var name string
 	var err error
 	if !off {
-		limited, cancel := context.WithTimeout(ctx, nameTimeout)
-		name, err = n.lookup(limited, addr)
-		cancel()
+		name, err = n.lookUp(ctx, addr)
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -9,14 +9,15 @@ import (
 // key does what a key is bound to in the present mode; what is typed into a
 // line or answers a question are all other keys.
 func (u *UI) key(ev *tcell.EventKey) {
-	if u.prompt.paste {
+	if u.prompt.inPaste(ev.When()) && ev.Key() != tcell.KeyCtrlC {
 		u.prompt.collect(ev)
 		return
 	}
+	u.prompt.paste = false
 	pressed := pressOf(ev)
 	for i := range u.bindings {
 		b := &u.bindings[i]
-		if b.mode != u.mode {
+		if b.mode != u.mode || u.small && !b.blind() {
 			continue
 		}
 		for _, k := range b.strokes {
@@ -29,6 +30,9 @@ func (u *UI) key(ev *tcell.EventKey) {
 				return
 			}
 		}
+	}
+	if u.small {
+		return
 	}
 	switch u.mode {
 	case modeFilter:
@@ -45,6 +49,9 @@ func (u *UI) key(ev *tcell.EventKey) {
 		}
 	}
 }
+
+// blind reports whether it does what needs no look at the screen.
+func (b *binding) blind() bool { return b.name == "quit" || b.name == "redraw" || b.name == "suspend" }
 
 // refused says why a key or command is off; nil where it is not.
 func (u *UI) refused(b *binding) error {

@@ -41,7 +41,8 @@ func (b *rulebook) judge(s *traffic.Snapshot, names []ruled) []verdict {
 			}
 			v := verdict{rule: r}
 			for j := range s.Alerts {
-				if a := &s.Alerts[j]; a.Rule == r.Name && a.Kind == r.Kind && a.Subject == n.name {
+				a := &s.Alerts[j]
+				if a.Rule == r.Name && a.Kind == r.Kind && a.Subject == n.name && v.state != "firing" { // which says more than pending
 					v.state, v.since = a.State, a.Since
 				}
 			}

@@ -93,6 +93,7 @@ type UI struct {
 	clock   func() time.Time // nil: the wall clock
 
 	wide  int  // cells for the table's columns, as last drawn
+	small bool // the screen, as last drawn: nothing is to be seen on it
 	body  area // of the table's rows, as last drawn; for paging and the mouse
 	tabs  []tab
 	click click
