@@ -185,10 +185,12 @@ func value[T any](b *tab, expression string) T {
 	return v
 }
 
-// until waits for an expression to be true.
+// until waits for an expression to be true. One that throws is not yet: what it
+// looks at may not be there.
 func (b *tab) until(expression string) {
 	b.Helper()
-	for end := time.Now().Add(patience); !value[bool](b, "Boolean("+expression+")"); time.Sleep(20 * time.Millisecond) {
+	holds := "(() => { try { return Boolean(" + expression + ") } catch { return false } })()"
+	for end := time.Now().Add(patience); !value[bool](b, holds); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
 			b.picture("failed")
 			b.Fatalf("not in %v: %s", patience, expression)

@@ -247,7 +247,7 @@ func chromiumViews(t *testing.T, browser context.Context) {
 	// Units are chosen once, and kept.
 	b.open(s, "/")
 	b.click(`#units [value="bits"]`)
-	b.until(`document.querySelector("` + rows + ` td").textContent.endsWith("kbit/s")`)
+	b.until(`document.querySelector("` + rows + ` td")?.textContent.endsWith("kbit/s")`)
 	b.open(s, "/?")
 	b.until(`document.querySelector("` + rows + ` td")?.textContent.endsWith("kbit/s")`)
 	b.click(`#figures-of [value="totals"]`)
