@@ -24,7 +24,7 @@ func DecodeSnapshot(document []byte) (*Snapshot, error) {
 
 // clean makes all text of s clean and its figures finite.
 func (s *Snapshot) clean() {
-	s.Host = CleanText(s.Host, MaxWord)
+	words(&s.Host, &s.Run)
 	s.Elapsed, s.Interval = finite(s.Elapsed), finite(s.Interval)
 	for i := range s.Monitors {
 		m := &s.Monitors[i]
@@ -35,6 +35,7 @@ func (s *Snapshot) clean() {
 		a := &s.Apps[i]
 		a.Name = CleanText(a.Name, MaxCommand)
 		a.Usage.clean()
+		a.Resources.clean()
 		a.Processes, a.Connections = max(a.Processes, 0), max(a.Connections, 0)
 		for j := range a.Commands {
 			a.Commands[j].clean()
@@ -65,6 +66,9 @@ func (s *Snapshot) clean() {
 		words(&s.Interfaces[i].Name)
 		s.Interfaces[i].Usage.clean()
 	}
+	for i := range s.Series {
+		s.Series[i].clean()
+	}
 	for i := range s.Rules {
 		r := &s.Rules[i]
 		words(&r.Name, &r.Kind)
@@ -72,7 +76,7 @@ func (s *Snapshot) clean() {
 	}
 	for i := range s.Alerts {
 		a := &s.Alerts[i]
-		words(&a.Rule, &a.Kind, &a.State, &a.User, &a.Container, &a.Unit, &a.Direction, &a.Condition)
+		words(&a.Rule, &a.Kind, &a.State, &a.User, &a.Container, &a.Unit, &a.Direction, &a.Metric, &a.Condition)
 		a.Subject, a.App, a.Command = CleanText(a.Subject, MaxCommand), CleanText(a.App, MaxCommand), CleanText(a.Command, MaxCommand)
 		a.Value, a.Threshold, a.Window = finite(a.Value), finite(a.Threshold), finite(a.Window)
 	}
@@ -82,6 +86,7 @@ func (c *Command) clean() {
 	c.Command = CleanText(c.Command, MaxCommand)
 	words(&c.User, &c.Container, &c.Unit)
 	c.Usage.clean()
+	c.Resources.clean()
 	c.Processes, c.Connections = max(c.Processes, 0), max(c.Connections, 0)
 	cleanFlows(c.Flows)
 }
@@ -110,6 +115,18 @@ func words(list ...*string) {
 }
 
 func (u *Usage) clean() { u.RxRate, u.TxRate = finite(u.RxRate), finite(u.TxRate) }
+
+func (r *Resources) clean() {
+	r.DiskReadRate, r.DiskWriteRate, r.CPUPercent = finite(r.DiskReadRate), finite(r.DiskWriteRate), finite(r.CPUPercent)
+}
+
+func (s *Series) clean() {
+	words(&s.Kind)
+	s.Name, s.Detail = CleanText(s.Name, MaxCommand), CleanText(s.Detail, MaxCommand)
+	for i := range s.Metrics {
+		words(&s.Metrics[i].Name)
+	}
+}
 
 // finite is v where that is a possible figure: JSON has numbers that are none
 // once they are sums.

@@ -11,6 +11,9 @@ import (
 type Query struct {
 	// By says what the rows are: a series kind, see the By constants.
 	By string
+	// Of says which bytes: OfTraffic, or OfDisk for what was read (rx) and written
+	// (tx) by apps, commands, users, containers and units. "" is OfTraffic.
+	Of string
 	// Name keeps the series of exactly that name; of commands App keeps those of
 	// one app. "" keeps all.
 	Name, App string
@@ -39,6 +42,13 @@ const (
 	ByRemoteHost = "remote-host"
 	ByInterface  = "interface"
 	ByPipe       = "pipe"
+	ByDisk       = "disk" // rx is read, tx written
+)
+
+// Which bytes a report is of.
+const (
+	OfTraffic = "traffic"
+	OfDisk    = "disk"
 )
 
 // The steps of a report.
@@ -58,6 +68,7 @@ type Report struct {
 	Schema int       `json:"schema"`
 	Host   string    `json:"host"`
 	By     string    `json:"by"`
+	Of     string    `json:"of,omitempty"`
 	Step   string    `json:"step,omitempty"`
 	From   time.Time `json:"from"` // what is covered: whole pieces of the finest level that still has it
 	To     time.Time `json:"to"`
@@ -112,7 +123,7 @@ func (r *Report) Check() error {
 }
 
 func (r *Report) clean() {
-	words(&r.Host, &r.By, &r.Step, &r.Zone)
+	words(&r.Host, &r.By, &r.Of, &r.Step, &r.Zone)
 	r.Detail = CleanText(r.Detail, MaxCommand)
 	r.Total.clean()
 	for i := range r.Rows {

@@ -36,6 +36,21 @@ type InterfaceTotal struct {
 	SpeedBits uint64
 }
 
+// ProcessTotal is the running total of what one process used beside the network since
+// its monitor knows it. Its Owner's PID and Start say which process it is; another
+// command line of the same process is an Owner that it has from then on.
+type ProcessTotal struct {
+	Owner *Owner // never nil
+
+	DiskRead, DiskWrite   uint64 // bytes of storage I/O, see Resources
+	CacheRead, CacheWrite uint64 // bytes of read and write calls
+	CPU                   time.Duration
+	Memory                uint64 // bytes that are resident now
+
+	// Final: the process has ended, and these are its last totals.
+	Final bool
+}
+
 // Batch is what a monitor has to say at one moment. The monitor gives up its
 // slices with it.
 type Batch struct {
@@ -44,6 +59,12 @@ type Batch struct {
 
 	Samples    []Sample
 	Interfaces []InterfaceTotal
+	// Processes is what processes used beside the network; Complete says the same of
+	// them as of Samples.
+	Processes []ProcessTotal
+	// Series is all that the monitor measures of the machine, in place of what it said
+	// before; nil: as before.
+	Series []Series
 
 	// Complete: every flow that changed since the former complete batch has
 	// been sampled. Rates are computed from one complete batch to the next;

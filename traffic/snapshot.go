@@ -26,8 +26,11 @@ const (
 // All *_bytes are totals since the monitors started, exact; all *_rate are
 // bytes per second over the monitor's last complete interval.
 type Snapshot struct {
-	Schema   int             `json:"schema"`
-	Host     string          `json:"host"`
+	Schema int    `json:"schema"`
+	Host   string `json:"host"`
+	// Run tells one run of the engine from all others: where it is another one, all
+	// totals began anew.
+	Run      string          `json:"run"`
 	At       time.Time       `json:"at"`
 	Elapsed  float64         `json:"elapsed_s"`  // measured time since the monitors started, in seconds
 	Interval float64         `json:"interval_s"` // between two snapshots, as the engine is asked to
@@ -41,9 +44,11 @@ type Snapshot struct {
 	// too, under the same name.
 	Pipes      []PipeRow   `json:"pipes"`
 	Interfaces []Interface `json:"interfaces"`
-	Balance    Balance     `json:"balance"`
-	Rules      []Rule      `json:"rules"` // what was agreed, in the order of the configuration
-	Alerts     []Alert     `json:"alerts"`
+	// Series is what is measured of the machine, by kind and name.
+	Series  []Series `json:"series"`
+	Balance Balance  `json:"balance"`
+	Rules   []Rule   `json:"rules"` // what was agreed, in the order of the configuration
+	Alerts  []Alert  `json:"alerts"`
 }
 
 // The states of a monitor.
@@ -118,6 +123,7 @@ type Usage struct {
 type App struct {
 	Name string `json:"app"`
 	Usage
+	Resources
 	Processes   int       `json:"processes"`   // distinct ones with an open connection
 	Connections int       `json:"connections"` // open ones
 	Commands    []Command `json:"commands"`
@@ -134,6 +140,7 @@ type Command struct {
 	Unit      string `json:"unit"`
 	PIDs      []int  `json:"pids"` // ascending; at most 100
 	Usage
+	Resources
 	Processes   int `json:"processes"`
 	Connections int `json:"connections"`
 	// Flows is filled only where flows were asked for: the open ones and the
@@ -248,9 +255,10 @@ type Alert struct {
 	Container string `json:"container,omitempty"`
 	Unit      string `json:"unit,omitempty"`
 
-	Direction string  `json:"direction"` // rx, tx or total
-	Condition string  `json:"condition"` // above, below, equals or quota
-	Value     float64 `json:"value"`     // bytes per second; of a quota: bytes
-	Threshold float64 `json:"threshold"` // likewise
-	Window    float64 `json:"window_s"`  // seconds averaged over; of a quota: 0
+	Direction string  `json:"direction,omitempty"` // rx, tx or total; "" of a metric
+	Metric    string  `json:"metric,omitempty"`    // what the rule is about in place of a direction
+	Condition string  `json:"condition"`           // above, below, equals or quota
+	Value     float64 `json:"value"`               // bytes per second; of a quota: bytes; of a metric: see UnitOf
+	Threshold float64 `json:"threshold"`           // likewise
+	Window    float64 `json:"window_s"`            // seconds averaged over; of a quota: 0
 }
