@@ -41,8 +41,11 @@ type account struct {
 	links links[*account]
 
 	meters []sourceMeter // one per source that booked to it: hardly ever more than two
+	works  []work        // likewise
 	flows  []*flow       // the open ones and the remembered closed ones, in no order
 	open   int
+	busy   int            // processes that are there, whether they have flows or not
+	owner  *traffic.Owner // one of those it was made for; nil: it was for none
 	crew   crew
 	closed traffic.Closed
 	recent recent // LAN hosts and pipes only
@@ -78,6 +81,13 @@ func (a *account) usage() traffic.Usage {
 		u.TxRate += rate.Tx
 	}
 	return u
+}
+
+// note remembers whom the account is for, so that it can be judged again.
+func (a *account) note(o *traffic.Owner) {
+	if a.owner == nil && a.shelf != nil {
+		a.owner = o
+	}
 }
 
 // close books f as a connection that is no longer listed.
@@ -116,6 +126,7 @@ type app struct {
 
 	shelf  shelf
 	open   int // flows
+	busy   int // processes
 	crew   crew
 	recent recent
 }
@@ -127,7 +138,8 @@ type shelf struct {
 	max    int
 	rows   map[accountKey]*account
 	folded *account // nil before it is needed
-	// idle has the accounts without open flows, the one idle longest first.
+	// idle has the accounts without open flows and processes, the one idle longest
+	// first.
 	idle queue[*account]
 
 	order   []*account // as published

@@ -2,6 +2,7 @@ package aggregate
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"sync"
@@ -25,7 +26,12 @@ type Engine struct {
 }
 
 // NewEngine starts nothing.
-func NewEngine(o Options) *Engine { return &Engine{opts: o.withDefaults(), wants: newWants()} }
+func NewEngine(o Options) *Engine {
+	if o.Run == "" {
+		o.Run = rand.Text()
+	}
+	return &Engine{opts: o.withDefaults(), wants: newWants()}
+}
 
 // WantFlows has flows put into the snapshots to come until release is called,
 // once or more often. Any number may want them, and there are none while nobody

@@ -25,7 +25,11 @@ func (l *Ledger) accountOf(f *flow, o *traffic.Owner, label string) *account {
 			key.command = local.String()
 		}
 	}
-	return l.accountOn(&a.shelf, a, key)
+	account := l.accountOn(&a.shelf, a, key)
+	if label == "" {
+		account.note(o)
+	}
+	return account
 }
 
 // app finds or makes an app. When there are too many, the one idle longest
@@ -157,23 +161,31 @@ func (l *Ledger) foldAccount(from, into *account) {
 			l.rows--
 		}
 	}
-	from.meters, from.recent = nil, recent{} // flows may still hold it
+	for i := range from.works {
+		into.work(from.works[i].src).merge(&from.works[i])
+	}
+	from.meters, from.works, from.recent = nil, nil, recent{} // flows may still hold it
 }
 
-// countOpen keeps count of a's open flows, by which it is idle or not.
-func (l *Ledger) countOpen(a *account, change int) {
-	a.open += change
+// countOpen keeps count of a's open flows.
+func (l *Ledger) countOpen(a *account, change int) { l.countBusy(a, change, 0) }
+
+// countBusy keeps count of a's open flows and processes, by which it is idle or not.
+func (l *Ledger) countBusy(a *account, open, busy int) {
+	a.open += open
+	a.busy += busy
 	if a.shelf != nil {
 		a.shelf.setIdle(a)
 	}
 	if a.app == nil {
 		return
 	}
-	a.app.open += change
+	a.app.open += open
+	a.app.busy += busy
 	if a.app.pinned {
 		return
 	}
-	switch idle := a.app.open == 0; {
+	switch idle := a.app.open+a.app.busy == 0; {
 	case idle && !l.idle.holds(a.app):
 		l.idle.push(a.app)
 	case !idle && l.idle.holds(a.app):
@@ -182,7 +194,7 @@ func (l *Ledger) countOpen(a *account, change int) {
 }
 
 func (s *shelf) setIdle(a *account) {
-	switch idle := a.open == 0; {
+	switch idle := a.open+a.busy == 0; {
 	case idle && !s.idle.holds(a):
 		s.idle.push(a)
 	case !idle && s.idle.holds(a):

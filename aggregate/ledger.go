@@ -47,7 +47,7 @@ func NewLedger(o Options, start time.Time) *Ledger {
 	}
 }
 
-// Book enters a batch. It does not keep the batch's slices.
+// Book enters a batch. It keeps the batch's series and none of its other slices.
 func (l *Ledger) Book(b traffic.Batch) {
 	src := l.source(b.Monitor)
 	if b.At.After(l.now) {
@@ -56,23 +56,36 @@ func (l *Ledger) Book(b traffic.Batch) {
 	for i := range b.Samples {
 		l.bookSample(src, &b.Samples[i], b.Opening)
 	}
+	for i := range b.Processes {
+		l.bookProcess(src, &b.Processes[i])
+	}
+	if b.Series != nil {
+		src.series = b.Series
+	}
 	l.carried = l.carried.add(src.interfaces.book(&src.window, b.Interfaces, b.At))
 	if b.Complete {
 		src.window.finish(b.At)
+		l.dropLeavers(src)
 	}
 }
 
 // Fail says that a monitor stopped working for now: its rates are zero until
-// it is back. Its flows stay open, since a monitor may go on where it ended,
+// it is back, and what it measured is not known. Its processes it begins anew. Its flows stay open, since a monitor may go on where it ended,
 // with the totals it had; each must still be given its end, or else it stays
 // open for ever.
-func (l *Ledger) Fail(monitor string) { l.source(monitor).window.silent = true }
+func (l *Ledger) Fail(monitor string) { l.silence(l.source(monitor)) }
+
+func (l *Ledger) silence(src *source) {
+	src.window.silent = true
+	src.series = nil
+	l.dismissAll(src)
+}
 
 // End says that nothing more comes from a monitor: what it left open is closed
 // with the totals it has.
 func (l *Ledger) End(monitor string) {
 	src := l.source(monitor)
-	src.window.silent = true
+	l.silence(src)
 	var open []*flow
 	for _, f := range src.flows.byHash {
 		for ; f != nil; f = f.same {

@@ -35,6 +35,7 @@ const (
 // no rules, does not group, and every limit is its default.
 type Options struct {
 	Host     string        // published as it is: the caller cleans it
+	Run      string        // likewise; "": the Engine makes one up
 	Interval time.Duration // from one Snapshot to the next; used by Engine only
 
 	Rules   Rules

@@ -16,10 +16,11 @@ import (
 // written to again, and takes over the slice of monitors.
 func (l *Ledger) Tick(now time.Time, monitors []traffic.MonitorStatus, flows bool) *traffic.Snapshot {
 	s := &traffic.Snapshot{
-		Schema: traffic.SchemaVersion, Host: l.opts.Host,
+		Schema: traffic.SchemaVersion, Host: l.opts.Host, Run: l.opts.Run,
 		At: now, Elapsed: now.Sub(l.start).Seconds(), Interval: l.opts.Interval.Seconds(),
 		Monitors:   monitors,
 		Interfaces: []traffic.Interface{},
+		Series:     []traffic.Series{},
 		Balance:    l.balance(),
 		Rules:      []traffic.Rule{},
 		Alerts:     []traffic.Alert{},
@@ -32,7 +33,11 @@ func (l *Ledger) Tick(now time.Time, monitors []traffic.MonitorStatus, flows boo
 		for _, i := range src.interfaces.list {
 			s.Interfaces = append(s.Interfaces, i.row(&src.window))
 		}
+		s.Series = append(s.Series, src.series...)
 	}
+	slices.SortStableFunc(s.Series, func(a, b traffic.Series) int {
+		return cmp.Or(strings.Compare(a.Kind, b.Kind), strings.Compare(a.Name, b.Name))
+	})
 	slices.SortStableFunc(s.Interfaces, func(a, b traffic.Interface) int { return strings.Compare(a.Name, b.Name) })
 	due := l.beat.due(now, l.opts.Interval)
 	s.Apps = l.appRows(flows, due)
@@ -73,6 +78,7 @@ func (l *Ledger) appRows(flows, due bool) []traffic.App {
 		for _, account := range a.shelf.sorted() {
 			commands = append(commands, account.commandRow(flows))
 			row.Usage = sum(row.Usage, commands[len(commands)-1].Usage)
+			row.Resources = row.Resources.Add(commands[len(commands)-1].Resources)
 		}
 		row.Commands = commands[first:len(commands):len(commands)]
 		a.recent.note(row.Usage, due)
@@ -103,7 +109,7 @@ func (l *Ledger) hostRows(flows, due bool) []traffic.LANHost {
 func (a *account) commandRow(flows bool) traffic.Command {
 	row := traffic.Command{
 		Command: a.key.command, User: a.key.user, Container: a.key.container, Unit: a.key.unit,
-		PIDs: a.crew.sortedPIDs(), Usage: a.usage(),
+		PIDs: a.crew.sortedPIDs(), Usage: a.usage(), Resources: a.resources(),
 		Processes: a.crew.open, Connections: a.open,
 	}
 	if flows {

@@ -13,6 +13,9 @@ type source struct {
 	window     window
 	flows      flowIndex
 	interfaces interfaces
+	workers    map[process]*worker
+	leavers    []leaver // in the order in which they left
+	series     []traffic.Series
 	restarts   uint64 // counters seen to go down
 }
 

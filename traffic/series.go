@@ -179,6 +179,8 @@ type Resources struct {
 	DiskWriteRate  float64 `json:"disk_write_rate"`
 	// CacheReadBytes and CacheWriteBytes are what they asked for with read and write
 	// calls, from whatever: cache, storage, pipes, terminals (rchar and wchar).
+	// Rows of commands that ended without traffic and storage I/O are taken away, and
+	// these with them.
 	CacheReadBytes  uint64  `json:"cache_read_bytes"`
 	CacheWriteBytes uint64  `json:"cache_write_bytes"`
 	CPUPercent      float64 `json:"cpu_percent"`  // of one processor

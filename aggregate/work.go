@@ -1,0 +1,198 @@
+package aggregate
+
+import (
+	"time"
+
+	"bwmon/traffic"
+)
+
+// work is what an account's processes used of the machine beside the network, as one
+// source has it. At every moment its memory is the sum of its workers'.
+type work struct {
+	src    *source
+	disk   meter  // rx is what was read, tx what was written
+	cpu    meter  // rx is nanoseconds
+	cache  octets // likewise of read and write calls
+	memory uint64
+}
+
+// worker is a process of one source.
+type worker struct {
+	owner   *traffic.Owner
+	account *account
+	last    spent
+	memory  uint64
+}
+
+// spent is the totals of a process.
+type spent struct {
+	disk, cache octets
+	cpu         time.Duration
+}
+
+func spentOf(p *traffic.ProcessTotal) spent {
+	return spent{
+		disk: octets{p.DiskRead, p.DiskWrite}, cache: octets{p.CacheRead, p.CacheWrite}, cpu: max(p.CPU, 0),
+	}
+}
+
+// since is what was spent after an earlier total. One that fell began anew.
+func (s spent) since(o spent) spent {
+	if s.disk.rx < o.disk.rx || s.disk.tx < o.disk.tx || s.cache.rx < o.cache.rx || s.cache.tx < o.cache.tx || s.cpu < o.cpu {
+		return s
+	}
+	return spent{disk: s.disk.sub(o.disk), cache: s.cache.sub(o.cache), cpu: s.cpu - o.cpu}
+}
+
+// work returns the account's of a source; the pointer is good until the next call.
+func (a *account) work(src *source) *work {
+	for i := range a.works {
+		if a.works[i].src == src {
+			return &a.works[i]
+		}
+	}
+	a.works = append(a.works, work{src: src})
+	return &a.works[len(a.works)-1]
+}
+
+func (w *work) book(s spent) {
+	w.disk.book(&w.src.window, s.disk)
+	w.cpu.book(&w.src.window, octets{rx: uint64(s.cpu)})
+	w.cache = w.cache.add(s.cache)
+}
+
+func (w *work) merge(o *work) {
+	w.disk.merge(&w.src.window, o.disk)
+	w.cpu.merge(&w.src.window, o.cpu)
+	w.cache = w.cache.add(o.cache)
+	w.memory += o.memory
+}
+
+// resources is what the account's processes used.
+func (a *account) resources() traffic.Resources {
+	var r traffic.Resources
+	for i := range a.works {
+		w := &a.works[i]
+		disk, cpu := w.disk.rate(&w.src.window), w.cpu.rate(&w.src.window)
+		r = r.Add(traffic.Resources{
+			DiskReadBytes: w.disk.total.rx, DiskWriteBytes: w.disk.total.tx, DiskReadRate: disk.Rx, DiskWriteRate: disk.Tx,
+			CacheReadBytes: w.cache.rx, CacheWriteBytes: w.cache.tx,
+			CPUPercent: cpu.Rx * 100 / float64(time.Second), MemoryBytes: w.memory,
+		})
+	}
+	return r
+}
+
+// bookProcess books what p adds to what is known of its process.
+func (l *Ledger) bookProcess(src *source, p *traffic.ProcessTotal) {
+	if p.Owner == nil {
+		return
+	}
+	id := process{p.Owner.PID, p.Owner.Start}
+	w := src.workers[id]
+	if w == nil {
+		w = &worker{}
+		if src.workers == nil {
+			src.workers = make(map[process]*worker)
+		}
+		src.workers[id] = w
+		l.employ(src, w, id, p.Owner)
+	} else if w.owner != p.Owner && !sameOwner(w.owner, p.Owner) {
+		l.dismiss(src, w, id)
+		l.employ(src, w, id, p.Owner)
+	}
+	now := spentOf(p)
+	work := w.account.work(src)
+	work.book(now.since(w.last))
+	work.memory += p.Memory - w.memory
+	w.owner, w.last, w.memory = p.Owner, now, p.Memory
+	if p.Final {
+		l.dismiss(src, w, id)
+		delete(src.workers, id)
+	}
+}
+
+// employ has a process work for the account that its command is booked to.
+func (l *Ledger) employ(src *source, w *worker, id process, o *traffic.Owner) {
+	a := l.app(src.app(o, "", l.opts.Rules))
+	w.owner, w.account = o, l.accountOn(&a.shelf, a, commandKey(o))
+	w.account.note(o)
+	if !o.IsKernel() {
+		w.account.crew.join(id, false)
+		w.account.app.crew.join(id, false)
+	}
+	l.countBusy(w.account, 0, +1)
+}
+
+// dismiss ends that. What it used stays; its memory is free.
+func (l *Ledger) dismiss(src *source, w *worker, id process) {
+	a := w.account
+	a.work(src).memory -= w.memory
+	w.memory = 0
+	if !w.owner.IsKernel() {
+		a.crew.leave(id, false)
+		a.app.crew.leave(id, false)
+	}
+	l.countBusy(a, 0, -1)
+	if a.busy == 0 && a.isBare() {
+		src.leavers = append(src.leavers, leaver{a, src.window.epoch})
+	}
+}
+
+// dismissAll ends all processes of a source.
+func (l *Ledger) dismissAll(src *source) {
+	for id, w := range src.workers {
+		l.dismiss(src, w, id)
+	}
+	src.workers = nil
+}
+
+// leaver is an account whose last process has ended, and when.
+type leaver struct {
+	account *account
+	epoch   uint32
+}
+
+// isBare reports whether an account has nothing that is worth a row for itself: no
+// traffic and no disk I/O. A machine starts thousands of commands an hour.
+func (a *account) isBare() bool {
+	if a.shelf == nil || a.open > 0 || a.busy > 0 || len(a.flows) > 0 || a.closed != (traffic.Closed{}) {
+		return false
+	}
+	for i := range a.meters {
+		if a.meters[i].total != (octets{}) {
+			return false
+		}
+	}
+	for i := range a.works {
+		if a.works[i].disk.total != (octets{}) {
+			return false
+		}
+	}
+	return true
+}
+
+// dropLeavers takes the rows away of commands that used nothing but processor time
+// and memory, once their last figures have been shown.
+func (l *Ledger) dropLeavers(src *source) {
+	const shown = 2 // windows: the open one, and the one in which it is published
+	n := 0
+	for _, v := range src.leavers {
+		if src.window.epoch-v.epoch < shown {
+			break
+		}
+		n++
+		a := v.account
+		if a.into != nil || a.shelf == nil || a.shelf.rows[a.key] != a || !a.isBare() {
+			continue
+		}
+		a.shelf.remove(a)
+		l.rows--
+		if app := a.app; !app.pinned && len(app.shelf.rows) == 0 && app.shelf.folded == nil && l.idle.holds(app) {
+			l.idle.remove(app)
+			delete(l.apps, app.name)
+			l.changed = true
+		}
+	}
+	src.leavers = append(src.leavers[:0], src.leavers[n:]...)
+}
