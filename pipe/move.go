@@ -244,8 +244,14 @@ func (m *Mover) poll(fd int, events int16, wait time.Duration) error {
 	if wait >= 0 {
 		ms = int((wait + time.Millisecond - 1) / time.Millisecond)
 	}
-	if _, err := unix.Poll(set, ms); err != nil && err != unix.EINTR {
-		return fmt.Errorf("poll: %w", err)
+	for {
+		_, err := unix.Poll(set, ms)
+		if err == unix.EINTR && wait < 0 {
+			continue // nothing is ready: who went on would block where nobody can wake it
+		}
+		if err != nil && err != unix.EINTR {
+			return fmt.Errorf("poll: %w", err)
+		}
+		return nil
 	}
-	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -271,6 +272,44 @@ func TestMoveEndsWhenCancelled(t *testing.T) {
 		if took := time.Since(began); took > 2*time.Second {
 			t.Errorf("%s: took %v", tc.name, took)
 		}
+	}
+}
+
+// TestMoveIsNotInterrupted: a signal, such as the runtime sends its threads, does not
+// end the wait for a socket's bytes, since reading it would block for good.
+func TestMoveIsNotInterrupted(t *testing.T) {
+	socket, _ := sockets(t)
+	r, into, err := makePipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer into.Close()
+	m := NewMover(int(socket.Fd()), int(into.Fd()), 0)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	thread, done := make(chan int), make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		thread <- unix.Gettid()
+		done <- m.Run(ctx)
+	}()
+	tid := <-thread
+	for range 20 {
+		time.Sleep(5 * time.Millisecond)
+		if err := unix.Tgkill(unix.Getpid(), tid, unix.SIGURG); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cancel()
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(5 * time.Second):
+		t.Fatal("it does not end")
 	}
 }
 
