@@ -18,7 +18,8 @@ func (p *program) checkCommand() *cobra.Command {
 understood of it. It lists everything that is wrong, as FILE:LINE: what and
 how to mend it, and then exits with status 2. It measures nothing.`,
 		Example: `  bwmon check
-  bwmon check -c /etc/bwmon/bwmon.toml`,
+  bwmon check -c /etc/bwmon/bwmon.toml
+  bwmon check -c /etc/bwmon/bwmon.toml -c try.toml`,
 		Args: cobra.NoArgs,
 		RunE: p.runs(func(*cobra.Command) error {
 			c, err := p.config()
@@ -35,8 +36,8 @@ how to mend it, and then exits with status 2. It measures nothing.`,
 }
 
 func (p *program) printConfig(c config) {
-	source := "configuration " + c.Path
-	if c.Path == "" {
+	source := "configuration " + strings.Join(c.Files, ", ")
+	if len(c.Files) == 0 {
 		source = "no configuration file: the built-in defaults"
 	}
 	grouping := "by program"

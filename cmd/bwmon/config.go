@@ -1,10 +1,8 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"regexp"
 	"strconv"
@@ -19,8 +17,10 @@ import (
 
 // config is the configuration, validated: what the program is wired from.
 type config struct {
-	// Path is the file it was read from; "" for the built-in defaults.
+	// Path is the first file it was read from; "" for the built-in defaults. Files
+	// are all of them, in the order they were read.
 	Path      string
+	Files     []string
 	Interval  time.Duration
 	AutoGroup bool
 	Monitors  []monitorConfig
@@ -118,36 +118,6 @@ func defaultConfigPaths() []string { return []string{"bwmon.toml", "/etc/bwmon/b
 // maxConfigBytes bounds what is read: a file longer than this is not a
 // configuration.
 const maxConfigBytes = 1 << 20
-
-// loadConfig reads the file named, or the first that exists of others, or
-// returns the defaults when there is none. A named file must exist.
-func loadConfig(named string, others []string) (config, error) {
-	if named != "" {
-		src, err := readConfig(named)
-		if errors.Is(err, fs.ErrNotExist) {
-			return config{}, fmt.Errorf("configuration %q does not exist: "+
-				"give an existing file to -c, or leave -c out for the built-in defaults", named)
-		}
-		if err != nil {
-			return config{}, err
-		}
-		return parseConfig(named, src)
-	}
-	for _, path := range others {
-		src, err := readConfig(path)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err == nil {
-			err = trusted(path)
-		}
-		if err != nil {
-			return config{}, err
-		}
-		return parseConfig(path, src)
-	}
-	return defaultConfig(), nil
-}
 
 // trusted refuses a file that nobody named and that another user may have put there:
 // a configuration names programs to run.

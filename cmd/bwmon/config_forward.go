@@ -40,7 +40,7 @@ func (c *configReader) forward(r rawForward, at place, taken map[pipe.Address]in
 	} else if o.Listen, err = pipe.ParseListen(r.Listen); err != nil {
 		c.problem(listen, listen, "%v", err)
 	} else if first := taken[o.Listen]; first > 0 {
-		c.problem(listen, at, "[[monitor]] %d listens there already: choose another address", first)
+		c.problem(listen, at, "%s listens there already: choose another address", c.other("monitor", first-1, at))
 	} else {
 		taken[o.Listen] = number
 	}

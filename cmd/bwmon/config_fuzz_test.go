@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/BurntSushi/toml"
@@ -44,6 +45,26 @@ func FuzzParseConfig(f *testing.F) {
 			}
 		}
 		for _, p := range ps {
+			if !form.MatchString(p.Error()) || p.line > lines {
+				t.Errorf("problem %q in a file of %d lines", p.Error(), lines)
+			}
+		}
+	})
+}
+
+// FuzzMergeConfigs: the same of two files; every problem is in one of them.
+func FuzzMergeConfigs(f *testing.F) {
+	f.Add("[[app]]\nname = \"a\"", "app = [{name = \"a\"}]")
+	f.Add("[ui]\nkeys = 1", "ui.keys.quit = [\"x\", 2]\n\"app[0\" = 1")
+	form := regexp.MustCompile(`^(one|two):[1-9][0-9]*: .`)
+	f.Fuzz(func(t *testing.T, one, two string) {
+		_, err := parseConfigs([]source{{"one", one}, {"two", two}})
+		var ps problems
+		if err != nil && (!errors.As(err, &ps) || len(ps) == 0) {
+			t.Fatalf("error is %T %v, want problems", err, err)
+		}
+		for _, p := range ps {
+			lines := 1 + strings.Count(map[string]string{"one": one, "two": two}[p.file], "\n")
 			if !form.MatchString(p.Error()) || p.line > lines {
 				t.Errorf("problem %q in a file of %d lines", p.Error(), lines)
 			}

@@ -160,7 +160,8 @@ func (c *configReader) delivery(r *rawNotify, at place) notifyConfig {
 	case "desktop":
 		n.Desktop = notify.DesktopOptions{Address: r.Bus, Timeout: timeout}
 	}
-	n.Where = fmt.Sprintf("%s:%d: %s", c.file, c.lineOf(at.key("type")), c.describe(at))
+	file, line := c.spot(at.key("type"))
+	n.Where = fmt.Sprintf("%s:%d: %s", file, line, c.describe(at))
 	return n
 }
 

@@ -33,11 +33,15 @@ func (ps problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// configReader turns the text of one file into a config, collecting problems.
+// configReader turns the texts of one or more files into a config, collecting
+// problems.
 type configReader struct {
-	file     string
-	lines    map[place]int
-	labels   map[place]string // what tells one table of an array from the others
+	file     string                // that is being read
+	sources  []string              // files, in the order they are read
+	lines    map[place]int         // of the file that said it last
+	files    map[place]string      // which file that is
+	counts   map[place]tableNumber // of the tables of an array
+	labels   map[place]string      // what tells one table of an array from the others
 	problems problems
 	blamed   map[place]bool // places with a problem: one is enough
 }
@@ -45,34 +49,63 @@ type configReader struct {
 // parseConfig validates src; file is for messages. The error is of type
 // problems and holds everything wrong.
 func parseConfig(file, src string) (config, error) {
-	file = traffic.CleanText(file, traffic.MaxCommand)
-	table := make(map[string]any)
-	lines, tooDeep := positions(src)
-	if tooDeep > 0 {
-		return config{}, problems{{file, tooDeep, fmt.Sprintf("more than %d values are nested here", maxNesting)}}
-	}
-	if _, err := toml.Decode(src, &table); err != nil {
-		return config{}, problems{syntaxProblem(file, err)}
-	}
+	return parseConfigs([]source{{file, src}})
+}
+
+// parseConfigs validates what several files say together. What a later one says
+// of a key holds; tables of an array come one behind the other.
+func parseConfigs(sources []source) (config, error) {
 	c := &configReader{
-		file: file, lines: lines,
-		labels: labelTables(table), blamed: make(map[place]bool),
+		lines: make(map[place]int), files: make(map[place]string), counts: make(map[place]tableNumber),
+		labels: make(map[place]string), blamed: make(map[place]bool),
 	}
 	d := defaultConfig()
 	raw := rawConfig{
 		Interval: d.Interval.String(), AutoGroup: d.AutoGroup, Control: rawControl(d.Control), StateDir: d.StateDir, Mask: rawMask{Secrets: true},
 		History: defaultRawHistory(), HTTP: defaultRawHTTP(), UI: defaultRawUI(),
 	}
-	c.fill(reflect.ValueOf(&raw).Elem(), table, "")
+	var unreadable problems
+	for _, src := range sources {
+		if wrong := c.read(src, &raw); wrong != nil {
+			unreadable = append(unreadable, *wrong)
+		}
+	}
+	if len(unreadable) > 0 { // what is missing in it would be blamed on others
+		return config{}, unreadable
+	}
 	out := c.config(raw)
-	out.Path = file
+	out.Files = c.sources
+	if len(out.Files) > 0 {
+		out.Path = out.Files[0]
+	}
 	if len(c.problems) > 0 {
 		slices.SortFunc(c.problems, func(a, b problem) int {
-			return cmp.Or(cmp.Compare(a.line, b.line), cmp.Compare(a.text, b.text))
+			return cmp.Or(cmp.Compare(slices.Index(c.sources, a.file), slices.Index(c.sources, b.file)),
+				cmp.Compare(a.line, b.line), cmp.Compare(a.text, b.text))
 		})
 		return config{}, c.problems
 	}
 	return out, nil
+}
+
+// read puts what one file says over what is in raw. It returns why the file
+// cannot be read at all.
+func (c *configReader) read(src source, raw *rawConfig) *problem {
+	c.file = traffic.CleanText(src.file, traffic.MaxCommand)
+	c.sources = append(c.sources, c.file)
+	table := make(map[string]any)
+	lines, tooDeep := positions(src.text)
+	if tooDeep > 0 {
+		return &problem{c.file, tooDeep, fmt.Sprintf("more than %d values are nested here", maxNesting)}
+	}
+	if _, err := toml.Decode(src.text, &table); err != nil {
+		wrong := syntaxProblem(c.file, err)
+		return &wrong
+	}
+	dst := reflect.ValueOf(raw).Elem()
+	c.learn(lines, labelTables(table), tablesIn(dst))
+	c.fill(dst, table, "")
+	return nil
 }
 
 // syntaxProblem is the library's one complaint, on one line.
@@ -125,19 +158,20 @@ func (c *configReader) problem(at, where place, format string, args ...any) {
 	if head := c.describe(where); head != "" {
 		text = head + ": " + text
 	}
-	c.problems = append(c.problems, problem{c.file, c.lineOf(at), text})
+	file, line := c.spot(at)
+	c.problems = append(c.problems, problem{file, line, text})
 }
 
-// lineOf is the line of a place or, where nothing was written, of what it
+// spot is the file and line of a place or, where nothing was written, of what it
 // would stand in.
-func (c *configReader) lineOf(at place) int {
+func (c *configReader) spot(at place) (file string, line int) {
 	for at != "" {
 		if line, ok := c.lines[at]; ok {
-			return line
+			return c.files[at], line
 		}
 		at = at[:max(strings.LastIndexAny(string(at), ".["), 0)]
 	}
-	return 1
+	return c.sources[0], 1
 }
 
 // describe says a place in the words of the file: [[app]] 2 ("video"): match.
@@ -147,9 +181,7 @@ func (c *configReader) describe(at place) string {
 	if open < 0 || close < open || strings.Contains(string(at[:open]), ".") {
 		return string(at)
 	}
-	i := 0
-	fmt.Sscanf(string(at[open:]), "[%d]", &i)
-	text := fmt.Sprintf("[[%s]] %d", at[:open], i+1)
+	text := fmt.Sprintf("[[%s]] %d", at[:open], c.counts[at[:close+1]].number)
 	if label, ok := c.labels[at[:close+1]]; ok {
 		text += fmt.Sprintf(" (%s)", quoted(label))
 	}

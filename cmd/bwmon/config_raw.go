@@ -163,6 +163,9 @@ func (c *configReader) set(field reflect.Value, v any, at place) {
 // single text is one, too.
 func (c *configReader) setMap(field reflect.Value, table map[string]any, at place) {
 	out := reflect.MakeMap(field.Type())
+	for _, key := range field.MapKeys() { // of an earlier file
+		out.SetMapIndex(key, field.MapIndex(key))
+	}
 	for key, v := range table {
 		value := reflect.New(field.Type().Elem()).Elem()
 		if text, ok := v.(string); ok && value.Kind() == reflect.Slice {
@@ -197,7 +200,7 @@ func (c *configReader) setTables(field reflect.Value, v any, at place) {
 		for i, e := range list {
 			t, ok := e.(map[string]any)
 			if !ok {
-				c.wrongType(at.index(i), "a table", e)
+				c.wrongType(at.index(field.Len()+i), "a table", e)
 			}
 			tables = append(tables, t)
 		}
@@ -205,12 +208,14 @@ func (c *configReader) setTables(field reflect.Value, v any, at place) {
 		c.problem(at, at, "want tables, each headed [[%s]], got %s", at, typeName(v))
 		return
 	}
-	out := reflect.MakeSlice(field.Type(), len(tables), len(tables))
+	n := field.Len() // of earlier files
+	out := reflect.MakeSlice(field.Type(), n+len(tables), n+len(tables))
+	reflect.Copy(out, field)
 	for i, t := range tables {
 		if start, ok := c.start(field.Type().Elem()); ok {
-			out.Index(i).Set(start)
+			out.Index(n + i).Set(start)
 		}
-		c.fill(out.Index(i), t, at.index(i))
+		c.fill(out.Index(n+i), t, at.index(n+i))
 	}
 	field.Set(out)
 }

@@ -146,7 +146,7 @@ func (c *configReader) named(name string, at place, table string, first map[stri
 	case traffic.CleanText(name, traffic.MaxWord) != name:
 		c.problem(key, key, "want at most %d bytes of printable text, got %s", traffic.MaxWord, quoted(name))
 	case first[name] > 0:
-		c.problem(key, at, "name is taken already by [[%s]] %d: choose another one", table, first[name])
+		c.problem(key, at, "name is taken already by %s: choose another one", c.other(table, first[name]-1, at))
 	}
 }
 

@@ -33,12 +33,12 @@ func byPattern() cmp.Option {
 }
 
 func TestReferenceIsTheDefaults(t *testing.T) {
-	got, err := loadConfig("../../bwmon.toml", nil)
+	got, err := loadConfig([]string{"../../bwmon.toml"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := defaultConfig()
-	want.Path = "../../bwmon.toml"
+	want.Path, want.Files = "../../bwmon.toml", []string{"../../bwmon.toml"}
 	if diff := cmp.Diff(want, got, byPattern()); diff != "" {
 		t.Errorf("bwmon.toml and the built-in defaults differ (-want +got):\n%s", diff)
 	}
@@ -93,7 +93,8 @@ func everyKeyIsThere(t *testing.T, typ reflect.Type, tables []map[string]any, wh
 func TestParseConfig(t *testing.T) {
 	re := regexp.MustCompile
 	full := defaultConfig()
-	full.Path, full.Interval, full.AutoGroup, full.Auto = "x.toml", 250*time.Millisecond, false, false
+	full.Path, full.Files = "x.toml", []string{"x.toml"}
+	full.Interval, full.AutoGroup, full.Auto = 250*time.Millisecond, false, false
 	full.Monitors = []monitorConfig{
 		{Kind: "machine", MaxShare: 0.10, Setup: true, MaxFlows: 1_000_000},
 		{Kind: "socket", MaxShare: 0.10, Setup: true, Cgroup: "/sys/fs/cgroup/a", MaxFlows: 5},
@@ -107,7 +108,7 @@ func TestParseConfig(t *testing.T) {
 		{Name: "Web", User: re("^www-data$"), Container: re("web"), Unit: re("nginx")},
 	}
 	plain := defaultConfig()
-	plain.Path = "x.toml"
+	plain.Path, plain.Files = "x.toml", []string{"x.toml"}
 	tests := []struct {
 		name, src string
 		want      config
@@ -266,17 +267,20 @@ func TestLoadConfig(t *testing.T) {
 	none := filepath.Join(dir, "none.toml")
 
 	tests := []struct {
-		name, named string
-		others      []string
-		want        time.Duration
-		wantErr     string
+		name    string
+		named   []string
+		others  []string
+		want    time.Duration
+		wantErr string
 	}{
-		{"nothing found", "", []string{none}, time.Second, ""},
-		{"the first found", "", []string{none, two, three}, 2 * time.Second, ""},
-		{"the named one", three, []string{two}, 3 * time.Second, ""},
-		{"a named one that is missing", none, []string{two}, 0, "does not exist: give an existing file to -c"},
-		{"a directory", dir, nil, 0, "is a directory"},
-		{"too long", long, nil, 0, "longer than 1 MiB"},
+		{"nothing found", nil, []string{none}, time.Second, ""},
+		{"the first found", nil, []string{none, two, three}, 2 * time.Second, ""},
+		{"the named one", []string{three}, []string{two}, 3 * time.Second, ""},
+		{"the last named one", []string{two, three}, nil, 3 * time.Second, ""},
+		{"a named one that is missing", []string{none}, []string{two}, 0, "does not exist: give an existing file to -c"},
+		{"one of them is missing", []string{two, none}, nil, 0, "does not exist: give an existing file to -c"},
+		{"a directory", []string{t.TempDir()}, nil, 0, "is a directory without *.toml"},
+		{"too long", []string{long}, nil, 0, "longer than 1 MiB"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -329,16 +333,16 @@ func TestUntrustedConfig(t *testing.T) {
 	if err := os.WriteFile(path, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := loadConfig("", []string{path}); err != nil {
+	if _, err := loadConfig(nil, []string{path}); err != nil {
 		t.Errorf("ours: %v", err)
 	}
 	if err := os.Chmod(path, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := loadConfig("", []string{path}); err == nil || !strings.Contains(err.Error(), "name it with -c") {
+	if _, err := loadConfig(nil, []string{path}); err == nil || !strings.Contains(err.Error(), "name it with -c") {
 		t.Errorf("everybody's: %v", err)
 	}
-	if _, err := loadConfig(path, nil); err != nil {
+	if _, err := loadConfig([]string{path}, nil); err != nil {
 		t.Errorf("named: %v", err)
 	}
 }

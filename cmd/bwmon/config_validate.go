@@ -105,7 +105,7 @@ func (c *configReader) monitors(raw []rawMonitor) []monitorConfig {
 			c.problem(at.key("type"), at.key("type"), "%v", checkKind(r.Type))
 			continue
 		case first[r.Type] > 0 && r.Type != kindForward:
-			c.problem(at.key("type"), at, "is listed already, as [[monitor]] %d: leave one of them out", first[r.Type])
+			c.problem(at.key("type"), at, "is listed already, as %s: leave one of them out", c.other("monitor", first[r.Type]-1, at))
 			continue
 		}
 		first[r.Type] = i + 1
@@ -212,7 +212,7 @@ func (c *configReader) appName(name string, at place, first map[string]int) {
 	case slices.Contains(reserved, name):
 		c.problem(key, key, "%q is what bwmon calls bytes of its own books: choose another name", name)
 	case first[name] > 0:
-		c.problem(key, at, "name is taken already by [[app]] %d: put both into one, or choose another name", first[name])
+		c.problem(key, at, "name is taken already by %s: put both into one, or choose another name", c.other("app", first[name]-1, at))
 	}
 }
 

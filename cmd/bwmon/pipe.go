@@ -117,7 +117,7 @@ func (f pipeFlags) job(p *program) (*pipeJob, error) {
 // daemon is, and are to work all the same where it cannot be read, unless it was named.
 func (p *program) controlOnly() (config, error) {
 	c, err := p.config()
-	if err != nil && p.configPath == "" {
+	if err != nil && len(p.configPaths) == 0 {
 		p.warn("the built-in defaults are taken: " + err.Error())
 		return defaultConfig(), nil
 	}

@@ -37,8 +37,9 @@ Exit status: 0 ok, 1 failed while running, 2 wrong usage or configuration.`,
 			return p.fullScreen(cmd, measure, screen)
 		}),
 	}
-	root.PersistentFlags().StringVarP(&p.configPath, "config", "c", "",
-		"configuration `FILE` (default ./bwmon.toml, else /etc/bwmon/bwmon.toml, else the built-in defaults)")
+	root.PersistentFlags().StringArrayVarP(&p.configPaths, "config", "c", nil,
+		"configuration `FILE`, or directory of *.toml (repeatable; later ones override; default ./bwmon.toml, else /etc/bwmon/bwmon.toml, "+
+			"else the built-in defaults); the first is followed by conf.d/*.toml beside it")
 	measure.register(root)
 	measure.registerUnits(root)
 	screen.register(root.Flags())

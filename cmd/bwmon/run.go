@@ -30,8 +30,8 @@ type program struct {
 	stderr io.Writer
 	screen bool // stdout is a terminal
 
-	configPath string
-	running    bool // the flags were right: errors are no longer those of usage
+	configPaths []string
+	running     bool // the flags were right: errors are no longer those of usage
 }
 
 func newProgram(stdout io.Writer) *program {
@@ -124,7 +124,7 @@ func (p *program) runs(f func(cmd *cobra.Command) error) func(*cobra.Command, []
 
 // config loads the configuration that the flags name.
 func (p *program) config() (config, error) {
-	c, err := loadConfig(p.configPath, defaultConfigPaths())
+	c, err := loadConfig(p.configPaths, defaultConfigPaths())
 	if err != nil {
 		return config{}, usageError{err}
 	}
