@@ -37,6 +37,7 @@ func crashMain(path string) int {
 		for n := 1; ; n++ {
 			for i := range 300 {
 				m.carry("app", "command "+strconv.Itoa(i), 1, 2)
+				m.rows.Apps[0].Commands[i].Resources = worked(total{uint64(n), uint64(3 * n)})
 			}
 			snapshots <- m.after(time.Millisecond).snapshot()
 			// It was taken: when the last flush before it ended is known now.
@@ -113,6 +114,9 @@ func TestKill(t *testing.T) {
 			}
 			if sums[kindCommand] != got || sums[kindUser] != got {
 				t.Errorf("by %s: commands %v, users %v, apps %v", l, sums[kindCommand], sums[kindUser], got)
+			}
+			if disk := sums[kindDiskApp]; disk.rx != got.rx || disk.tx != 3*got.rx || sums[kindDiskCommand] != disk {
+				t.Errorf("by %s: of disks %v, of commands %v, of traffic %v", l, disk, sums[kindDiskCommand], got)
 			}
 		}
 	}

@@ -1,5 +1,6 @@
 // Package history keeps what was used: by minute, hour, day and month, for apps,
-// commands, users, containers, units, hosts, interfaces and pipes.
+// commands, users, containers, units, hosts, interfaces, pipes and disks: bytes received
+// and sent, and of disks, and of whom they work for, bytes read (rx) and written (tx).
 //
 // # Exactness
 //
@@ -33,9 +34,11 @@
 // time: a few bytes each, which a row of its own would need tens of. Kinds are
 //
 //	0  the time that was measured: rx of series 0 is milliseconds
-//	1  apps             4  containers  7  remote hosts
+//	1  apps             4  containers  7  remote hosts  10  block devices
 //	2  commands         5  units       8  interfaces
 //	3  users            6  LAN hosts   9  pipes
+//
+// and 11 to 15, disk bytes of what 1 to 5 are. Those have their names from 1 to 5.
 //
 // five has pieces of five minutes, of time and interfaces only, for percentiles.
 // Minutes are those of UTC; hours, days and months are those of Options.Location,

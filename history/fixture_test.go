@@ -195,7 +195,7 @@ func (m *machine) after(d time.Duration) *machine {
 func (m *machine) snapshot() *traffic.Snapshot {
 	s := m.rows
 	s.Schema, s.At, s.Elapsed = traffic.SchemaVersion, m.at, m.elapsed
-	s.Apps, s.Interfaces = slices.Clone(s.Apps), slices.Clone(s.Interfaces)
+	s.Apps, s.Interfaces, s.Series = slices.Clone(s.Apps), slices.Clone(s.Interfaces), slices.Clone(s.Series)
 	for i := range s.Apps {
 		s.Apps[i].Commands = slices.Clone(s.Apps[i].Commands)
 	}

@@ -223,7 +223,7 @@ func (i *Inspection) compare(coarse, fine level, of *[levels]sums) {
 		for k := range kinds {
 			if fine.holds(k) && got[k] != want[k] {
 				i.problem("the %s of %s is not the sum of its pieces by %s: of %s it has %v, they have %v",
-					coarse, rfc(time.Unix(start, 0)), fine, kindNames[k], want[k], got[k])
+					coarse, rfc(time.Unix(start, 0)), fine, k, want[k], got[k])
 			}
 		}
 	}

@@ -41,13 +41,16 @@ type intake struct {
 	roster *roster
 
 	taken      bool
+	run        string    // the engine's; "": it does not say
 	start      time.Time // of the monitors
 	elapsed    float64
 	commands   *shelf[commandKey]
+	work       *shelf[commandKey] // likewise, what they read and wrote
 	lanHosts   *shelf[hostKey]
 	remotes    *shelf[hostKey]
 	pipes      *shelf[string]
 	interfaces links
+	disks      disks
 	clock      *series // kindTime
 	unsaid     float64 // elapsed time that is no whole millisecond
 	measured   int64   // milliseconds, by all engines
@@ -61,8 +64,20 @@ func newIntake(r *roster) *intake {
 
 // begin forgets what was booked: all totals begin at zero.
 func (in *intake) begin() {
-	in.taken, in.elapsed, in.interfaces = false, 0, links{}
-	in.commands = newShelf(rowKind[commandKey]{
+	in.taken, in.elapsed, in.interfaces, in.disks = false, 0, links{}, disks{}
+	in.commands, in.work = in.shelfOf(kindApp), in.shelfOf(kindDiskApp)
+	in.lanHosts, in.remotes = in.hosts(kindLANHost), in.hosts(kindRemoteHost)
+	in.pipes = newShelf(rowKind[string]{
+		group:  func(string) string { return "" },
+		folded: func(k string) bool { return k == traffic.PipesFolded },
+		steady: func(string) bool { return false },
+		feeds:  func(k string) []*series { return []*series{in.roster.find(kindPipe, nil, k)} },
+	})
+}
+
+// shelfOf is one of commands: first is the kind of their apps.
+func (in *intake) shelfOf(first kind) *shelf[commandKey] {
+	return newShelf(rowKind[commandKey]{
 		group: func(k commandKey) string {
 			if k.app == traffic.AppOther {
 				return ""
@@ -71,14 +86,7 @@ func (in *intake) begin() {
 		},
 		folded: func(k commandKey) bool { return k.command == traffic.CommandsFolded },
 		steady: func(k commandKey) bool { return k.command == traffic.AppUnattributed },
-		feeds:  in.commandFeeds,
-	})
-	in.lanHosts, in.remotes = in.hosts(kindLANHost), in.hosts(kindRemoteHost)
-	in.pipes = newShelf(rowKind[string]{
-		group:  func(string) string { return "" },
-		folded: func(k string) bool { return k == traffic.PipesFolded },
-		steady: func(string) bool { return false },
-		feeds:  func(k string) []*series { return []*series{in.roster.find(kindPipe, nil, k)} },
+		feeds:  func(k commandKey) []*series { return in.commandFeeds(k, first) },
 	})
 }
 
@@ -91,15 +99,18 @@ func (in *intake) hosts(k kind) *shelf[hostKey] {
 	})
 }
 
-func (in *intake) commandFeeds(k commandKey) []*series {
-	app := in.roster.find(kindApp, nil, k.app)
-	feeds := []*series{app, in.roster.find(kindCommand, app, k.command)}
+// commandFeeds are the series of a command's bytes. Their kinds stand in the order of
+// those of traffic.
+func (in *intake) commandFeeds(k commandKey, first kind) []*series {
+	as := func(k kind) kind { return k - kindApp + first }
+	app := in.roster.find(as(kindApp), nil, k.app)
+	feeds := []*series{app, in.roster.find(as(kindCommand), app, k.command)}
 	for _, of := range []struct {
 		kind kind
 		name string
 	}{{kindUser, k.user}, {kindContainer, k.container}, {kindUnit, k.unit}} {
 		if of.name != "" {
-			feeds = append(feeds, in.roster.find(of.kind, nil, of.name))
+			feeds = append(feeds, in.roster.find(as(of.kind), nil, of.name))
 		}
 	}
 	return feeds
@@ -145,25 +156,33 @@ func (in *intake) take(s *traffic.Snapshot, book func(*series, octets)) {
 		// Zero too: that it was there is what percentiles have to know.
 		book(in.roster.find(kindInterface, nil, s.Interfaces[i].Name), o)
 	}
-	in.taken, in.elapsed, in.start = true, elapsed, startOfMonitors(s)
+	in.disks.take(s.Series, func(name string, o octets) { book(in.roster.find(kindDisk, nil, name), o) })
+	in.taken, in.run, in.elapsed, in.start = true, s.Run, elapsed, startOfMonitors(s)
 }
 
 func (in *intake) takeCommands(apps []traffic.App, book func(*series, octets)) {
 	in.commands.begin()
+	in.work.begin()
 	for i := range apps {
 		a := &apps[i]
 		for j := range a.Commands {
 			c := &a.Commands[j]
-			in.commands.see(commandKey{a.Name, c.Command, c.User, c.Container, c.Unit}, totalOf(&c.Usage))
+			k := commandKey{a.Name, c.Command, c.User, c.Container, c.Unit}
+			in.commands.see(k, totalOf(&c.Usage))
+			in.work.see(k, total{c.DiskReadBytes, c.DiskWriteBytes})
 		}
 	}
 	in.commands.settle(book)
+	in.work.settle(book)
 }
 
-// restarted reports whether a Snapshot is not of the engine of the former one: its
-// elapsed time is shorter, or began elsewhere on the monotonic clock, if there is
-// one; the wall clock may be set.
+// restarted reports whether a Snapshot is not of the engine of the former one. Where
+// they do not say, its elapsed time is shorter, or began elsewhere on the monotonic
+// clock, if there is one; the wall clock may be set.
 func (in *intake) restarted(s *traffic.Snapshot) bool {
+	if s.Run != "" && in.run != "" {
+		return s.Run != in.run
+	}
 	if s.Elapsed < in.elapsed {
 		return true
 	}

@@ -20,19 +20,64 @@ const (
 	kindRemoteHost
 	kindInterface
 	kindPipe
+	kindDisk // a block device: rx was read, tx written
+	// What apps and others read and wrote. They are called as in traffic.
+	kindDiskApp
+	kindDiskCommand
+	kindDiskUser
+	kindDiskContainer
+	kindDiskUnit
 	kinds
 )
 
 // kindNames are the words of a traffic.Query.
-var kindNames = [kinds]string{
+var kindNames = [kindDiskApp]string{
 	kindApp: traffic.ByApp, kindCommand: traffic.ByCommand, kindUser: traffic.ByUser,
 	kindContainer: traffic.ByContainer, kindUnit: traffic.ByUnit,
 	kindLANHost: traffic.ByLANHost, kindRemoteHost: traffic.ByRemoteHost,
-	kindInterface: traffic.ByInterface, kindPipe: traffic.ByPipe,
+	kindInterface: traffic.ByInterface, kindPipe: traffic.ByPipe, kindDisk: traffic.ByDisk,
 }
 
-// kindOf returns the kind of a checked query's By.
-func kindOf(by string) kind { return kind(slices.Index(kindNames[:], by)) }
+// kindOf returns what a checked query is about.
+func kindOf(q traffic.Query) kind {
+	k := kind(slices.Index(kindNames[:], q.By))
+	if q.Of == traffic.OfDisk && k.worker() {
+		return k + (kindDiskApp - kindApp)
+	}
+	return k
+}
+
+// worker reports whether a kind is one that disks are read and written for.
+func (k kind) worker() bool { return k >= kindApp && k <= kindUnit }
+
+// names is the kind under which a kind's names are in the file.
+func (k kind) names() kind {
+	if k >= kindDiskApp && k <= kindDiskUnit {
+		return k - (kindDiskApp - kindApp)
+	}
+	return k
+}
+
+// of is which bytes a kind's are, as reports say it.
+func (k kind) of() string {
+	if k >= kindDisk && k <= kindDiskUnit {
+		return traffic.OfDisk
+	}
+	return ""
+}
+
+// String is for people.
+func (k kind) String() string {
+	switch {
+	case k == kindTime:
+		return "time"
+	case k.names() != k:
+		return "disk bytes by " + kindNames[k.names()]
+	case k < kindDiskApp:
+		return kindNames[k]
+	}
+	return "nothing"
+}
 
 // grouped reports whether the figures of a kind are divided by app.
-func (k kind) grouped() bool { return k == kindCommand }
+func (k kind) grouped() bool { return k.names() == kindCommand }

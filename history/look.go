@@ -9,6 +9,7 @@ import (
 // waiting is one figure that is not in the file yet, as it was when a look began.
 type waiting struct {
 	bucket   int
+	kind     kind
 	of       label
 	id, app  uint32 // in the file; 0: not known, see others
 	others   bool
@@ -54,7 +55,7 @@ func (s *Store) fix(v *view, k kind) (list []waiting, err error) {
 			if to.kind != k && to.kind != kindTime {
 				continue
 			}
-			w := waiting{bucket: i, of: label{kind: to.kind, name: to.name}, id: to.id, others: to.others, octets: o}
+			w := waiting{bucket: i, kind: to.kind, of: label{kind: to.kind.names(), name: to.name}, id: to.id, others: to.others, octets: o}
 			if to.app != nil {
 				w.of.app, w.app, w.inOthers = to.app.name, to.app.id, to.app.others
 			}
@@ -82,7 +83,7 @@ func (v *view) take(list []waiting) (err error) {
 			}
 		}
 		p := &v.pending[w.bucket]
-		p.figures[w.of.kind] = append(p.figures[w.of.kind], f)
+		p.figures[w.kind] = append(p.figures[w.kind], f)
 	}
 	return nil
 }

@@ -20,12 +20,12 @@ func nameHash(k kind, name string) int64 {
 // identify finds the id of a series in the file, or gives it one. The group is the
 // id of a command's app.
 func (d *database) identify(s *series, group uint32) (uint32, error) {
-	hash := nameHash(s.kind, s.name)
+	hash := nameHash(s.kind.names(), s.name)
 	id, err := d.lookUp(s, group, hash)
 	if id > 0 || err != nil {
 		return id, err
 	}
-	added, err := d.addName.ExecContext(background(), int64(s.kind), int64(group), s.name, hash)
+	added, err := d.addName.ExecContext(background(), int64(s.kind.names()), int64(group), s.name, hash)
 	if err != nil {
 		return 0, err
 	}
@@ -48,7 +48,7 @@ func (d *database) lookUp(s *series, group uint32, hash int64) (uint32, error) {
 		if err := rows.Scan(&id, &k, &app, &name); err != nil {
 			return 0, err
 		}
-		if kind(k) == s.kind && app == int64(group) && name == s.name {
+		if kind(k) == s.kind.names() && app == int64(group) && name == s.name {
 			return uint32(id), nil
 		}
 	}

@@ -150,7 +150,7 @@ func TestReader(t *testing.T) {
 	if err != nil || got.Host != "gw" || got.Zone != "Europe/Berlin" || got.Total.RxBytes != 10 || !got.From.Equal(utc(t, "2026-04-30 22:00")) {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if _, err := r.Report(t.Context(), traffic.Query{By: "disk"}); !errors.Is(err, ErrQuestion) {
+	if _, err := r.Report(t.Context(), traffic.Query{By: "disc"}); !errors.Is(err, ErrQuestion) {
 		t.Errorf("a wrong question: %v", err)
 	}
 	// It goes on seeing what is written, and keeps nobody from writing.

@@ -107,7 +107,7 @@ func (o Options) withDefaults() (Options, error) {
 // named is how many series of a kind, of commands those of an app, a piece has by
 // name when its time is over.
 func (o *Options) named(k kind) int {
-	switch k {
+	switch k.names() {
 	case kindCommand:
 		return o.MaxCommands
 	case kindRemoteHost:

@@ -25,11 +25,16 @@ const (
 )
 
 func check(q traffic.Query) error {
-	by := kindNames[kindTime+1:]
+	by := kindNames[kindApp:]
+	ofs := []string{"", traffic.OfTraffic, traffic.OfDisk}
 	steps := []string{traffic.StepMinute, traffic.StepHour, traffic.StepDay, traffic.StepMonth}
 	switch {
 	case !slices.Contains(by, q.By):
 		return question("by: want one of %s; got %q", strings.Join(by, ", "), q.By)
+	case !slices.Contains(ofs, q.Of):
+		return question("of: want %s; got %q", strings.Join(ofs[1:], " or "), q.Of)
+	case q.Of == traffic.OfDisk && kindOf(q).of() != traffic.OfDisk:
+		return question("of: %s bytes are known by %s: got by %s", traffic.OfDisk, strings.Join(append(by[:5:5], traffic.ByDisk), ", "), q.By)
 	case q.Step != "" && !slices.Contains(steps, q.Step):
 		return question("step: want %s or none; got %q", strings.Join(steps, ", "), q.Step)
 	case !q.From.IsZero() && !q.To.IsZero() && !q.From.Before(q.To):

@@ -17,10 +17,10 @@ const reportSchema = 1
 // report answers a checked query.
 func (v *view) report(q traffic.Query) (*traffic.Report, error) {
 	r := &traffic.Report{
-		Schema: reportSchema, Host: v.host, By: q.By, Step: q.Step, Zone: zoneName(v.calendar.place),
+		Schema: reportSchema, Host: v.host, By: q.By, Of: kindOf(q).of(), Step: q.Step, Zone: zoneName(v.calendar.place),
 		From: q.From.UTC(), To: v.until(q).UTC(), Rows: []traffic.ReportRow{},
 	}
-	a := asking{view: v, query: q, kind: kindOf(q.By), report: r}
+	a := asking{view: v, query: q, kind: kindOf(q), report: r}
 	found, err := a.time()
 	if err != nil || !found {
 		return r, err
@@ -96,7 +96,7 @@ func (a *asking) filter() error {
 		a.ids = []uint32{0}
 		return nil
 	}
-	ids, err := a.named(a.kind, q.Name)
+	ids, err := a.named(a.kind.names(), q.Name)
 	a.ids = ids
 	a.none = len(ids) == 0
 	return err
@@ -152,7 +152,7 @@ func (s *Store) Report(ctx context.Context, q traffic.Query) (r *traffic.Report,
 	if err := check(q); err != nil {
 		return nil, err
 	}
-	v, err := s.look(ctx, kindOf(q.By))
+	v, err := s.look(ctx, kindOf(q))
 	if err == nil {
 		r, err = v.answer(q)
 	}

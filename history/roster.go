@@ -71,6 +71,7 @@ func (r *roster) find(k kind, app *series, name string) *series {
 
 // isFolded reports whether a name stands for others.
 func isFolded(k kind, name string) bool {
+	k = k.names()
 	switch name {
 	case traffic.Others:
 		return true

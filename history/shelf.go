@@ -1,6 +1,10 @@
 package history
 
-import "bwmon/traffic"
+import (
+	"slices"
+
+	"bwmon/traffic"
+)
 
 // total is a running total as Snapshots have it.
 type total struct{ rx, tx uint64 }
@@ -23,8 +27,8 @@ type row[K comparable] struct {
 	key    K
 	booked total // of the former Snapshots
 	now    total
-	tick   uint32 // in which it was seen last
-	feeds  []*series
+	tick   uint32    // in which it was seen last
+	feeds  []*series // nil until it carried something
 }
 
 // rowKind is what a shelf knows of its rows.
@@ -62,7 +66,7 @@ func (s *shelf[K]) begin() {
 func (s *shelf[K]) see(k K, t total) {
 	r := s.find(k)
 	if r == nil {
-		r = &row[K]{key: k, feeds: s.feeds(k)}
+		r = &row[K]{key: k}
 		s.rows[k] = r
 		s.order = append(s.order, r)
 	}
@@ -184,11 +188,8 @@ func (s *shelf[K]) book(r *row[K], book func(*series, octets), o octets) {
 	if o == (octets{}) {
 		return
 	}
-	for _, feed := range r.feeds {
-		if feed.stale() {
-			r.feeds = s.feeds(r.key)
-			break
-		}
+	if r.feeds == nil || slices.ContainsFunc(r.feeds, (*series).stale) {
+		r.feeds = s.feeds(r.key)
 	}
 	for _, feed := range r.feeds {
 		book(feed, o)

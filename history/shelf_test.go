@@ -102,8 +102,8 @@ func TestFirstSnapshot(t *testing.T) {
 	}
 }
 
-// TestAnotherEngine: its totals begin anew, which its elapsed time shows, or the
-// monotonic clock; the wall clock shows nothing.
+// TestAnotherEngine: its totals begin anew, which its run shows; where it does not say,
+// its elapsed time, or the monotonic clock; the wall clock shows nothing.
 func TestAnotherEngine(t *testing.T) {
 	mono := time.Now()
 	wall := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
@@ -111,16 +111,20 @@ func TestAnotherEngine(t *testing.T) {
 		name   string
 		at     [2]time.Time
 		passed [2]float64
+		runs   [2]string
 		want   int64
 	}{
-		{"the same", [2]time.Time{mono, mono.Add(time.Second)}, [2]float64{10, 11}, 5},
-		{"less time has passed", [2]time.Time{mono, mono.Add(time.Second)}, [2]float64{10, 1}, 15},
-		{"it began later", [2]time.Time{mono, mono.Add(30 * time.Second)}, [2]float64{10, 20}, 15},
-		{"the wall clock was set", [2]time.Time{wall, wall.Add(time.Hour)}, [2]float64{10, 11}, 5},
+		{"the same", [2]time.Time{mono, mono.Add(time.Second)}, [2]float64{10, 11}, [2]string{}, 5},
+		{"less time has passed", [2]time.Time{mono, mono.Add(time.Second)}, [2]float64{10, 1}, [2]string{}, 15},
+		{"it began later", [2]time.Time{mono, mono.Add(30 * time.Second)}, [2]float64{10, 20}, [2]string{}, 15},
+		{"the wall clock was set", [2]time.Time{wall, wall.Add(time.Hour)}, [2]float64{10, 11}, [2]string{}, 5},
+		{"one run, whatever the clocks say", [2]time.Time{mono, mono.Add(30 * time.Second)}, [2]float64{10, 5}, [2]string{"A", "A"}, 5},
+		{"another run", [2]time.Time{mono, mono.Add(time.Second)}, [2]float64{10, 11}, [2]string{"A", "B"}, 15},
+		{"one does not say", [2]time.Time{mono, mono.Add(time.Second)}, [2]float64{10, 11}, [2]string{"A", ""}, 5},
 	} {
 		in := newIntake(newRoster(100))
-		booked(in, &traffic.Snapshot{At: tt.at[0], Elapsed: tt.passed[0], Apps: commandRows("a", "x", 10)})
-		got := booked(in, &traffic.Snapshot{At: tt.at[1], Elapsed: tt.passed[1], Apps: commandRows("a", "x", 15)})
+		booked(in, &traffic.Snapshot{At: tt.at[0], Elapsed: tt.passed[0], Run: tt.runs[0], Apps: commandRows("a", "x", 10)})
+		got := booked(in, &traffic.Snapshot{At: tt.at[1], Elapsed: tt.passed[1], Run: tt.runs[1], Apps: commandRows("a", "x", 15)})
 		if o := got[truthKey{kindApp, "", "a"}]; o.rx != tt.want {
 			t.Errorf("%s: %v, want %d", tt.name, o, tt.want)
 		}

@@ -18,7 +18,10 @@ type world struct {
 	at      time.Time
 	elapsed float64
 
+	run      string
 	commands map[commandKey]total
+	work     map[commandKey]total // what they read and wrote
+	drives   map[string]total
 	hosts    map[string]total // LAN
 	remotes  map[string]total
 	pipes    map[string]total
@@ -30,6 +33,7 @@ type world struct {
 	gained, truth map[truthKey]octets
 	names         int  // of each kind, to choose from
 	tell          bool // of remote hosts in the next Snapshot, whatever chance says
+	says          bool // which run it is
 }
 
 type truthKey struct {
@@ -42,6 +46,7 @@ func newWorld(seed uint64, names int) *world {
 		rand: rand.New(rand.NewPCG(seed, 1)), names: names,
 		at:    time.Date(2026, 3, 28, 22, 58, 30, 0, time.UTC),
 		truth: make(map[truthKey]octets),
+		says:  seed%2 == 1,
 	}
 	w.restart()
 	return w
@@ -50,7 +55,10 @@ func newWorld(seed uint64, names int) *world {
 // restart is that of the program: its totals begin anew. What was not told is lost.
 func (w *world) restart() {
 	w.elapsed = 0
-	w.commands = make(map[commandKey]total)
+	if w.says {
+		w.run = strconv.FormatUint(w.rand.Uint64(), 36)
+	}
+	w.commands, w.work, w.drives = make(map[commandKey]total), make(map[commandKey]total), make(map[string]total)
 	w.hosts, w.remotes, w.pipes = make(map[string]total), make(map[string]total), make(map[string]total)
 	w.links, w.gone = make(map[string]traffic.Counts), make(map[string]float64)
 	w.gained = make(map[truthKey]octets)
@@ -73,15 +81,16 @@ func (w *world) gain(k kind, app, name string, o octets) {
 	w.gained[key] = w.gained[key].add(o)
 }
 
-func (w *world) gainCommand(k commandKey, o octets) {
-	w.gain(kindApp, "", k.app, o)
-	w.gain(kindCommand, k.app, k.command, o)
+func (w *world) gainCommand(first kind, k commandKey, o octets) {
+	as := func(k kind) kind { return first + k - kindApp }
+	w.gain(as(kindApp), "", k.app, o)
+	w.gain(as(kindCommand), k.app, k.command, o)
 	for _, of := range []struct {
 		kind kind
 		name string
 	}{{kindUser, k.user}, {kindContainer, k.container}, {kindUnit, k.unit}} {
 		if of.name != "" {
-			w.gain(of.kind, "", of.name, o)
+			w.gain(as(of.kind), "", of.name, o)
 		}
 	}
 }
@@ -109,8 +118,13 @@ func (w *world) tick() {
 			}
 			touched[k] = true
 			a := w.amount()
-			w.commands[k] = w.commands[k].add(a)
-			w.gainCommand(k, a.octets())
+			if w.rand.IntN(3) > 0 { // most use the network
+				w.commands[k] = w.commands[k].add(a)
+				w.gainCommand(kindApp, k, a.octets())
+			}
+			if w.rand.IntN(3) == 0 {
+				w.spin(k, w.amount())
+			}
 		case n < 62:
 			w.move(touched, closed)
 		case n < 66:
@@ -123,6 +137,8 @@ func (w *world) tick() {
 			w.carry(w.remotes, kindRemoteHost, "fd00::1"+strconv.Itoa(w.rand.IntN(w.names)))
 		case n < 88:
 			w.carry(w.pipes, kindPipe, w.pick("pipe "))
+		case n < 92:
+			w.drive(w.pick("sd"))
 		default:
 			name := w.pick("eth")
 			if _, gone := w.gone[name]; gone {
@@ -151,6 +167,23 @@ func (w *world) tick() {
 	w.at = w.at.Add(time.Duration(step * 1e9))
 }
 
+// spin makes a command read and write.
+func (w *world) spin(k commandKey, a total) {
+	w.commands[k] = w.commands[k].add(total{}) // it has a row
+	w.work[k] = w.work[k].add(a)
+	w.gainCommand(kindDiskApp, k, a.octets())
+}
+
+// drive makes a device read and write; maybe it is another one of the name.
+func (w *world) drive(name string) {
+	a := w.amount()
+	if _, untold := w.gained[truthKey{kind: kindDisk, name: name}]; !untold && w.drives[name].rx > a.rx && w.rand.IntN(5) == 0 {
+		delete(w.drives, name)
+	}
+	w.drives[name] = w.drives[name].add(a)
+	w.gain(kindDisk, "", name, a.octets())
+}
+
 func (w *world) carry(rows map[string]total, k kind, name string) {
 	a := w.amount()
 	rows[name] = rows[name].add(a)
@@ -159,20 +192,30 @@ func (w *world) carry(rows map[string]total, k kind, name string) {
 
 // move books bytes of nobody's to who is known now.
 func (w *world) move(touched map[commandKey]bool, closed map[string]bool) {
-	had := w.commands[unattributed]
-	if had.rx == 0 || had.tx == 0 {
-		return
-	}
-	a := total{uint64(w.rand.Int64N(int64(had.rx))), uint64(w.rand.Int64N(int64(had.tx)))}
 	to := commandKey{app: w.pick("app "), command: "late", user: w.pick("user ")}
 	if closed[to.app] {
 		return
 	}
+	rows, first := w.commands, kindApp
+	if w.rand.IntN(2) == 0 {
+		rows, first = w.work, kindDiskApp
+	}
+	had := rows[unattributed]
+	if had.rx == 0 || had.tx == 0 {
+		return
+	}
+	a := w.lessThan(had)
 	touched[to], touched[unattributed] = true, true
-	w.commands[unattributed] = had.sub(a)
-	w.commands[to] = w.commands[to].add(a)
-	w.gainCommand(unattributed, total{}.less(a))
-	w.gainCommand(to, a.octets())
+	w.commands[to] = w.commands[to].add(total{}) // it has a row
+	rows[unattributed] = had.sub(a)
+	rows[to] = rows[to].add(a)
+	w.gainCommand(first, unattributed, total{}.less(a))
+	w.gainCommand(first, to, a.octets())
+}
+
+// lessThan is a total that is less both ways, where there is one.
+func (w *world) lessThan(t total) total {
+	return total{uint64(w.rand.Int64N(max(1, int64(t.rx)))), uint64(w.rand.Int64N(max(1, int64(t.tx))))}
 }
 
 // foldCommand makes an app's command part of its folded one; maybe it comes again at
@@ -183,14 +226,16 @@ func (w *world) foldCommand(touched map[commandKey]bool, closed map[string]bool)
 			continue
 		}
 		into := commandKey{app: k.app, command: traffic.CommandsFolded}
-		had := w.commands[k]
-		w.commands[into] = w.commands[into].add(had)
-		delete(w.commands, k)
+		had, worked := w.commands[k], w.work[k]
+		w.foldRow(k, into)
 		touched[k], touched[into], closed[k.app] = true, true, true
 		if had.rx > 1 && had.tx > 1 && w.rand.IntN(2) == 0 {
-			again := total{uint64(w.rand.Int64N(int64(had.rx))), uint64(w.rand.Int64N(int64(had.tx)))}
+			again := w.lessThan(had)
 			w.commands[k] = again
-			w.gainCommand(k, again.octets())
+			w.gainCommand(kindApp, k, again.octets())
+			if worked.rx > 1 && worked.tx > 1 {
+				w.spin(k, w.lessThan(worked))
+			}
 		}
 		return
 	}
@@ -207,10 +252,17 @@ func (w *world) foldApp(touched map[commandKey]bool, closed map[string]bool) {
 	into := commandKey{app: traffic.AppOther, command: traffic.CommandsFolded}
 	for _, k := range w.keys() {
 		if k.app == app {
-			w.commands[into] = w.commands[into].add(w.commands[k])
-			delete(w.commands, k)
+			w.foldRow(k, into)
 		}
 	}
+}
+
+// foldRow makes a row part of another.
+func (w *world) foldRow(k, into commandKey) {
+	w.commands[into] = w.commands[into].add(w.commands[k])
+	w.work[into] = w.work[into].add(w.work[k])
+	delete(w.commands, k)
+	delete(w.work, k)
 }
 
 func (w *world) foldHost(rows map[string]total, into string) {
@@ -247,19 +299,22 @@ func (w *world) keys() []commandKey {
 func (w *world) snapshot() *traffic.Snapshot {
 	told := w.tell || w.rand.IntN(3) > 0 // of remote hosts: they are not in all
 	w.tell = false
+	listed := w.rand.IntN(5) > 0 // the disks: their monitor may be stopped
 	for key, o := range w.gained {
-		if key.kind != kindRemoteHost || told {
+		if (key.kind != kindRemoteHost || told) && (key.kind != kindDisk || listed) {
 			w.truth[key] = w.truth[key].add(o)
 			delete(w.gained, key)
 		}
 	}
-	s := &traffic.Snapshot{Schema: traffic.SchemaVersion, Host: "gw", At: w.at, Elapsed: w.elapsed}
+	s := &traffic.Snapshot{Schema: traffic.SchemaVersion, Host: "gw", Run: w.run, At: w.at, Elapsed: w.elapsed}
 	for _, k := range w.keys() {
 		if n := len(s.Apps); n == 0 || s.Apps[n-1].Name != k.app {
 			s.Apps = append(s.Apps, traffic.App{Name: k.app})
 		}
 		a := &s.Apps[len(s.Apps)-1]
-		a.Commands = append(a.Commands, traffic.Command{Command: k.command, User: k.user, Container: k.container, Unit: k.unit, Usage: usage(w.commands[k])})
+		a.Commands = append(a.Commands, traffic.Command{
+			Command: k.command, User: k.user, Container: k.container, Unit: k.unit, Usage: usage(w.commands[k]), Resources: worked(w.work[k]),
+		})
 	}
 	for name, t := range w.hosts {
 		addr, _ := netip.ParseAddr(name)
@@ -275,6 +330,11 @@ func (w *world) snapshot() *traffic.Snapshot {
 	for name, t := range w.pipes {
 		s.Pipes = append(s.Pipes, traffic.PipeRow{Name: name, Usage: usage(t)})
 	}
+	for name, t := range w.drives {
+		if listed {
+			s.Series = append(s.Series, driven(name, t))
+		}
+	}
 	for name, c := range w.links {
 		s.Interfaces = append(s.Interfaces, traffic.Interface{Name: name, Usage: usage(total{c.RxBytes, c.TxBytes}), RxPackets: c.RxPackets, TxPackets: c.TxPackets})
 	}
@@ -289,3 +349,13 @@ func folded(addr netip.Addr, name string) string {
 }
 
 func usage(t total) traffic.Usage { return traffic.Usage{RxBytes: t.rx, TxBytes: t.tx} }
+
+func worked(t total) traffic.Resources {
+	return traffic.Resources{DiskReadBytes: t.rx, DiskWriteBytes: t.tx}
+}
+
+func driven(name string, t total) traffic.Series {
+	return traffic.Series{Kind: traffic.SeriesDisk, Name: name, Metrics: traffic.Metrics{
+		{Name: "utilization_percent", Value: 1}, {Name: "read_bytes", Value: float64(t.rx)}, {Name: "write_bytes", Value: float64(t.tx)},
+	}}
+}

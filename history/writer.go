@@ -138,7 +138,7 @@ func (w *writer) refused(b *bucket) map[*series]bool {
 	}
 	sizes := make(map[group]int)
 	for s := range b.figures {
-		if (s.kind == kindCommand || s.kind == kindRemoteHost) && !s.others {
+		if (s.kind.grouped() || s.kind == kindRemoteHost) && !s.others {
 			sizes[group{s.kind, s.app}]++
 		}
 	}
