@@ -47,10 +47,11 @@ func typical(tick int) *traffic.Snapshot {
 	for i, name := range []string{"curl", "restic", traffic.AppKernel, traffic.AppUnattributed} {
 		u := usage(n * uint64(i+1))
 		s.Apps = append(s.Apps, traffic.App{
-			Name: name, Usage: u, Processes: 1, Connections: i,
-			Commands: []traffic.Command{{Command: name + " --all", User: "root", PIDs: []int{100 + i}, Usage: u, Processes: 1, Connections: i}},
+			Name: name, Usage: u, Resources: resources(n * uint64(i)), Processes: 1, Connections: i,
+			Commands: []traffic.Command{{Command: name + " --all", User: "root", PIDs: []int{100 + i}, Usage: u, Resources: resources(n * uint64(i)), Processes: 1, Connections: i}},
 		})
 	}
+	s.Series = machine(tick)
 	s.LANHosts = []traffic.LANHost{
 		{Host: netip.MustParseAddr("192.0.2.7"), Name: "tv", Usage: usage(n), Connections: 2},
 		{Name: traffic.HostsFolded, Usage: usage(5)},
@@ -69,11 +70,36 @@ func typical(tick int) *traffic.Snapshot {
 	return s
 }
 
+// resources are those of a row beside the network; none without n.
+func resources(n uint64) traffic.Resources {
+	return traffic.Resources{
+		DiskReadBytes: 3 * n, DiskWriteBytes: 5 * n, DiskReadRate: float64(n) / 2, DiskWriteRate: float64(n) / 4,
+		CacheReadBytes: 7 * n, CacheWriteBytes: 9 * n, CPUPercent: float64(n) / 100, MemoryBytes: n << 10,
+	}
+}
+
+// machine are series of the machine, in the order of their kinds and names.
+func machine(tick int) []traffic.Series {
+	n := float64(tick)
+	return []traffic.Series{
+		{Kind: traffic.SeriesCPU, Metrics: traffic.Metrics{{Name: "used_percent", Value: 12.5 * n}, {Name: "processors", Value: 4}}},
+		{Kind: traffic.SeriesDisk, Name: "sda", Metrics: traffic.Metrics{
+			{Name: "reads_per_s", Value: 20 * n}, {Name: "writes_per_s", Value: 10}, {Name: "read_bytes_per_s", Value: 4096 * n}, {Name: "write_bytes_per_s", Value: 512},
+			{Name: "read_await_ms", Value: 2.5 * n}, {Name: "write_await_ms", Value: 0.5}, {Name: "queue_size", Value: 1.25 * n}, {Name: "utilization_percent", Value: 40 * n},
+			{Name: "read_bytes", Value: 8192 * n}, {Name: "write_bytes", Value: 1024 * n},
+		}},
+		{Kind: traffic.SeriesDisk, Name: "sdb", Metrics: traffic.Metrics{{Name: "utilization_percent", Value: 1}, {Name: "read_bytes_per_s", Value: 100}}},
+		{Kind: traffic.SeriesMemory, Metrics: traffic.Metrics{{Name: "total_bytes", Value: 8 << 30}, {Name: "used_percent", Value: 30 + n}}},
+		{Kind: traffic.SeriesMount, Name: "/var", Metrics: traffic.Metrics{{Name: "used_percent", Value: 71}, {Name: "free_bytes", Value: 3 << 30}}},
+		{Kind: traffic.SeriesProbe, Name: "web", Detail: "connection refused", Metrics: traffic.Metrics{{Name: "up", Value: 0}}},
+	}
+}
+
 func empty(tick int) *traffic.Snapshot {
 	return &traffic.Snapshot{
-		Schema: traffic.SchemaVersion, Host: "gw", At: began.Add(time.Duration(tick) * time.Second), Elapsed: float64(tick), Interval: 1,
+		Schema: traffic.SchemaVersion, Host: "gw", Run: "first", At: began.Add(time.Duration(tick) * time.Second), Elapsed: float64(tick), Interval: 1,
 		Monitors: []traffic.MonitorStatus{}, Apps: []traffic.App{}, LANHosts: []traffic.LANHost{}, Pipes: []traffic.PipeRow{},
-		Interfaces: []traffic.Interface{}, Rules: []traffic.Rule{}, Alerts: []traffic.Alert{},
+		Interfaces: []traffic.Interface{}, Series: []traffic.Series{}, Rules: []traffic.Rule{}, Alerts: []traffic.Alert{},
 	}
 }
 
@@ -102,6 +128,10 @@ func hostile(tick int) *traffic.Snapshot {
 		s.LANHosts = append(s.LANHosts, traffic.LANHost{Name: name, Usage: u})
 		s.Interfaces = append(s.Interfaces, traffic.Interface{Name: name, Usage: u})
 		s.Pipes = append(s.Pipes, traffic.PipeRow{Name: name, Usage: u})
+		figures := traffic.Metrics{{Name: name, Value: float64(i)}, {Name: "read_bytes", Value: float64(i)}}
+		s.Series = append(s.Series,
+			traffic.Series{Kind: traffic.SeriesDisk, Name: name, Detail: name, Metrics: figures},
+			traffic.Series{Kind: name, Name: name, Detail: name, Metrics: figures})
 		s.Monitors = append(s.Monitors, traffic.MonitorStatus{Name: name, Kind: name, State: traffic.StateFailed, Detail: name})
 		s.Rules = append(s.Rules, traffic.Rule{Name: name, Kind: name, Match: name, Text: name})
 		s.Alerts = append(s.Alerts, traffic.Alert{Rule: name, Kind: name, Subject: name, State: "firing"})

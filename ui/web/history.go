@@ -19,7 +19,7 @@ const historyPatience = 20 * time.Second
 
 func (s *Server) getHistory(w http.ResponseWriter, r *http.Request) {
 	if s.opts.History == nil {
-		SayProblem(w, http.StatusNotImplemented, errors.New("no history is kept: set history.path"))
+		SayProblem(w, http.StatusNotImplemented, errNoHistory)
 		return
 	}
 	q, err := parseQuery(r, s.opts.Now())
@@ -27,6 +27,11 @@ func (s *Server) getHistory(w http.ResponseWriter, r *http.Request) {
 		SayProblem(w, http.StatusBadRequest, err)
 		return
 	}
+	s.askHistory(w, r, func(ctx context.Context) (any, error) { return s.opts.History(ctx, q) })
+}
+
+// askHistory answers with what ask finds. Few ask at a time, and none for ever.
+func (s *Server) askHistory(w http.ResponseWriter, r *http.Request, ask func(context.Context) (any, error)) {
 	ctx, stop := context.WithTimeout(r.Context(), historyPatience)
 	defer stop()
 	select {
@@ -36,7 +41,7 @@ func (s *Server) getHistory(w http.ResponseWriter, r *http.Request) {
 		SayProblem(w, http.StatusServiceUnavailable, errors.New("the history is asked too much: ask again later"))
 		return
 	}
-	report, err := s.opts.History(ctx, q)
+	answer, err := ask(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = fmt.Errorf("%w: it takes too long: ask for less time, or a coarser step", ErrUnavailable)
 	}
@@ -44,15 +49,20 @@ func (s *Server) getHistory(w http.ResponseWriter, r *http.Request) {
 		SayProblem(w, statusOf(err), fmt.Errorf("ask the history: %w", err))
 		return
 	}
-	s.sendDocument(w, r, report)
+	s.sendDocument(w, r, answer)
 }
 
-// What a report may be by, and its steps with the least time that each takes.
+var errNoHistory = errors.New("no history is kept: set history.path")
+
+// What a report may be by, and of, and its steps.
 var (
 	kinds = []string{
 		traffic.ByApp, traffic.ByCommand, traffic.ByUser, traffic.ByContainer, traffic.ByUnit,
-		traffic.ByLANHost, traffic.ByRemoteHost, traffic.ByInterface, traffic.ByPipe,
+		traffic.ByLANHost, traffic.ByRemoteHost, traffic.ByInterface, traffic.ByPipe, traffic.ByDisk,
 	}
+	// Who reads from and writes to disks.
+	diskKinds = []string{traffic.ByApp, traffic.ByCommand, traffic.ByUser, traffic.ByContainer, traffic.ByUnit, traffic.ByDisk}
+
 	steps = []string{traffic.StepMinute, traffic.StepHour, traffic.StepDay, traffic.StepMonth}
 )
 
@@ -64,19 +74,25 @@ const (
 
 // parseQuery reads the parameters of history: those of `bwmon report`.
 func parseQuery(r *http.Request, now time.Time) (q traffic.Query, err error) {
-	v, err := parametersOf(r, "since", "from", "to", "by", "step", "top", "name", "app", "percentile")
+	v, err := parametersOf(r, "since", "from", "to", "by", "of", "step", "top", "name", "app", "percentile")
 	if err != nil {
 		return q, err
 	}
-	q = traffic.Query{By: traffic.ByApp, Step: v.Get("step"), Name: v.Get("name"), App: v.Get("app")}
+	q = traffic.Query{By: traffic.ByApp, Of: v.Get("of"), Step: v.Get("step"), Name: v.Get("name"), App: v.Get("app")}
 	if by := v.Get("by"); by != "" {
 		q.By = by
 	}
 	if !slices.Contains(kinds, q.By) {
 		return q, fmt.Errorf("by: want one of %s, got %q", strings.Join(kinds, ", "), q.By)
 	}
-	if q.Step != "" && !slices.Contains(steps, q.Step) {
-		return q, fmt.Errorf("step: want one of %s, got %q", strings.Join(steps, ", "), q.Step)
+	switch q.Of {
+	case "", traffic.OfTraffic:
+	case traffic.OfDisk:
+		if !slices.Contains(diskKinds, q.By) {
+			return q, fmt.Errorf("of: disk bytes are of %s: want one of these with it, got by=%s", strings.Join(diskKinds, ", "), q.By)
+		}
+	default:
+		return q, fmt.Errorf("of: want %s or %s, got %q", traffic.OfTraffic, traffic.OfDisk, q.Of)
 	}
 	if q.App != "" && q.By != traffic.ByCommand {
 		return q, fmt.Errorf("app: keeps the commands of one app: want by=%s with it, got by=%s", traffic.ByCommand, q.By)
@@ -94,10 +110,20 @@ func parseQuery(r *http.Request, now time.Time) (q traffic.Query, err error) {
 			return q, fmt.Errorf("percentile: is of interfaces: want by=%s with it, got by=%s", traffic.ByInterface, q.By)
 		}
 	}
-	if q.From, q.To, err = parseTime(v, now); err != nil {
-		return q, err
+	q.From, q.To, err = parseSteps(v, now)
+	return q, err
+}
+
+// parseSteps reads what time is asked about, and checks what it is divided into.
+func parseSteps(v url.Values, now time.Time) (from, to time.Time, err error) {
+	step := v.Get("step")
+	if step != "" && !slices.Contains(steps, step) {
+		return from, to, fmt.Errorf("step: want one of %s, got %q", strings.Join(steps, ", "), step)
 	}
-	return q, checkSteps(q, now)
+	if from, to, err = parseTime(v, now); err != nil {
+		return from, to, err
+	}
+	return from, to, checkSteps(from, to, step, now)
 }
 
 // defaultSpan is the time asked about where its beginning is not told.
@@ -145,24 +171,23 @@ func parseTime(v url.Values, now time.Time) (from, to time.Time, err error) {
 	return from, to, nil
 }
 
-// checkSteps bounds how many a report has. How far back a history goes that is asked
+// checkSteps bounds how many an answer has. How far back a history goes that is asked
 // for from its beginning, it knows itself.
-func checkSteps(q traffic.Query, now time.Time) error {
-	to := q.To
+func checkSteps(from, to time.Time, step string, now time.Time) error {
 	if to.IsZero() {
 		to = now
 	}
-	var step time.Duration
-	switch q.Step {
+	var length time.Duration
+	switch step {
 	case traffic.StepMinute:
-		step = time.Minute
+		length = time.Minute
 	case traffic.StepHour:
-		step = time.Hour
+		length = time.Hour
 	}
-	if step == 0 || q.From.IsZero() {
+	if length == 0 || from.IsZero() {
 		return nil
 	}
-	if n := to.Sub(q.From) / step; n > maxSteps {
+	if n := to.Sub(from) / length; n > maxSteps {
 		return fmt.Errorf("step: %d steps are too many: want at most %d: ask for less time, or a coarser step", n, maxSteps)
 	}
 	return nil

@@ -47,6 +47,12 @@ func TestParseQuery(t *testing.T) {
 		{"since=1y", traffic.Query{By: "app", From: began.Add(-366 * 24 * time.Hour)}, ""},
 		{"since=40d&step=minute", traffic.Query{By: "app", From: began.Add(-960 * time.Hour), Step: "minute"}, ""},
 
+		{"of=disk&by=user", traffic.Query{By: "user", Of: "disk", From: began.Add(-24 * time.Hour)}, ""},
+		{"by=disk&name=sda", traffic.Query{By: "disk", Name: "sda", From: began.Add(-24 * time.Hour)}, ""},
+		{"of=traffic", traffic.Query{By: "app", Of: "traffic", From: began.Add(-24 * time.Hour)}, ""},
+		{"of=disk&by=pipe", traffic.Query{}, "of: disk bytes are of app,"},
+		{"of=memory", traffic.Query{}, "of: want traffic or disk"},
+
 		{"since=41d&step=minute", traffic.Query{}, "too many"},
 		{"from=0001-01-02T00:00:00Z&step=hour", traffic.Query{}, "too many"},
 		{"since=24h&to=2026-01-01T00:00:00Z", traffic.Query{}, "since: ends now"},

@@ -26,13 +26,20 @@ func (s *Server) getMonitors(w http.ResponseWriter, r *http.Request) {
 
 // fromSnapshot answers with a small document made of the newest snapshot.
 func (s *Server) fromSnapshot(w http.ResponseWriter, r *http.Request, make func(*traffic.Snapshot) any) {
+	if now := s.snapshotFor(w); now != nil {
+		s.sendDocument(w, r, make(now))
+	}
+}
+
+// snapshotFor is the newest snapshot; nil before the first, which has been said to w.
+func (s *Server) snapshotFor(w http.ResponseWriter) *traffic.Snapshot {
 	d := s.now.Load().document
 	if d == nil {
 		w.Header().Set("Retry-After", "1")
 		SayProblem(w, http.StatusServiceUnavailable, errNothingYet)
-		return
+		return nil
 	}
-	s.sendDocument(w, r, make(d.snapshot))
+	return d.snapshot
 }
 
 // sendDocument answers with a document made for this question alone.

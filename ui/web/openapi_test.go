@@ -197,6 +197,10 @@ func describedSite(t *testing.T) *site {
 	o := c.options()
 	o.Now = func() time.Time { return began.Add(time.Second) }
 	o.History = func(_ context.Context, q traffic.Query) (*traffic.Report, error) { return report(q), nil }
+	o.Trend = func(_ context.Context, q traffic.TrendQuery) (traffic.Trend, error) { return trend(q), nil }
+	o.Things = func(context.Context) []traffic.Thing { return things }
+	o.Switch = func(context.Context, string, string, bool) error { return nil }
+	o.Reload = func(context.Context) ([]string, error) { return []string{"2 rules"}, nil }
 	o.Alerts = keptAlerts(200).list
 	s := open(t, o, Access{Token: testToken})
 	s.Publish(withFlows(1))
@@ -319,6 +323,9 @@ func TestDescribedWordsAreKnown(t *testing.T) {
 		if !slices.Contains(d.enum("/api/v1/history", "by"), any(word)) {
 			t.Errorf("by=%s is not described", word)
 		}
+	}
+	for _, word := range diskKinds {
+		s.get("/api/v1/history?of=disk&by="+word, bearer(testToken)).want(t, 200)
 	}
 	for _, word := range steps {
 		if !slices.Contains(d.enum("/api/v1/history", "step"), any(word)) {

@@ -32,6 +32,9 @@ type Options struct {
 	// History answers what was used; errors that are ErrQuestion or ErrUnavailable
 	// tell whose fault they are. nil: none is kept.
 	History func(context.Context, traffic.Query) (*traffic.Report, error)
+	// Trend answers how figures of the machine's series went; its errors are as those
+	// of History. nil: none is kept.
+	Trend func(context.Context, traffic.TrendQuery) (traffic.Trend, error)
 	// Alerts finds alerts, of the past, too, as a document that encoding/json writes;
 	// errors are as those of History. nil: there are those of the snapshot.
 	Alerts func(AlertQuery) (document any, err error)
@@ -41,9 +44,18 @@ type Options struct {
 	// Control starts or stops ("start", "stop") the monitor of that name. An error
 	// that is ErrUnknown says that there is none. nil: they cannot be.
 	Control func(ctx context.Context, name, action string) error
+	// Things lists what can be measured, whether it is or not, and Switch starts or
+	// stops one of it by its ID ("start", "stop"), or "all"; with save it stays so when
+	// bwmon starts again. An error that is ErrUnknown says that there is none of that
+	// ID, ErrConflict that it is so already. nil: nothing can be switched.
+	Things func(context.Context) []traffic.Thing
+	Switch func(ctx context.Context, id, action string, save bool) error
+	// Reload reads the configuration anew, and returns notes for people. An error says
+	// that nothing has changed, and what is wrong. nil: it cannot be.
+	Reload func(context.Context) (notes []string, err error)
 
 	// MaxSeries is how many apps have counters of their own in the metrics, and how
-	// many LAN hosts, interfaces and pipes; default 200.
+	// many LAN hosts, interfaces, pipes, disks and other series; default 200.
 	MaxSeries int
 	// MaxStreams is how many streams there may be, of one address other than loopback
 	// a tenth of that; default 2000. It is at most half of MaxConnections, so that
@@ -97,6 +109,7 @@ func (o Options) withDefaults() Options {
 var (
 	ErrQuestion    = errors.New("wrong question")
 	ErrUnknown     = errors.New("unknown")
+	ErrConflict    = errors.New("it is so already")
 	ErrUnavailable = errors.New("not available now")
 )
 
