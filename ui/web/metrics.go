@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime"
+	"slices"
 	"sync"
 
 	"bwmon/traffic"
@@ -16,12 +17,17 @@ import (
 
 // kind is one family of rows with how it is called in the metrics.
 type kind struct {
-	by      string // value of the label "by" of the metrics on series
-	rows    func(*traffic.Snapshot, map[string]row)
-	rx, tx  *prometheus.Desc
-	open    *prometheus.Desc // connections; nil where rows have none
-	running *prometheus.Desc // processes; likewise
-	family  *family
+	by     string // value of the label "by" of the metrics on series
+	rows   func(*traffic.Snapshot, map[string]row)
+	shows  []exported
+	family *family
+}
+
+// exported is one metric of each row. value says whether the row has it.
+type exported struct {
+	desc  *prometheus.Desc
+	kind  prometheus.ValueType
+	value func(*series) (float64, bool)
 }
 
 // scrape is the metrics of one Server. Series are kept from one scrape to the next:
@@ -42,27 +48,20 @@ func newScrape(s *Server) http.Handler {
 	for _, k := range []struct {
 		by, prefix, label, of string
 		rows                  func(*traffic.Snapshot, map[string]row)
-		open, running         bool
+		shows                 []figureOf
 		names                 []string
 	}{
-		{"app", "bwmon_app", "app", "an application", appRows, true, true, []string{traffic.AppUnattributed, traffic.AppKernel}},
-		{"lan_host", "bwmon_lan_host", "host", "a LAN host", hostRows, true, false, nil},
-		{"interface", "bwmon_interface", "interface", "an interface", interfaceRows, false, false, nil},
-		{"pipe", "bwmon_pipe", "pipe", "a named pipe or relay", pipeRows, true, false, nil},
+		{"app", "bwmon_app", "app", "an application", appRows, slices.Concat(carried, opened, running, used), []string{traffic.AppUnattributed, traffic.AppKernel}},
+		{"lan_host", "bwmon_lan_host", "host", "a LAN host", hostRows, slices.Concat(carried, opened), nil},
+		{"interface", "bwmon_interface", "interface", "an interface", interfaceRows, carried, nil},
+		{"pipe", "bwmon_pipe", "pipe", "a named pipe or relay", pipeRows, slices.Concat(carried, opened), nil},
+		{"disk", "bwmon_disk", "device", "a disk", diskRows, disked, nil},
 	} {
-		desc := func(name, help string) *prometheus.Desc {
-			return prometheus.NewDesc(k.prefix+name, help, []string{k.label}, nil)
-		}
-		next := &kind{
-			by: k.by, rows: k.rows, family: newFamily(s.opts.MaxSeries, k.names...),
-			rx: desc("_receive_bytes_total", "Bytes received by "+k.of+"."),
-			tx: desc("_transmit_bytes_total", "Bytes sent by "+k.of+"."),
-		}
-		if k.open {
-			next.open = desc("_connections", "Open connections of "+k.of+".")
-		}
-		if k.running {
-			next.running = desc("_processes", "Processes with an open connection of "+k.of+".")
+		next := &kind{by: k.by, rows: k.rows, family: newFamily(s.opts.MaxSeries, k.names...)}
+		for _, f := range k.shows {
+			next.shows = append(next.shows, exported{
+				desc: prometheus.NewDesc(k.prefix+f.name, fmt.Sprintf(f.help, k.of), []string{k.label}, nil), kind: f.kind, value: f.value,
+			})
 		}
 		c.kinds = append(c.kinds, next)
 	}
@@ -94,10 +93,8 @@ func fewAtATime(scrape http.Handler) http.Handler {
 // Describe implements prometheus.Collector.
 func (c *scrape) Describe(ch chan<- *prometheus.Desc) {
 	for _, k := range c.kinds {
-		for _, d := range []*prometheus.Desc{k.rx, k.tx, k.open, k.running} {
-			if d != nil {
-				ch <- d
-			}
+		for _, e := range k.shows {
+			ch <- e.desc
 		}
 	}
 	c.fixed.describe(ch)
@@ -114,24 +111,22 @@ func (c *scrape) Collect(ch chan<- prometheus.Metric) {
 		return
 	}
 	c.fixed.snapshot(ch, d.snapshot)
+	c.fixed.machine(ch, d.snapshot.Series, c.server.opts.MaxSeries)
 	for _, k := range c.kinds {
 		rows := make(map[string]row)
 		k.rows(d.snapshot, rows)
 		k.family.update(rows, now)
 		k.collect(ch)
-		c.fixed.cap(ch, k)
+		c.fixed.cap(ch, k.by, len(k.family.others), k.family.most)
 	}
 }
 
 func (k *kind) collect(ch chan<- prometheus.Metric) {
 	emit := func(s *series, name string) {
-		counter(ch, k.rx, s.shown.rx, name)
-		counter(ch, k.tx, s.shown.tx, name)
-		if k.open != nil {
-			gauge(ch, k.open, float64(s.row.connections), name)
-		}
-		if k.running != nil {
-			gauge(ch, k.running, float64(s.row.processes), name)
+		for _, e := range k.shows {
+			if v, ok := e.value(s); ok {
+				ch <- prometheus.MustNewConstMetric(e.desc, e.kind, v, name)
+			}
 		}
 	}
 	for name, s := range k.family.held {
@@ -150,51 +145,11 @@ func gauge(ch chan<- prometheus.Metric, d *prometheus.Desc, v float64, labels ..
 	ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 }
 
-// put adds a row to those of its name.
-func put(rows map[string]row, name string, u traffic.Usage, processes, connections int) {
-	name = label(name)
-	r := rows[name]
-	r.bytes = r.bytes.add(figures{int64(u.RxBytes), int64(u.TxBytes)})
-	r.processes += processes
-	r.connections += connections
-	rows[name] = r
-}
-
-func appRows(s *traffic.Snapshot, rows map[string]row) {
-	for i := range s.Apps {
-		a := &s.Apps[i]
-		put(rows, a.Name, a.Usage, a.Processes, a.Connections)
-	}
-}
-
-func hostRows(s *traffic.Snapshot, rows map[string]row) {
-	for i := range s.LANHosts {
-		h := &s.LANHosts[i]
-		name := h.Name
-		if h.Host.IsValid() {
-			name = h.Host.String()
-		}
-		put(rows, name, h.Usage, 0, h.Connections)
-	}
-}
-
-func interfaceRows(s *traffic.Snapshot, rows map[string]row) {
-	for i := range s.Interfaces {
-		put(rows, s.Interfaces[i].Name, s.Interfaces[i].Usage, 0, 0)
-	}
-}
-
-func pipeRows(s *traffic.Snapshot, rows map[string]row) {
-	for i := range s.Pipes {
-		p := &s.Pipes[i]
-		put(rows, p.Name, p.Usage, 0, p.Connections)
-	}
-}
-
 // fixedMetrics are those of which there are not more or less.
 type fixedMetrics struct {
 	build, at, balanceRx, balanceTx             *prometheus.Desc
 	up, lost, firing, pending                   *prometheus.Desc
+	figure                                      *prometheus.Desc
 	dropped, limit                              *prometheus.Desc
 	streams, connections, refused, skipped, cut *prometheus.Desc
 }
@@ -210,7 +165,8 @@ func newFixedMetrics() fixedMetrics {
 		lost:      desc("bwmon_monitor_lost_total", "What the monitor knows it missed, in its own unit.", []string{"monitor", "kind"}, nil),
 		firing:    desc("bwmon_alerts_firing", "Subjects for which the rule fires.", []string{"rule"}, nil),
 		pending:   desc("bwmon_alerts_pending", "Subjects for which the rule is about to fire.", []string{"rule"}, nil),
-		dropped:   desc("bwmon_metrics_series_dropped", "Names without series of their own, which are summed as (other).", []string{"by"}, nil),
+		figure:    desc("bwmon_series_value", "A figure of what is measured of the machine, in the unit that the end of its name says.", []string{"series", "metric"}, nil),
+		dropped:   desc("bwmon_metrics_series_dropped", "Names without series of their own: they are summed as (other), but those by series are left out.", []string{"by"}, nil),
 		limit:     desc("bwmon_metrics_series_limit", "Names that may have series of their own.", []string{"by"}, nil),
 
 		streams:     desc("bwmon_http_streams", "Streams that are open.", nil, nil),
@@ -223,7 +179,7 @@ func newFixedMetrics() fixedMetrics {
 
 func (f *fixedMetrics) describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		f.build, f.at, f.balanceRx, f.balanceTx, f.up, f.lost, f.firing, f.pending, f.dropped, f.limit,
+		f.build, f.at, f.balanceRx, f.balanceTx, f.up, f.lost, f.firing, f.pending, f.figure, f.dropped, f.limit,
 		f.streams, f.connections, f.refused, f.skipped, f.cut,
 	} {
 		ch <- d
@@ -301,8 +257,37 @@ func (f *fixedMetrics) alerts(ch chan<- prometheus.Metric, s *traffic.Snapshot) 
 	}
 }
 
-// cap says how much of a kind is summed.
-func (f *fixedMetrics) cap(ch chan<- prometheus.Metric, k *kind) {
-	gauge(ch, f.dropped, float64(len(k.family.others)), k.by)
-	gauge(ch, f.limit, float64(k.family.most), k.by)
+// machine tells all figures of the first series of the machine, each once.
+func (f *fixedMetrics) machine(ch chan<- prometheus.Metric, list []traffic.Series, most int) {
+	told := make(map[string]bool)
+	dropped := 0
+	for i := range list {
+		id := label(list[i].ID())
+		if told[id] {
+			continue
+		}
+		if len(told) >= most {
+			dropped++
+			continue
+		}
+		told[id] = true
+		names := make(map[string]bool)
+		for _, m := range list[i].Metrics {
+			if name := label(m.Name); !names[name] && len(names) < maxFigures {
+				names[name] = true
+				gauge(ch, f.figure, m.Value, id, name)
+			}
+		}
+	}
+	f.cap(ch, "series", dropped, most)
+}
+
+// maxFigures is how many a series has at most in the metrics: what a probe finds is up
+// to who answers it.
+const maxFigures = 100
+
+// cap says how many names of a kind have no series of their own.
+func (f *fixedMetrics) cap(ch chan<- prometheus.Metric, by string, dropped, most int) {
+	gauge(ch, f.dropped, float64(dropped), by)
+	gauge(ch, f.limit, float64(most), by)
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
@@ -79,6 +80,21 @@ func TestMetrics(t *testing.T) {
 		{"bwmon_lan_host_receive_bytes_total", []string{"host=(other)"}, 5},
 		{"bwmon_interface_transmit_bytes_total", []string{"interface=eth0"}, 10_000},
 		{"bwmon_pipe_receive_bytes_total", []string{"pipe=backup"}, 1000},
+		{"bwmon_app_disk_read_bytes_total", []string{"app=restic"}, 3000},
+		{"bwmon_app_disk_written_bytes_total", []string{"app=restic"}, 5000},
+		{"bwmon_app_cpu_ratio", []string{"app=restic"}, 0.1},
+		{"bwmon_app_memory_bytes", []string{"app=restic"}, 1_024_000},
+		{"bwmon_disk_read_bytes_total", []string{"device=sda"}, 8192},
+		{"bwmon_disk_written_bytes_total", []string{"device=sda"}, 1024},
+		{"bwmon_disk_utilization_ratio", []string{"device=sda"}, 0.4},
+		{"bwmon_disk_utilization_ratio", []string{"device=sdb"}, 0.01},
+		{"bwmon_disk_queue_requests", []string{"device=sda"}, 1.25},
+		{"bwmon_disk_read_await_seconds", []string{"device=sda"}, 0.0025},
+		{"bwmon_disk_write_await_seconds", []string{"device=sda"}, 0.0005},
+		{"bwmon_series_value", []string{"series=mount:/var", "metric=used_percent"}, 71},
+		{"bwmon_series_value", []string{"series=cpu", "metric=processors"}, 4},
+		{"bwmon_series_value", []string{"series=probe:web", "metric=up"}, 0},
+		{"bwmon_metrics_series_dropped", []string{"by=series"}, 0},
 		{"bwmon_balance_receive_bytes", []string{"book=interface"}, 20_000},
 		{"bwmon_balance_receive_bytes", []string{"book=residual"}, -1000},
 		{"bwmon_monitor_up", []string{"monitor=socket", "kind=socket"}, 1},
@@ -94,6 +110,12 @@ func TestMetrics(t *testing.T) {
 		if got := p.value(t, c.name, c.labels...); got != c.want {
 			t.Errorf("%s%q is %v, want %v", c.name, c.labels, got, c.want)
 		}
+	}
+	if n := len(p["bwmon_app_cpu_ratio"].Metric); n != 3 {
+		t.Errorf("%d apps have figures of processors, want those of which something is known", n)
+	}
+	if n := len(p["bwmon_disk_queue_requests"].Metric); n != 1 {
+		t.Errorf("%d disks have a queue, want the one of which it is known", n)
 	}
 	if p["process_cpu_seconds_total"] == nil || p["go_goroutines"] == nil {
 		t.Error("nothing of the process itself")
@@ -165,6 +187,61 @@ func TestMetricsAreCapped(t *testing.T) {
 		if p.value(t, "bwmon_app_connections", "app=(other)") < 490 {
 			t.Errorf("tick %d: the connections of others are not summed", tick)
 		}
+	}
+}
+
+// TestTrafficComesFirst: rows that only use the machine have series as far as there is
+// room, and make some for those with traffic.
+func TestTrafficComesFirst(t *testing.T) {
+	s := open(t, Options{MaxSeries: 4}, Access{})
+	publish := func(tick int, busy ...string) parsed {
+		now := empty(tick)
+		for i := range 6 {
+			now.Apps = append(now.Apps, traffic.App{Name: fmt.Sprint("disk ", i), Resources: resources(uint64(tick * (i + 1)))})
+		}
+		for _, name := range busy {
+			now.Apps = append(now.Apps, traffic.App{Name: name, Usage: usage(uint64(tick * 100)), Resources: resources(1)})
+		}
+		s.Publish(now)
+		return s.scraped()
+	}
+	want := func(p parsed, want map[string]float64) {
+		t.Helper()
+		got := make(map[string]float64)
+		for _, m := range p["bwmon_app_disk_read_bytes_total"].Metric {
+			got[m.Label[0].GetValue()] = m.GetCounter().GetValue()
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("read from disks (-want +got):\n%s", diff)
+		}
+	}
+	p := publish(1, "curl")
+	want(p, map[string]float64{"curl": 3, "disk 5": 18, "disk 4": 15, "disk 3": 12, otherSeries: 18})
+	p = publish(2, "curl", "git")
+	want(p, map[string]float64{"curl": 3, "disk 5": 36, "disk 4": 30, "git": 3, otherSeries: 6 + 12 + 18})
+	if got := p.value(t, "bwmon_app_receive_bytes_total", "app=git"); got != 200 {
+		t.Errorf("git has received %v", got)
+	}
+	// What a series of its own had is not counted twice.
+	p = publish(3, "curl", "git", "ssh", "apt", "late")
+	want(p, map[string]float64{"curl": 3, "git": 3, "apt": 3, "late": 3, otherSeries: 9 + 18 + 27 + (36 - 24) + 3})
+}
+
+// TestSeriesAreCapped: of what is measured of the machine, too.
+func TestSeriesAreCapped(t *testing.T) {
+	s := open(t, Options{MaxSeries: 3}, Access{})
+	now := empty(1)
+	for i := range 5 {
+		each := traffic.Series{Kind: traffic.SeriesProbe, Name: fmt.Sprint(i)}
+		for j := range 2 * maxFigures {
+			each.Metrics = append(each.Metrics, traffic.Metric{Name: fmt.Sprint("field ", j)})
+		}
+		now.Series = append(now.Series, each)
+	}
+	s.Publish(now)
+	p := s.scraped()
+	if n := len(p["bwmon_series_value"].Metric); n != 3*maxFigures || p.value(t, "bwmon_metrics_series_dropped", "by=series") != 2 {
+		t.Errorf("%d figures", n)
 	}
 }
 

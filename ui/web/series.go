@@ -18,20 +18,49 @@ const idleSeries = time.Hour
 // maxLabel is how long a label's value is at most, in bytes.
 const maxLabel = 256
 
-// figures are rx and tx bytes as a counter has them: while the books move bytes
-// from one row to another they may be below zero.
-type figures struct{ rx, tx int64 }
+// figures are totals in bytes as a counter has them: while the books move bytes from
+// one row to another they may be below zero. What was read and written is of storage.
+type figures struct{ rx, tx, read, written int64 }
 
-func (f figures) add(g figures) figures { return figures{f.rx + g.rx, f.tx + g.tx} }
-func (f figures) sub(g figures) figures { return figures{f.rx - g.rx, f.tx - g.tx} }
+func (f figures) add(g figures) figures {
+	return figures{f.rx + g.rx, f.tx + g.tx, f.read + g.read, f.written + g.written}
+}
+
+func (f figures) sub(g figures) figures {
+	return figures{f.rx - g.rx, f.tx - g.tx, f.read - g.read, f.written - g.written}
+}
+
 func (f figures) atLeast(g figures) figures {
-	return figures{max(f.rx, g.rx), max(f.tx, g.tx)}
+	return figures{max(f.rx, g.rx), max(f.tx, g.tx), max(f.read, g.read), max(f.written, g.written)}
+}
+
+// isSilent: nothing of it went over the network.
+func (f figures) isSilent() bool { return f.rx+f.tx == 0 }
+
+// smaller orders by what went over the network, then by what storage had to do.
+func (f figures) smaller(g figures) int {
+	return cmp.Or(cmp.Compare(f.rx+f.tx, g.rx+g.tx), cmp.Compare(f.read+f.written, g.read+g.written))
 }
 
 // row is what a snapshot says of one name. Rows of one name are summed.
 type row struct {
 	bytes                  figures
 	processes, connections int
+	cpu                    float64 // of one processor
+	memory                 float64 // bytes
+	gauges                 traffic.Metrics
+}
+
+func (r row) add(o row) row {
+	r.bytes = r.bytes.add(o.bytes)
+	r.processes += o.processes
+	r.connections += o.connections
+	r.cpu += o.cpu
+	r.memory += o.memory
+	if o.gauges != nil {
+		r.gauges = o.gauges
+	}
+	return r
 }
 
 // family is the counters of one kind of rows, such as apps. None ever falls:
@@ -65,7 +94,10 @@ type series struct {
 	seen  bool
 }
 
-func (s *series) value() figures { return s.base.add(s.last).sub(s.start) }
+func (s *series) value() figures { return s.all().sub(s.start) }
+
+// all is what rows of this name had, however it was counted.
+func (s *series) all() figures { return s.base.add(s.last) }
 
 // show notes the value. At its first time it is new, not moving.
 func (s *series) show(v figures, now time.Time) {
@@ -151,27 +183,26 @@ func isFolded(name string) bool {
 // as there is room.
 func (f *family) admit(rows map[string]row, names []string, now time.Time) {
 	slices.SortFunc(names, func(a, b string) int {
-		return cmp.Or(
-			cmp.Compare(f.rank(a), f.rank(b)),
-			cmp.Compare(rows[b].bytes.rx+rows[b].bytes.tx, rows[a].bytes.rx+rows[a].bytes.tx),
-			strings.Compare(a, b))
+		return cmp.Or(cmp.Compare(f.rank(a), f.rank(b)), rows[b].bytes.smaller(rows[a].bytes), strings.Compare(a, b))
 	})
-	var idle []*series // longest first
+	var leave []*series // who makes room first
 	for _, name := range names {
 		if isFolded(name) {
 			continue // its bytes may be those of names that are held
 		}
 		if len(f.held) >= f.most {
-			if idle == nil {
-				idle = f.idle(now)
+			if leave == nil {
+				leave = f.leaving(now)
 			}
+			bytes := rows[name].bytes
 			before, known := f.others[name]
-			if len(idle) == 0 || known && before == rows[name].bytes {
+			i := slices.IndexFunc(leave, func(s *series) bool { return f.yields(s, bytes, now) })
+			if i < 0 || known && before == bytes {
 				continue
 			}
-			f.retired = f.retired.add(idle[0].value())
-			delete(f.held, idle[0].name)
-			idle = idle[1:]
+			f.retired = f.retired.add(leave[i].value())
+			delete(f.held, leave[i].name)
+			leave = slices.Delete(leave, i, i+1)
 		}
 		f.held[name] = &series{
 			name: name, start: f.others[name], last: rows[name].bytes, row: rows[name], seen: true, moved: now,
@@ -187,18 +218,33 @@ func (f *family) rank(name string) int {
 	return 1
 }
 
-// idle lists the series that have not moved for long, the longest first.
-func (f *family) idle(now time.Time) []*series {
+// leaving lists the series that may have to make room: those without traffic, from the
+// smallest, then those that have not moved for long, from the longest.
+func (f *family) leaving(now time.Time) []*series {
 	list := []*series{}
 	for _, s := range f.held {
-		if now.Sub(s.moved) >= idleSeries && f.rank(s.name) > 0 {
+		if f.rank(s.name) > 0 && (s.all().isSilent() || f.isIdle(s, now)) {
 			list = append(list, s)
 		}
 	}
 	slices.SortFunc(list, func(a, b *series) int {
+		if a.all().isSilent() && b.all().isSilent() {
+			return cmp.Or(a.all().smaller(b.all()), strings.Compare(a.name, b.name))
+		}
+		if a.all().isSilent() != b.all().isSilent() {
+			return a.all().smaller(b.all())
+		}
 		return cmp.Or(a.moved.Compare(b.moved), strings.Compare(a.name, b.name))
 	})
 	return list
+}
+
+func (f *family) isIdle(s *series, now time.Time) bool { return now.Sub(s.moved) >= idleSeries }
+
+// yields reports whether s makes room for a name with these bytes: an idle one for all,
+// one without traffic for those that have some.
+func (f *family) yields(s *series, to figures, now time.Time) bool {
+	return f.isIdle(s, now) || s.all().isSilent() && !to.isSilent()
 }
 
 // sumOthers notes who has no series.
@@ -210,7 +256,7 @@ func (f *family) sumOthers(rows map[string]row) {
 			continue
 		}
 		f.others[name] = r.bytes
-		f.other.row.processes += r.processes
-		f.other.row.connections += r.connections
+		f.other.row = f.other.row.add(r)
 	}
+	f.other.row.gauges = nil // no sum of these says anything
 }

@@ -16,7 +16,7 @@ import (
 func tally(bytes map[string]int64) map[string]row {
 	rows := make(map[string]row)
 	for name, n := range bytes {
-		rows[name] = row{bytes: figures{n, 0}}
+		rows[name] = row{bytes: figures{rx: n}}
 	}
 	return rows
 }
