@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,6 +21,15 @@ type Engine struct {
 	started     atomic.Bool
 	subscribers subscribers
 
+	// Of Run, which makes them before anything else runs.
+	running context.Context
+	reports chan report
+	keepers sync.WaitGroup
+
+	orders   chan func(*desk) // to the loop
+	ended    chan struct{}    // closed when Run has returned
+	changing sync.Mutex       // held by Apply
+
 	mu sync.Mutex
 	// mu protects the fields below.
 	levers map[string]*lever // of the monitors, by name
@@ -30,7 +40,10 @@ func NewEngine(o Options) *Engine {
 	if o.Run == "" {
 		o.Run = rand.Text()
 	}
-	return &Engine{opts: o.withDefaults(), wants: newWants()}
+	return &Engine{
+		opts: o.withDefaults(), wants: newWants(),
+		reports: make(chan report, reportsHeld), orders: make(chan func(*desk)), ended: make(chan struct{}),
+	}
 }
 
 // WantFlows has flows put into the snapshots to come until release is called,
@@ -63,35 +76,17 @@ func (e *Engine) Run(ctx context.Context, monitors ...traffic.Monitor) error {
 		return errors.New("run the engine: it has run already; make a new one")
 	}
 	defer e.subscribers.close()
+	defer close(e.ended)
 	d := desk{ledger: NewLedger(e.opts, e.opts.Now())}
+	if _, err := d.check(Change{Add: monitors}); err != nil {
+		return fmt.Errorf("run the engine: %w", err)
+	}
+	e.running = ctx
 	for _, m := range monitors {
-		for _, s := range d.health {
-			if s.Name == m.Name() {
-				return fmt.Errorf("run the engine: two monitors are named %q; give each its own name", m.Name())
-			}
-		}
-		d.health = append(d.health, newHealth(m.Name()))
+		d.members = append(d.members, e.hire(m))
 	}
-
-	reports := make(chan report, reportsHeld)
-	stopped := make(chan struct{})
-	defer close(stopped)
-	var running sync.WaitGroup
-	levers := make(map[string]*lever, len(monitors))
-	for i, m := range monitors {
-		levers[m.Name()] = &lever{}
-		k := keeper{monitor: m, index: i, reports: reports, stopped: stopped, lever: levers[m.Name()]}
-		running.Go(func() { k.keep(ctx) })
-	}
-	e.mu.Lock()
-	e.levers = levers
-	e.mu.Unlock()
-	returned := make(chan struct{})
-	go func() { // ends before loop does
-		running.Wait()
-		close(returned)
-	}()
-	e.loop(ctx, &d, reports, returned)
+	e.setMembers(d.members)
+	e.loop(ctx, &d)
 	return nil
 }
 
@@ -101,14 +96,16 @@ const soonest = 200 * time.Millisecond
 
 // loop books and publishes until ctx is cancelled and all monitors have
 // returned, and then publishes the last snapshot.
-func (e *Engine) loop(ctx context.Context, d *desk, reports <-chan report, returned <-chan struct{}) {
+func (e *Engine) loop(ctx context.Context, d *desk) {
 	ticker := time.NewTicker(e.opts.Interval)
 	defer ticker.Stop()
 	var soon <-chan time.Time // a snapshot for those who want flows
 	cancelled := ctx.Done()
+	orders := e.orders
+	var returned chan struct{}
 	for returned != nil || cancelled != nil {
 		select {
-		case r := <-reports:
+		case r := <-e.reports:
 			if d.enter(r) {
 				e.tick(d) // everybody is heard: no need to wait for the tick
 				soon = nil
@@ -125,18 +122,30 @@ func (e *Engine) loop(ctx context.Context, d *desk, reports <-chan report, retur
 			if e.wants.any() {
 				e.tick(d)
 			}
+		case do := <-orders:
+			do(d)
 		case <-cancelled:
-			cancelled = nil
+			cancelled, orders = nil, nil // nobody comes any more
+			returned = make(chan struct{})
+			go func() { // ends before loop does
+				e.keepers.Wait()
+				close(returned)
+			}()
 		case <-returned:
 			returned = nil
 		}
 	}
+	e.hearOut(d)
+	e.tick(d)
+}
+
+// hearOut books the reports that are there.
+func (e *Engine) hearOut(d *desk) {
 	for {
 		select {
-		case r := <-reports:
+		case r := <-e.reports:
 			d.enter(r)
 		default:
-			e.tick(d)
 			return
 		}
 	}
@@ -149,16 +158,23 @@ func (e *Engine) tick(d *desk) {
 
 // desk is what the loop owns: the ledger, and the monitors' health.
 type desk struct {
-	ledger *Ledger
-	health []health
-	heard  bool // of every monitor
-	ticked time.Time
+	ledger  *Ledger
+	members []*member
+	heard   bool // of every monitor
+	ticked  time.Time
+}
+
+func (d *desk) add(m *member) { d.members = append(d.members, m) }
+
+func (d *desk) remove(m *member) {
+	d.members = slices.DeleteFunc(d.members, func(one *member) bool { return one == m })
+	d.ledger.Forget(m.monitor.Name())
 }
 
 // enter books a report. It returns true once: when every monitor has been
 // heard of for the first time.
 func (d *desk) enter(r report) bool {
-	h := &d.health[r.index]
+	h := &r.member.health
 	h.note(r)
 	switch {
 	case r.batch != nil:
@@ -172,8 +188,8 @@ func (d *desk) enter(r report) bool {
 	if d.heard {
 		return false
 	}
-	for i := range d.health {
-		if d.health[i].State == traffic.StateStarting {
+	for _, m := range d.members {
+		if m.health.State == traffic.StateStarting {
 			return false
 		}
 	}
@@ -183,9 +199,9 @@ func (d *desk) enter(r report) bool {
 
 // statuses is the monitors' health as published.
 func (d *desk) statuses() []traffic.MonitorStatus {
-	list := make([]traffic.MonitorStatus, len(d.health))
-	for i := range d.health {
-		list[i] = d.health[i].status(d.ledger.Restarts(d.health[i].Name))
+	list := make([]traffic.MonitorStatus, len(d.members))
+	for i, m := range d.members {
+		list[i] = m.health.status(d.ledger.Restarts(m.health.Name))
 	}
 	return list
 }

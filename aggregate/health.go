@@ -9,8 +9,8 @@ import (
 
 // report is what a monitor's keeper says: a batch, or the end of a run.
 type report struct {
-	index int
-	batch *traffic.Batch
+	member *member
+	batch  *traffic.Batch
 
 	err   error // why the run ended
 	early bool  // before it was asked to

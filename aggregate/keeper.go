@@ -17,11 +17,9 @@ const (
 
 // keeper keeps one monitor running.
 type keeper struct {
-	monitor traffic.Monitor
-	index   int
+	*member
 	reports chan<- report
 	stopped <-chan struct{} // closed when nobody reads reports any more
-	lever   *lever
 }
 
 // keep runs the monitor, again and again where it fails, until ctx is cancelled.
@@ -41,7 +39,7 @@ func (k keeper) keep(ctx context.Context) {
 		if early && !off && err == nil {
 			k.lever.stop()
 		}
-		k.send(report{index: k.index, err: err, early: early, off: off})
+		k.send(report{member: k.member, err: err, early: early, off: off})
 		switch {
 		case !early:
 			return
@@ -72,7 +70,7 @@ func (k keeper) sleep(ctx context.Context, d time.Duration) bool {
 		end()
 	}
 	if off {
-		k.send(report{index: k.index, early: true, off: true})
+		k.send(report{member: k.member, early: true, off: true})
 	}
 	return ctx.Err() == nil
 }
@@ -87,7 +85,7 @@ func (k keeper) run(ctx context.Context) (err error) {
 	}()
 	return k.monitor.Run(ctx, func(b traffic.Batch) {
 		b.Monitor = k.monitor.Name()
-		k.send(report{index: k.index, batch: &b})
+		k.send(report{member: k.member, batch: &b})
 	})
 }
 

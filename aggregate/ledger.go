@@ -15,6 +15,7 @@ type Ledger struct {
 
 	sources map[string]*source
 	order   []*source // in order of first mention
+	retired *source   // has what monitors counted that are no more; nil: there were none
 
 	apps     map[string]*app
 	appOrder []*app // by name, as published

@@ -117,11 +117,22 @@ func (l *Ledger) employ(src *source, w *worker, id process, o *traffic.Owner) {
 	a := l.app(src.app(o, "", l.opts.Rules))
 	w.owner, w.account = o, l.accountOn(&a.shelf, a, commandKey(o))
 	w.account.note(o)
-	if !o.IsKernel() {
-		w.account.crew.join(id, false)
-		w.account.app.crew.join(id, false)
-	}
+	w.account.joinCrew(o, id)
 	l.countBusy(w.account, 0, +1)
+}
+
+func (a *account) joinCrew(o *traffic.Owner, id process) {
+	if !o.IsKernel() {
+		a.crew.join(id, false)
+		a.app.crew.join(id, false)
+	}
+}
+
+func (a *account) leaveCrew(o *traffic.Owner, id process) {
+	if !o.IsKernel() {
+		a.crew.leave(id, false)
+		a.app.crew.leave(id, false)
+	}
 }
 
 // dismiss ends that. What it used stays; its memory is free.
@@ -129,10 +140,7 @@ func (l *Ledger) dismiss(src *source, w *worker, id process) {
 	a := w.account
 	a.work(src).memory -= w.memory
 	w.memory = 0
-	if !w.owner.IsKernel() {
-		a.crew.leave(id, false)
-		a.app.crew.leave(id, false)
-	}
+	a.leaveCrew(w.owner, id)
 	l.countBusy(a, 0, -1)
 	if a.busy == 0 && a.isBare() {
 		src.leavers = append(src.leavers, leaver{a, src.window.epoch})
@@ -188,11 +196,7 @@ func (l *Ledger) dropLeavers(src *source) {
 		}
 		a.shelf.remove(a)
 		l.rows--
-		if app := a.app; !app.pinned && len(app.shelf.rows) == 0 && app.shelf.folded == nil && l.idle.holds(app) {
-			l.idle.remove(app)
-			delete(l.apps, app.name)
-			l.changed = true
-		}
+		l.dropEmpty(a.app)
 	}
 	src.leavers = append(src.leavers[:0], src.leavers[n:]...)
 }
