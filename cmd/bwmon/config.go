@@ -39,6 +39,7 @@ type config struct {
 	Remotes    bool // remote hosts are in every snapshot, for the history
 	HTTP       httpConfig
 	UI         uiConfig
+	Log        logConfig
 	Rules      []notify.Rule
 	Deliveries []notifyConfig
 }
@@ -92,7 +93,7 @@ func defaultConfig() config {
 		Control: controlConfig{Socket: "/run/bwmon/bwmon.sock", Group: "bwmon"},
 		Mask:    traffic.NewMask(true),
 		Zone:    time.Local, StateDir: "/var/lib/bwmon",
-		History: defaultHistory(), HTTP: defaultHTTP(), UI: defaultUI(),
+		History: defaultHistory(), HTTP: defaultHTTP(), UI: defaultUI(), Log: defaultLog(),
 	}
 }
 

@@ -62,7 +62,7 @@ func parseConfigs(sources []source) (config, error) {
 	d := defaultConfig()
 	raw := rawConfig{
 		Interval: d.Interval.String(), AutoGroup: d.AutoGroup, Control: rawControl(d.Control), StateDir: d.StateDir, Mask: rawMask{Secrets: true},
-		History: defaultRawHistory(), HTTP: defaultRawHTTP(), UI: defaultRawUI(),
+		History: defaultRawHistory(), HTTP: defaultRawHTTP(), UI: defaultRawUI(), Log: defaultRawLog(),
 	}
 	var unreadable problems
 	for _, src := range sources {

@@ -26,6 +26,7 @@ type rawConfig struct {
 	History   rawHistory   `toml:"history"`
 	HTTP      rawHTTP      `toml:"http"`
 	UI        rawUI        `toml:"ui"`
+	Log       rawLog       `toml:"log"`
 }
 
 // rawMask is [mask].

@@ -57,6 +57,7 @@ func (c *configReader) config(raw rawConfig) config {
 	out.History = c.history(raw.History)
 	out.HTTP = c.http(raw.HTTP)
 	out.UI = c.ui(raw.UI)
+	out.Log = c.log(raw.Log)
 	out.Deliveries = c.deliveries(raw.Notify)
 	var names []string
 	for _, n := range raw.Notify {

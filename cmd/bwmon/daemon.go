@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -50,12 +50,17 @@ func (p *program) daemon(ctx context.Context, c config) error {
 		return err
 	}
 	c.Remotes = c.History.Path != ""
-	w, err := newWatch(c, engineOptions(c).Host, p.stderr)
+	log, err := openLog(c.Log, logOptions{stderr: p.stderr, journalStream: os.Getenv("JOURNAL_STREAM")})
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	w, err := newWatch(c, engineOptions(c).Host, log.Logger, p.stderr)
 	if err != nil {
 		return err
 	}
 	s := newSession(c, c.Control.Socket != "")
-	page, err := openSite(c.HTTP, p.warn)
+	page, err := openSite(c.HTTP, log.warn)
 	if err != nil {
 		return err
 	}
@@ -69,13 +74,13 @@ func (p *program) daemon(ctx context.Context, c config) error {
 	for _, m := range s.monitors {
 		names = append(names, m.Name())
 	}
-	fmt.Fprintf(p.stderr, "bwmon: running: %s\n", strings.Join(names, ", "))
+	log.Info("running", "monitors", strings.Join(names, ", "))
 	snapshots := s.engine.Subscribe()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.run(ctx) })
 	// A large history takes its time to be opened, in which is counted already.
 	h := openPast(c, engineOptions(c).Host)
-	server := newServer(c, s, w, h, p.stderr)
+	server := newServer(c, s, w, h, log.Logger)
 	defer server.Close()
 	publish := server.Publish
 	if h != nil {
@@ -97,11 +102,11 @@ func (p *program) daemon(ctx context.Context, c config) error {
 		return nil
 	})
 	if door != nil {
-		fmt.Fprintf(p.stderr, "bwmon: control socket %s\n", quoted(door.path))
+		log.Info("control socket", "path", door.path)
 		g.Go(func() error { return door.run(ctx, server) })
 	}
 	if page != nil {
-		fmt.Fprintf(p.stderr, "bwmon: web page %s\n", page.url())
+		log.Info("web page", "url", page.url())
 		g.Go(func() error { return server.Serve(ctx, page.listener, page.access, page.tls) })
 	}
 	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {

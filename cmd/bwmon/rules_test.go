@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -182,7 +183,7 @@ func TestFormerAlerts(t *testing.T) {
 	), j.Close()); err != nil {
 		t.Fatal(err)
 	}
-	w, err := newWatch(c, "host", io.Discard)
+	w, err := newWatch(c, "host", slog.New(slog.DiscardHandler), io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -21,12 +20,12 @@ import (
 const heartbeat = 5 * time.Second
 
 // newServer is the daemon over HTTP, whoever it is reached by. w and h may be nil.
-func newServer(c config, s *session, w *watch, h *past, stderr io.Writer) *web.Server {
+func newServer(c config, s *session, w *watch, h *past, log *slog.Logger) *web.Server {
 	o := web.Options{
 		Host: engineOptions(c).Host, Version: versionText(), Interval: c.Interval, Heartbeat: heartbeat,
 		WantFlows: s.engine.WantFlows,
 		MaxSeries: c.HTTP.MetricApps, MaxStreams: c.HTTP.MaxStreams,
-		Log: slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		Log: log,
 		Control: func(_ context.Context, name, action string) error {
 			return pullLever(s.engine, name, action)
 		},

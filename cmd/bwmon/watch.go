@@ -25,7 +25,8 @@ type watch struct {
 	boxes   []*notify.Outbox
 	names   []string // of the deliveries, as boxes
 	journal *notify.Journal
-	stderr  io.Writer
+	log     *slog.Logger
+	stderr  io.Writer       // takes a line of each alert that fires
 	former  []former        // that fired when an earlier run ended
 	ran     map[string]bool // monitors, in this run
 	rules   map[string]bool // there are
@@ -36,15 +37,14 @@ type watch struct {
 
 // newWatch opens what is kept in the state directory; nil where nothing was
 // agreed. It starts nothing.
-func newWatch(c config, host string, stderr io.Writer) (*watch, error) {
+func newWatch(c config, host string, log *slog.Logger, stderr io.Writer) (*watch, error) {
 	if len(c.Rules) == 0 && len(c.Deliveries) == 0 {
 		return nil, nil
 	}
-	w := &watch{stderr: stderr, ran: make(map[string]bool), rules: make(map[string]bool)}
+	w := &watch{log: log, stderr: stderr, ran: make(map[string]bool), rules: make(map[string]bool)}
 	for _, r := range c.Rules {
 		w.rules[r.Name] = true
 	}
-	log := slog.New(slog.NewTextHandler(stderr, nil))
 	var err error
 	if w.journal, err = notify.OpenJournal(filepath.Join(c.StateDir, "alerts"), 0); err != nil {
 		return nil, fmt.Errorf("state_dir: %w", err)
@@ -164,7 +164,7 @@ func (w *watch) ask(s *traffic.Snapshot, ending bool) {
 }
 
 func (w *watch) complain(of string, err error) {
-	fmt.Fprintf(w.stderr, "bwmon: %s: %s\n", of, traffic.CleanText(err.Error(), 1000))
+	w.log.Error(of, "error", traffic.CleanText(err.Error(), 1000))
 }
 
 // tell gives an event to those who deliver it, and writes it down.

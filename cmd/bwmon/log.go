@@ -1,0 +1,118 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+
+	"bwmon/traffic"
+
+	"golang.org/x/sys/unix"
+)
+
+// daemonLog is where a daemon says what happens to it. Any goroutine may use it.
+type daemonLog struct {
+	*slog.Logger
+	to      string // never logAuto
+	level   slog.LevelVar
+	file    *rotatingFile // nil: there is none
+	journal *journal      // likewise
+	// aside: the log goes elsewhere than to stderr, so an error that ends the daemon
+	// is to be said in both.
+	aside bool
+}
+
+// logOptions is what openLog cannot know from the configuration.
+type logOptions struct {
+	stderr        io.Writer
+	journalStream string         // JOURNAL_STREAM of the environment
+	journalSocket string         // "": that of this host
+	opened        func(*os.File) // is given each log file; may be nil
+	detached      bool           // nobody reads stderr: auto is a file
+}
+
+// openLog opens the log that is configured.
+func openLog(c logConfig, o logOptions) (*daemonLog, error) {
+	l := &daemonLog{to: c.To}
+	l.level.Set(c.Level)
+	inJournal := isJournal(o.stderr, o.journalStream)
+	switch {
+	case c.To == logAuto && inJournal:
+		l.to = logJournal
+	case c.To == logAuto && o.detached:
+		l.to = logFile
+	case c.To == logAuto:
+		l.to = logStderr
+	}
+	handler := &slog.HandlerOptions{Level: &l.level}
+	var err error
+	switch l.to {
+	case logJournal:
+		path := o.journalSocket
+		if path == "" {
+			path = journalSocket
+		}
+		l.journal, err = openJournal(path, o.stderr)
+		if err != nil && c.To == logAuto { // a socket that this process cannot see
+			l.to = logStderr
+			l.Logger = slog.New(slog.NewTextHandler(o.stderr, handler))
+			return l, nil
+		}
+		if err == nil {
+			l.Logger = slog.New(newJournalHandler(l.journal, &l.level))
+			l.aside = !inJournal
+		}
+	case logFile:
+		l.file, err = openRotatingFile(c, func(err error) { complainTo(o.stderr, err) }, o.opened)
+		if err == nil {
+			l.Logger = slog.New(slog.NewTextHandler(l.file, handler))
+			l.aside = true
+		}
+	default:
+		l.Logger = slog.New(slog.NewTextHandler(o.stderr, handler))
+	}
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return l, nil
+}
+
+// warn logs a warning that needs no attributes.
+func (l *daemonLog) warn(text string) { l.Warn(text) }
+
+// Reload takes over a new level, and opens the log file anew, which somebody may have
+// moved away. Where the log goes is decided at the start.
+func (l *daemonLog) Reload(c logConfig) error {
+	l.level.Set(c.Level)
+	if l.file == nil {
+		return nil
+	}
+	return l.file.Reopen()
+}
+
+// Close closes what openLog opened.
+func (l *daemonLog) Close() error {
+	switch {
+	case l.file != nil:
+		return l.file.Close()
+	case l.journal != nil:
+		return l.journal.Close()
+	}
+	return nil
+}
+
+func complainTo(w io.Writer, err error) {
+	fmt.Fprintf(w, "bwmon: %s\n", traffic.CleanText(err.Error(), 1000))
+}
+
+// isJournal reports whether w goes to the journal: JOURNAL_STREAM then is its device
+// and inode (systemd.exec(5)).
+func isJournal(w io.Writer, journalStream string) bool {
+	f, ok := w.(*os.File)
+	if !ok || journalStream == "" {
+		return false
+	}
+	var st unix.Stat_t
+	return unix.Fstat(int(f.Fd()), &st) == nil && journalStream == fmt.Sprintf("%d:%d", st.Dev, st.Ino)
+}
