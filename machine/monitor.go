@@ -1,6 +1,8 @@
-// Package machine is the monitor of the machine itself. Today it reads the
+// Package machine measures the machine itself, in two monitors. Monitor reads the
 // network interfaces: what each carried in layer-3 bytes, and which of them
-// together make up the host's traffic, each byte once.
+// together make up the host's traffic, each byte once. Vitals measures what else has
+// figures: disks, processors, memory, mounts, pressure, errors of interfaces,
+// temperatures, storage I/O of containers and units.
 package machine
 
 import (

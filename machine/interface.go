@@ -1,0 +1,83 @@
+package machine
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/prometheus/procfs"
+
+	"bwmon/traffic"
+)
+
+// interfaces measures what went wrong on the network interfaces, from /proc/net/dev of
+// the thread that reads. Drops there are those of too little room in the driver, too
+// (rx_missed_errors of linux/if_link.h).
+type interfaces struct {
+	proc string
+	last map[string]troubles
+	at   time.Time
+}
+
+// troubles is what the kernel counted of an interface since it was made.
+type troubles struct{ rxErrors, txErrors, rxDrops, txDrops uint64 }
+
+func (s *interfaces) close() {}
+
+func (s *interfaces) read(r *reading) {
+	list, err := s.list()
+	if err != nil {
+		r.fault("interfaces", err)
+		return
+	}
+	names := make([]string, 0, len(list))
+	for name := range list {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	elapsed := r.at.Sub(s.at).Seconds()
+	last := s.last
+	s.last, s.at = make(map[string]troubles, len(list)), r.at
+	for _, raw := range names {
+		line := list[raw]
+		now := troubles{line.RxErrors, line.TxErrors, line.RxDropped, line.TxDropped}
+		s.last[raw] = now
+		if !r.want(traffic.SeriesInterface, traffic.CleanText(raw, traffic.MaxWord)) {
+			continue
+		}
+		if before, ok := last[raw]; ok && r.rates {
+			if now.fell(&before) {
+				before = troubles{} // another interface of that name
+			}
+			r.add("rx_errors_per_s", float64(now.rxErrors-before.rxErrors)/elapsed)
+			r.add("tx_errors_per_s", float64(now.txErrors-before.txErrors)/elapsed)
+			r.add("rx_drops_per_s", float64(now.rxDrops-before.rxDrops)/elapsed)
+			r.add("tx_drops_per_s", float64(now.txDrops-before.txDrops)/elapsed)
+		}
+		r.add("rx_errors_total", float64(now.rxErrors))
+		r.add("tx_errors_total", float64(now.txErrors))
+		r.add("rx_drops_total", float64(now.rxDrops))
+		r.add("tx_drops_total", float64(now.txDrops))
+		r.done("")
+	}
+}
+
+// list reads /proc/net/dev. /proc/net itself is that of the process's first thread.
+func (s *interfaces) list() (procfs.NetDev, error) {
+	root := filepath.Join(s.proc, "thread-self")
+	if _, err := os.Stat(root); err != nil {
+		root = s.proc // a kernel before 3.17, or a copy of /proc
+	}
+	fs, err := procfs.NewFS(root)
+	if err != nil {
+		return nil, fmt.Errorf("list network interfaces: %w", err)
+	}
+	return fs.NetDev()
+}
+
+func (t *troubles) fell(before *troubles) bool {
+	return t.rxErrors < before.rxErrors || t.txErrors < before.txErrors ||
+		t.rxDrops < before.rxDrops || t.txDrops < before.txDrops
+}
