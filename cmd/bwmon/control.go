@@ -24,7 +24,7 @@ import (
 type control struct {
 	listener net.Listener
 	path     string
-	inode    uint64   // of the socket, to know it again
+	inode    uint64   // of the socket, to know it again; 0: it is not ours to remove
 	lock     *os.File // as long as it is open, this socket is ours
 	desk     *pipe.Desk
 	reading  turns // of users, to have a report read
@@ -38,10 +38,18 @@ const (
 	maxOfOneUser   = 100
 )
 
-// openControl makes the socket. It is in its place only once nobody else may
-// connect to it than is meant to.
-func openControl(c controlConfig, desk *pipe.Desk) (s *control, err error) {
+// openControl makes the socket, or takes the one that was passed to this process. One
+// it makes is in its place only once nobody else may connect to it than is meant to.
+func openControl(c controlConfig, passed *net.UnixListener, desk *pipe.Desk) (s *control, err error) {
 	s = &control{path: c.Socket, desk: desk, reading: turns{most: maxReading}}
+	if passed != nil {
+		s.path = passed.Addr().String()
+		s.listener = newGuarded(passed)
+		if filepath.IsAbs(s.path) { // else it is in no directory
+			s.lock, err = lockControl(s.path)
+		}
+		return s, err
+	}
 	dir := filepath.Dir(c.Socket)
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		err = os.MkdirAll(dir, 0o755)
@@ -55,12 +63,8 @@ func openControl(c controlConfig, desk *pipe.Desk) (s *control, err error) {
 	if st, err := os.Lstat(c.Socket); err == nil && st.Mode().Type() != fs.ModeSocket {
 		return nil, fmt.Errorf("control.socket: %s is there and is no socket: remove it, or choose another path", quoted(c.Socket))
 	}
-	if s.lock, err = os.OpenFile(c.Socket+".lock", os.O_CREATE|os.O_RDWR, 0o600); err != nil {
-		return nil, fmt.Errorf("lock the control socket: %w", err)
-	}
-	if err = unix.Flock(int(s.lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		s.lock.Close()
-		return nil, fmt.Errorf("another bwmon has the control socket %s: end that one first, or give this one another control.socket", quoted(c.Socket))
+	if s.lock, err = lockControl(c.Socket); err != nil {
+		return nil, err
 	}
 	making := c.Socket + ".new"
 	_ = os.Remove(making) // of one that was killed in the midst of this
@@ -72,12 +76,25 @@ func openControl(c controlConfig, desk *pipe.Desk) (s *control, err error) {
 		return nil, fmt.Errorf("make the control socket: %w", err)
 	}
 	l.SetUnlinkOnClose(false)
-	s.listener = &guarded{UnixListener: l, byUser: make(map[uint32]int)}
+	s.listener = newGuarded(l)
 	if err = s.place(making, c.Group); err != nil {
 		os.Remove(making)
 		return nil, errors.Join(err, l.Close(), s.lock.Close())
 	}
 	return s, nil
+}
+
+// lockControl makes a socket that of this process alone, as long as the file is open.
+func lockControl(path string) (*os.File, error) {
+	lock, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock the control socket: %w", err)
+	}
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		lock.Close()
+		return nil, fmt.Errorf("another bwmon has the control socket %s: end that one first, or give this one another control.socket", quoted(path))
+	}
+	return lock, nil
 }
 
 // place lets the group in and puts the socket where it is looked for.
@@ -109,7 +126,8 @@ func (s *control) place(making, group string) error {
 	return nil
 }
 
-// run serves until ctx is cancelled, and takes the socket away.
+// run serves until ctx is cancelled, and takes the socket away, unless somebody else
+// has made it.
 func (s *control) run(ctx context.Context, server *web.Server) error {
 	err := server.Serve(ctx, s.listener, web.Access{
 		Local: true,

@@ -20,6 +20,10 @@ type guarded struct {
 	byUser map[uint32]int
 }
 
+func newGuarded(l *net.UnixListener) *guarded {
+	return &guarded{UnixListener: l, byUser: make(map[uint32]int)}
+}
+
 // visitor is a connection of somebody known.
 type visitor struct {
 	net.Conn

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"os"
 	"slices"
 	"strings"
 
@@ -15,6 +14,7 @@ import (
 
 func (p *program) runCommand() *cobra.Command {
 	measure := measureFlags{relays: true}
+	var around serviceFlags
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Count as a daemon: without a terminal, until a signal",
@@ -23,9 +23,14 @@ the configuration run in it; pipes and relays of other programs report to it ove
 the control socket. It watches the rules, delivers the alerts, keeps the history, and
 serves the web page and the API.
 
+A service manager may start it: it tells it when it is ready and that it is alive
+(sd_notify), and takes over the sockets that it passes. Without one, --detach makes it
+a daemon and returns once it counts.
+
 Exit status: 0, or 1 when it failed.`,
 		Example: `  sudo bwmon run
   sudo bwmon run -c /etc/bwmon/bwmon.toml
+  sudo bwmon run --detach && kill "$(cat /run/bwmon/bwmon.pid)"
   sudo curl --unix-socket /run/bwmon/bwmon.sock http://bwmon/api/v1/snapshot`,
 		Args: cobra.NoArgs,
 		RunE: p.runs(func(cmd *cobra.Command) error {
@@ -36,37 +41,45 @@ Exit status: 0, or 1 when it failed.`,
 			if err := p.mayMeasure(c, cmd.CommandPath()); err != nil {
 				return err
 			}
-			return p.daemon(cmd.Context(), c)
+			if err := checkDeliveries(c); err != nil {
+				return err
+			}
+			m := takeManager()
+			if around.detach && m.readyFD == "" {
+				if err := around.check(c); err != nil {
+					return err
+				}
+				return p.detach(cmd.Context())
+			}
+			sv, err := p.openService(c, around, m)
+			if err != nil {
+				return err
+			}
+			return sv.end(p.daemon(cmd.Context(), c, sv))
 		}),
 	}
 	measure.register(cmd)
+	around.register(cmd)
 	return cmd
 }
 
 // daemon runs a session, and what others reach it by, until ctx is cancelled or
 // something fails that it cannot do without.
-func (p *program) daemon(ctx context.Context, c config) error {
-	if err := checkDeliveries(c); err != nil {
-		return err
-	}
+func (p *program) daemon(ctx context.Context, c config, sv *service) error {
 	c.Remotes = c.History.Path != ""
-	log, err := openLog(c.Log, logOptions{stderr: p.stderr, journalStream: os.Getenv("JOURNAL_STREAM")})
-	if err != nil {
-		return err
-	}
-	defer log.Close()
+	log := sv.log
 	w, err := newWatch(c, engineOptions(c).Host, log.Logger, p.stderr)
 	if err != nil {
 		return err
 	}
 	s := newSession(c, c.Control.Socket != "")
-	page, err := openSite(c.HTTP, log.warn)
+	page, err := openSite(c.HTTP, sv.sockets.http, log.warn)
 	if err != nil {
 		return err
 	}
 	var door *control
 	if c.Control.Socket != "" {
-		if door, err = openControl(c.Control, s.relays.desk); err != nil {
+		if door, err = openControl(c.Control, sv.sockets.control, s.relays.desk); err != nil {
 			return errors.Join(err, page.close())
 		}
 	}
@@ -92,6 +105,8 @@ func (p *program) daemon(ctx context.Context, c config) error {
 		all := s.engine.Subscribe()
 		g.Go(func() error { return h.run(ctx, all) })
 	}
+	publish = sv.publishing(publish)
+	g.Go(func() error { return sv.beacon.run(ctx) })
 	g.Go(func() error {
 		if w != nil {
 			return w.run(ctx, snapshots, publish)

@@ -38,8 +38,8 @@ Exit status: 0 ok, 1 failed while running, 2 wrong usage or configuration.`,
 		}),
 	}
 	root.PersistentFlags().StringArrayVarP(&p.configPaths, "config", "c", nil,
-		"configuration `FILE`, or directory of *.toml (repeatable; later ones override; default ./bwmon.toml, else /etc/bwmon/bwmon.toml, "+
-			"else the built-in defaults); the first is followed by conf.d/*.toml beside it")
+		"configuration `FILE`, or a directory of *.toml; repeatable: what the later one says holds "+
+			"(default ./bwmon.toml, else /etc/bwmon/bwmon.toml, else the built-in defaults)")
 	measure.register(root)
 	measure.registerUnits(root)
 	screen.register(root.Flags())

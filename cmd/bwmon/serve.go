@@ -59,9 +59,10 @@ type site struct {
 	tls      *tls.Config // nil: none
 }
 
-// openSite listens; nil where the configuration wants none, and where it does not say
-// that it wants one and the default address is taken.
-func openSite(c httpConfig, warn func(string)) (*site, error) {
+// openSite listens, or takes the listener that was passed to this process; nil where
+// the configuration wants none, and where it does not say that it wants one and the
+// default address is taken.
+func openSite(c httpConfig, passed *net.TCPListener, warn func(string)) (*site, error) {
 	if c.Listen == "" {
 		return nil, nil
 	}
@@ -77,6 +78,10 @@ func openSite(c httpConfig, warn func(string)) (*site, error) {
 	}
 	if s.tls, err = c.tlsConfig(warn); err != nil {
 		return nil, usageError{err}
+	}
+	if passed != nil {
+		s.listener = passed
+		return s, nil
 	}
 	s.listener, err = net.Listen("tcp", c.Listen)
 	switch {
