@@ -23,7 +23,7 @@ func (m *marks) has(id uint32) bool {
 type collector struct {
 	marks   *marks // nil: it rests
 	rested  int64  // since when, in seconds of measured time
-	level   level  // levels: all pieces are read
+	table   int    // of everyTable, that is read; then len(everyTable)
 	key     int64  // of the piece, then of the name, that was read last
 	highest int64  // id when it began; those given since are not its business
 	passes  int    // finished since the file was opened
@@ -52,7 +52,7 @@ func (s *Store) collect() error {
 		*c = collector{marks: newMarks(highest), highest: highest, key: -1, passes: c.passes}
 		s.writer.marks = c.marks
 	}
-	if c.level < levels {
+	if c.table < len(everyTable) {
 		return c.mark(s.db)
 	}
 	done, err := c.sweep(s)
@@ -65,18 +65,19 @@ func (s *Store) collect() error {
 
 // mark reads the next pieces and marks their series.
 func (c *collector) mark(d *database) error {
-	rows, err := d.conn.QueryContext(background(), "SELECT id, data FROM "+c.level.String()+" WHERE id > ? ORDER BY id", c.key)
+	rows, err := d.conn.QueryContext(background(), "SELECT id, data FROM "+everyTable[c.table].name+" WHERE id > ? ORDER BY id", c.key)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	var list []figure
+	var gauges []gauge
 	for read := 0; read < collectBytes; {
 		if !rows.Next() {
 			if err := rows.Err(); err != nil {
 				return err
 			}
-			c.level, c.key = c.level+1, -1
+			c.table, c.key = c.table+1, -1
 			return nil
 		}
 		var data []byte
@@ -85,6 +86,14 @@ func (c *collector) mark(d *database) error {
 		}
 		read += len(data) + 64
 		// What a damaged piece named is lost anyway.
+		if everyTable[c.table].trends {
+			gauges, _ = decodeTrend(gauges[:0], data)
+			for _, g := range gauges {
+				c.marks.add(g.id)
+				c.marks.add(g.group)
+			}
+			continue
+		}
 		list, _ = decode(list[:0], kindIn(c.key), data)
 		for _, f := range list {
 			c.marks.add(f.id)
@@ -98,8 +107,11 @@ func (c *collector) mark(d *database) error {
 // be of a name too.
 func (c *collector) sweep(s *Store) (done bool, err error) {
 	for _, b := range s.pending.buckets {
-		for to := range b.figures {
+		for to := range b.series() {
 			c.marks.add(to.id)
+			if to.app != nil {
+				c.marks.add(to.app.id)
+			}
 		}
 	}
 	for _, to := range s.roster.byKey {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -39,6 +40,7 @@ func crashMain(path string) int {
 				m.carry("app", "command "+strconv.Itoa(i), 1, 2)
 				m.rows.Apps[0].Commands[i].Resources = worked(total{uint64(n), uint64(3 * n)})
 			}
+			m.rows.Series = []traffic.Series{{Kind: traffic.SeriesLoad, Metrics: traffic.Metrics{{Name: "load1", Value: float64(n % 2)}}}}
 			snapshots <- m.after(time.Millisecond).snapshot()
 			// It was taken: when the last flush before it ended is known now.
 			fmt.Printf("%d %d\n", n, s.Status().LastFlush.UnixNano())
@@ -106,6 +108,10 @@ func TestKill(t *testing.T) {
 		}
 		inspect(t, path)
 		s := openStore(t, Options{Path: path})
+		load := trendOf(t, s, traffic.TrendQuery{To: time.Now().Add(time.Hour)})
+		if len(load.Rows) != 1 || load.Rows[0].Min != 0 || load.Rows[0].Max != 1 || math.Abs(load.Rows[0].Mean-0.5) > 0.05 {
+			t.Errorf("trends: %+v", load.Rows)
+		}
 		for _, l := range []level{minute, hour, day, month} {
 			sums := byKind(levelSums(t, s, l))
 			got := sums[kindApp]

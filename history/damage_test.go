@@ -22,11 +22,13 @@ func written(t testing.TB) (path string, m *machine, total uint64) {
 	path = filepath.Join(t.TempDir(), "history.db")
 	m = newMachine(time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC))
 	s := openStore(t, Options{Path: path, Now: m.now, Host: "gw", Keep: unlimited})
+	host := newHost(12, 1)
 	for n := range 300 {
 		for i := range 100 {
 			m.carry(fmt.Sprint("app ", i%10), fmt.Sprint("command ", i), uint64(n), 1)
 		}
 		m.link("eth0", 1000, 100)
+		m.rows.Series = host.tick()
 		s.take(m.after(10 * time.Minute).snapshot())
 		if n%3 == 0 {
 			mustFlush(t, s)
@@ -67,6 +69,9 @@ func TestDamagedFile(t *testing.T) {
 		}},
 		{"a table is missing", func(b []byte) []byte {
 			return bytes.Replace(b, []byte("CREATE TABLE month "), []byte("CREATE TABLE monht "), 1)
+		}},
+		{"a table of trends is missing", func(b []byte) []byte {
+			return bytes.Replace(b, []byte("CREATE TABLE trend_month "), []byte("CREATE TABLE trend_monht "), 1)
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -238,6 +243,37 @@ func TestDamagedPiece(t *testing.T) {
 	r = report(t, s, traffic.Query{By: traffic.ByApp, Step: traffic.StepDay})
 	if r.Detail != "" {
 		t.Errorf("%+v", r)
+	}
+}
+
+// TestDamagedTrend: so is a piece of trends.
+func TestDamagedTrend(t *testing.T) {
+	path, m, _ := written(t)
+	s := openStore(t, Options{Path: path, Now: m.now, Keep: unlimited})
+	last := s.opts.Now().Unix() / 86400 * 86400
+	q := traffic.TrendQuery{Series: "disk:sd0", Step: traffic.StepDay}
+	before := trendOf(t, s, q)
+	if _, err := s.db.conn.ExecContext(t.Context(), "UPDATE trend_day SET data = x'00112233445566' WHERE id = ?", pieceKey(last, kind(themeOf(traffic.SeriesDisk)))); err != nil {
+		t.Fatal(err)
+	}
+	after := trendOf(t, s, q)
+	if !strings.Contains(after.Detail, "damaged pieces of the history are left out: 1") || len(after.Rows) != len(before.Rows) || after.Rows[0].Steps[2] != nil {
+		t.Errorf("%+v", after)
+	}
+	if err := Check(path); err == nil || !strings.Contains(err.Error(), "the trends by day of 2026-05-03T00:00:00Z have a damaged piece") {
+		t.Errorf("Check: %v", err)
+	}
+	s.take(m.after(time.Minute).snapshot())
+	mustFlush(t, s)
+	if s.Status().Damaged != 1 {
+		t.Errorf("%+v", s.Status())
+	}
+	if got := trendOf(t, s, q); got.Detail != "" || got.Rows[0].Steps[2] == nil {
+		t.Errorf("%+v", got)
+	}
+	// It is not as long as that of its hours any more.
+	if err := Check(path); err == nil || !strings.Contains(err.Error(), "are not those of its pieces") {
+		t.Errorf("Check: %v", err)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -26,6 +27,8 @@ type database struct {
 	read *sql.DB
 
 	get, put          [levels]*sql.Stmt
+	getTrend          [levels]*sql.Stmt // nil where there are none
+	putTrend          [levels]*sql.Stmt
 	findName, addName *sql.Stmt
 }
 
@@ -142,6 +145,10 @@ func (d *database) prepare() (err error) {
 	for _, l := range everyLevel {
 		d.get[l] = prepare("SELECT data FROM " + l.String() + " WHERE id = ?")
 		d.put[l] = prepare("INSERT OR REPLACE INTO " + l.String() + " (id, data) VALUES (?, ?)")
+		if l.hasTrends() {
+			d.getTrend[l] = prepare("SELECT data FROM " + l.trends() + " WHERE id = ?")
+			d.putTrend[l] = prepare("INSERT OR REPLACE INTO " + l.trends() + " (id, data) VALUES (?, ?)")
+		}
 	}
 	d.findName = prepare("SELECT id, kind, app, name FROM series WHERE hash = ?")
 	d.addName = prepare("INSERT INTO series (kind, app, name, hash) VALUES (?, ?, ?, ?)")
@@ -157,7 +164,7 @@ func (d *database) close() error {
 	if d.read != nil {
 		errs = append(errs, d.read.Close())
 	}
-	for _, s := range append(append(d.get[:], d.put[:]...), d.findName, d.addName) {
+	for _, s := range append(slices.Concat(d.get[:], d.put[:], d.getTrend[:], d.putTrend[:]), d.findName, d.addName) {
 		if s != nil {
 			errs = append(errs, s.Close())
 		}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -30,7 +31,7 @@ const maxProblems = 20
 func Inspect(ctx context.Context, path string) (i Inspection, err error) {
 	path = realPath(path)
 	i = Inspection{Path: path, Size: sizeOnDisk(path), Oldest: make(map[string]time.Time)}
-	pool, err := openReadOnly(path)
+	pool, version, err := openReadOnly(path)
 	if err != nil {
 		if err = asDamage(err); errors.Is(err, errDamaged) {
 			i.Problems = append(i.Problems, err.Error())
@@ -39,7 +40,7 @@ func Inspect(ctx context.Context, path string) (i Inspection, err error) {
 		return i, fmt.Errorf("inspect the history: %w", err)
 	}
 	defer func() { err = errors.Join(err, pool.Close()) }()
-	i.Schema = schema
+	i.Schema = version
 	host, place, err := description(ctx, pool)
 	if err != nil {
 		return i, fmt.Errorf("inspect the history: %w", err)
@@ -47,6 +48,7 @@ func Inspect(ctx context.Context, path string) (i Inspection, err error) {
 	i.Host, i.Zone = host, zoneName(place)
 	v, err := see(ctx, pool)
 	if err == nil {
+		v.trends = version >= withTrends
 		err = v.begin()
 	}
 	if err == nil {
@@ -97,11 +99,24 @@ func (i *Inspection) look(v *view) error {
 			return err
 		}
 	}
+	var spans [levels]spans
+	for _, l := range everyLevel {
+		if !l.hasTrends() || !v.trends {
+			continue
+		}
+		var err error
+		if spans[l], err = i.trends(v, l); err != nil {
+			return err
+		}
+	}
 	if len(i.Problems) == 0 {
 		i.compare(hour, minute, &sums)
 		i.compare(hour, five, &sums)
 		i.compare(day, hour, &sums)
 		i.compare(month, day, &sums)
+		i.compareTrends(hour, minute, &sums, &spans)
+		i.compareTrends(day, hour, &sums, &spans)
+		i.compareTrends(month, day, &sums, &spans)
 	}
 	return nil
 }
@@ -192,24 +207,17 @@ func (i *Inspection) level(v *view, l level) (sums, error) {
 // compare looks whether pieces hold what the finer ones of their time do, where these
 // are all there: then they have measured as much time.
 func (i *Inspection) compare(coarse, fine level, of *[levels]sums) {
-	starts := make([]int64, 0, len(of[coarse]))
-	for start := range of[coarse] {
-		starts = append(starts, start)
-	}
-	slices.Sort(starts)
+	home := homes(of[coarse])
 	added := make(sums)
 	for start, figures := range of[fine] {
-		n, exact := slices.BinarySearch(starts, start+int64(fine.middle()/time.Second))
-		if !exact {
-			n--
-		}
-		if n < 0 {
+		at, ok := home(start, fine)
+		if !ok {
 			continue
 		}
-		to := added[starts[n]]
+		to := added[at]
 		if to == nil {
 			to = new([kinds]octets)
-			added[starts[n]] = to
+			added[at] = to
 		}
 		for k := range figures {
 			to[k] = to[k].add(figures[k])
@@ -226,5 +234,20 @@ func (i *Inspection) compare(coarse, fine level, of *[levels]sums) {
 					coarse, rfc(time.Unix(start, 0)), fine, k, want[k], got[k])
 			}
 		}
+	}
+}
+
+// homes finds the piece, of those there are, that a finer one lies in.
+func homes(coarse sums) func(start int64, fine level) (at int64, ok bool) {
+	starts := slices.Sorted(maps.Keys(coarse))
+	return func(start int64, fine level) (int64, bool) {
+		n, exact := slices.BinarySearch(starts, start+int64(fine.middle()/time.Second))
+		if !exact {
+			n--
+		}
+		if n < 0 {
+			return 0, false
+		}
+		return starts[n], true
 	}
 }

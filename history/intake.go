@@ -51,13 +51,15 @@ type intake struct {
 	pipes      *shelf[string]
 	interfaces links
 	disks      disks
+	gauges     gauges
 	clock      *series // kindTime
+	said       int64   // milliseconds between the last Snapshots
 	unsaid     float64 // elapsed time that is no whole millisecond
 	measured   int64   // milliseconds, by all engines
 }
 
 func newIntake(r *roster) *intake {
-	in := &intake{roster: r, clock: &series{kind: kindTime, others: true}}
+	in := &intake{roster: r, clock: &series{kind: kindTime, others: true}, gauges: gauges{roster: r}}
 	in.begin()
 	return in
 }
@@ -128,6 +130,7 @@ func (in *intake) take(s *traffic.Snapshot, book func(*series, octets)) {
 	unsaid := (elapsed-in.elapsed)*1000 + in.unsaid
 	said := int64(unsaid)
 	in.unsaid = unsaid - float64(said)
+	in.said = said
 	in.measured += said
 	in.roster.now = in.measured / 1000
 	book(in.clock, octets{rx: said})

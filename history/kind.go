@@ -28,6 +28,10 @@ const (
 	kindDiskContainer
 	kindDiskUnit
 	kinds
+
+	// Names that trends have.
+	kindSeries kind = 64 // the ID of a series
+	kindMetric kind = 65
 )
 
 // kindNames are the words of a traffic.Query.

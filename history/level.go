@@ -29,6 +29,26 @@ func (l level) String() string {
 // holds reports whether a level has pieces of a kind.
 func (l level) holds(k kind) bool { return l != five || k == kindTime || k == kindInterface }
 
+// hasTrends reports whether a level has pieces of trends.
+func (l level) hasTrends() bool { return l != five }
+
+// trends is the table of the level's pieces of trends.
+func (l level) trends() string { return "trend_" + l.String() }
+
+// table is one that has pieces.
+type table struct {
+	name   string
+	level  level
+	trends bool
+}
+
+// everyTable has all, those of trends last.
+var everyTable = []table{
+	{minute.String(), minute, false}, {five.String(), five, false}, {hour.String(), hour, false},
+	{day.String(), day, false}, {month.String(), month, false},
+	{minute.trends(), minute, true}, {hour.trends(), hour, true}, {day.trends(), day, true}, {month.trends(), month, true},
+}
+
 // begin returns where the piece of t begins.
 func (l level) begin(c calendar, t time.Time) time.Time {
 	switch l {

@@ -67,7 +67,7 @@ func namesOf(t *testing.T, s *Store) {
 				}
 				for _, n := range named {
 					if n > limit {
-						t.Fatalf("a piece by %s of %s has %d names", l, kindNames[k], n)
+						t.Fatalf("a piece by %s of %s has %d names", l, k, n)
 					}
 				}
 			}); err != nil {

@@ -11,13 +11,17 @@ type waiting struct {
 	bucket   int
 	kind     kind
 	of       label
+	series   string // of a kindMetric
 	id, app  uint32 // in the file; 0: not known, see others
 	others   bool
 	inOthers bool // a command of no app in particular
 	octets
+	gauge measure // of a kindMetric
+	theme theme
 }
 
-// look begins a look at the file and at what is pending of a kind.
+// look begins a look at the file and at what is pending of a kind; of trends that is
+// kindMetric.
 func (s *Store) look(ctx context.Context, k kind) (v *view, err error) {
 	s.mu.Lock()
 	db, detail := s.db, s.status.Detail
@@ -28,7 +32,7 @@ func (s *Store) look(ctx context.Context, k kind) (v *view, err error) {
 	if v, err = see(ctx, db.read); err != nil {
 		return nil, err
 	}
-	v.calendar, v.host, v.now = s.calendar, s.opts.Host, s.opts.Now()
+	v.calendar, v.host, v.now, v.trends = s.calendar, s.opts.Host, s.opts.Now(), true
 	list, err := s.fix(v, k)
 	if err == nil {
 		err = v.take(list)
@@ -61,6 +65,15 @@ func (s *Store) fix(v *view, k kind) (list []waiting, err error) {
 			}
 			list = append(list, w)
 		}
+		if k != kindMetric {
+			continue
+		}
+		for to, m := range b.gauges {
+			list = append(list, waiting{
+				bucket: i, kind: kindMetric, of: label{kind: kindMetric, name: to.name}, id: to.id,
+				series: to.app.name, app: to.app.id, gauge: *m, theme: to.app.theme,
+			})
+		}
 	}
 	return list, nil
 }
@@ -70,6 +83,12 @@ func (s *Store) fix(v *view, k kind) (list []waiting, err error) {
 func (v *view) take(list []waiting) (err error) {
 	given := make(map[label]uint32)
 	for _, w := range list {
+		if w.kind == kindMetric {
+			if err := v.takeGauge(w, given); err != nil {
+				return err
+			}
+			continue
+		}
 		f := figure{octets: w.octets}
 		if w.of.app != "" && !w.inOthers {
 			app := label{kind: kindApp, name: w.of.app}
@@ -85,6 +104,19 @@ func (v *view) take(list []waiting) (err error) {
 		p := &v.pending[w.bucket]
 		p.figures[w.kind] = append(p.figures[w.kind], f)
 	}
+	return nil
+}
+
+func (v *view) takeGauge(w waiting, given map[label]uint32) (err error) {
+	g := gauge{measure: w.gauge}
+	if g.group, err = v.idOf(label{kind: kindSeries, name: w.series}, w.app, 0, given); err != nil {
+		return err
+	}
+	if g.id, err = v.idOf(w.of, w.id, 0, given); err != nil {
+		return err
+	}
+	p := &v.pending[w.bucket]
+	p.gauges[w.theme] = append(p.gauges[w.theme], g)
 	return nil
 }
 

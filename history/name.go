@@ -18,7 +18,7 @@ func nameHash(k kind, name string) int64 {
 }
 
 // identify finds the id of a series in the file, or gives it one. The group is the
-// id of a command's app.
+// id of a command's app; 0 of all else.
 func (d *database) identify(s *series, group uint32) (uint32, error) {
 	hash := nameHash(s.kind.names(), s.name)
 	id, err := d.lookUp(s, group, hash)

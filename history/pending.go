@@ -1,9 +1,12 @@
 package history
 
+import "iter"
+
 // bucket is what was booked in one minute and is not in the file yet.
 type bucket struct {
 	span
 	figures map[*series]octets
+	gauges  map[*series]*measure // by kindMetric
 }
 
 // pending is all that is not in the file yet. Where the file cannot be written for
@@ -29,7 +32,7 @@ func (p *pending) at(s span) *bucket {
 	for p.n > p.max && len(p.buckets) > 1 {
 		p.coarsen()
 	}
-	b := &bucket{span: s, figures: make(map[*series]octets)}
+	b := &bucket{span: s, figures: make(map[*series]octets), gauges: make(map[*series]*measure)}
 	p.buckets = append(p.buckets, b)
 	return b
 }
@@ -55,6 +58,34 @@ func (p *pending) add(b *bucket, s *series, o octets) {
 	b.figures[s] = had.add(o)
 }
 
+// note adds to a metric in a bucket of p.
+func (p *pending) note(b *bucket, metric *series, m measure) {
+	had := b.gauges[metric]
+	if had == nil {
+		p.n++
+		had = new(measure)
+		b.gauges[metric] = had
+	}
+	*had = had.add(m)
+}
+
+// size is how much a bucket counts for in what is kept.
+func (b *bucket) size() int { return len(b.figures) + len(b.gauges) }
+
+// take adds all of another bucket.
+func (b *bucket) take(o *bucket) {
+	for s, figure := range o.figures {
+		b.figures[s] = b.figures[s].add(figure)
+	}
+	for s, m := range o.gauges {
+		if had := b.gauges[s]; had != nil {
+			*had = had.add(*m)
+		} else {
+			b.gauges[s] = m
+		}
+	}
+}
+
 // coarsen makes the buckets fewer: of two neighbours that lie in the same hour the
 // earlier becomes part of the later. Where there are none, it is the same day, the
 // same month, and any two.
@@ -68,11 +99,9 @@ func (p *pending) coarsen() {
 				kept, merged = append(kept, b), false
 				continue
 			}
-			p.n -= len(kept[last].figures) + len(b.figures)
-			for s, o := range kept[last].figures {
-				b.figures[s] = b.figures[s].add(o)
-			}
-			p.n += len(b.figures)
+			p.n -= kept[last].size() + b.size()
+			b.take(kept[last])
+			p.n += b.size()
 			kept[last], merged = b, true
 		}
 		clear(p.buckets[len(kept):])
@@ -86,10 +115,26 @@ func (p *pending) coarsen() {
 // forgetIDs is that of a roster, for series that it has forgotten meanwhile.
 func (p *pending) forgetIDs() {
 	for _, b := range p.buckets {
-		for s := range b.figures {
+		for s := range b.series() {
 			s.id = 0
 			if s.app != nil {
 				s.app.id = 0
+			}
+		}
+	}
+}
+
+// series are those that a bucket has something of.
+func (b *bucket) series() iter.Seq[*series] {
+	return func(yield func(*series) bool) {
+		for s := range b.figures {
+			if !yield(s) {
+				return
+			}
+		}
+		for s := range b.gauges {
+			if !yield(s) {
+				return
 			}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"bwmon/traffic"
 )
@@ -22,12 +23,29 @@ const (
 	maxSteps = 100_000
 	// maxPoints is how many steps all rows of a report have together.
 	maxPoints = 1_000_000
+	// maxTrendPoints is the same of a trend, whose document has three figures for each.
+	maxTrendPoints = 250_000
 )
 
+var everyStep = []string{traffic.StepMinute, traffic.StepHour, traffic.StepDay, traffic.StepMonth}
+
+// checkTime is what reports and trends are asked alike.
+func checkTime(from, to time.Time, step string) error {
+	switch {
+	case step != "" && !slices.Contains(everyStep, step):
+		return question("step: want %s or none; got %q", strings.Join(everyStep, ", "), step)
+	case !from.IsZero() && !to.IsZero() && !from.Before(to):
+		return question("to: want a time after from")
+	}
+	return nil
+}
+
 func check(q traffic.Query) error {
+	if err := checkTime(q.From, q.To, q.Step); err != nil {
+		return err
+	}
 	by := kindNames[kindApp:]
 	ofs := []string{"", traffic.OfTraffic, traffic.OfDisk}
-	steps := []string{traffic.StepMinute, traffic.StepHour, traffic.StepDay, traffic.StepMonth}
 	switch {
 	case !slices.Contains(by, q.By):
 		return question("by: want one of %s; got %q", strings.Join(by, ", "), q.By)
@@ -35,10 +53,6 @@ func check(q traffic.Query) error {
 		return question("of: want %s; got %q", strings.Join(ofs[1:], " or "), q.Of)
 	case q.Of == traffic.OfDisk && kindOf(q).of() != traffic.OfDisk:
 		return question("of: %s bytes are known by %s: got by %s", traffic.OfDisk, strings.Join(append(by[:5:5], traffic.ByDisk), ", "), q.By)
-	case q.Step != "" && !slices.Contains(steps, q.Step):
-		return question("step: want %s or none; got %q", strings.Join(steps, ", "), q.Step)
-	case !q.From.IsZero() && !q.To.IsZero() && !q.From.Before(q.To):
-		return question("to: want a time after from")
 	case q.Top < 0:
 		return question("top: want a number, or 0 for all; got %d", q.Top)
 	case q.App != "" && q.By != traffic.ByCommand:

@@ -23,6 +23,8 @@ type Reader struct {
 	host  string
 	place *time.Location
 	now   func() time.Time
+	// trends: the file had some when it was opened.
+	trends bool
 }
 
 // OpenReader opens a history for reading, with no more than the right to read it. It
@@ -31,10 +33,12 @@ type Reader struct {
 func OpenReader(path string) (*Reader, error) {
 	path = realPath(path)
 	r := &Reader{now: time.Now}
+	var version int
 	var err error
-	if r.pool, err = openReadOnly(path); err != nil {
+	if r.pool, version, err = openReadOnly(path); err != nil {
 		return nil, fmt.Errorf("open the history: %w", asDamage(err))
 	}
+	r.trends = version >= withTrends
 	r.host, r.place, err = description(background(), r.pool)
 	if err != nil {
 		return nil, fmt.Errorf("open the history: %w", errors.Join(asDamage(err), r.pool.Close()))
@@ -42,16 +46,16 @@ func OpenReader(path string) (*Reader, error) {
 	return r, nil
 }
 
-// openReadOnly opens a file of our schema. Who may write it has what the write-ahead
+// openReadOnly opens a file of our schema, or of one before it, which it returns. Who may write it has what the write-ahead
 // log needs, and clears it up. Others need the log to be there; where it is not,
 // nobody writes, and they read the file as one that does not change.
-func openReadOnly(path string) (*sql.DB, error) {
+func openReadOnly(path string) (pool *sql.DB, version int, err error) {
 	if _, err := os.Stat(path); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	// Not by opening it: when that is closed, locks of this process are gone.
 	if err := unix.Faccessat(unix.AT_FDCWD, path, unix.R_OK, unix.AT_EACCESS); err != nil {
-		return nil, &fs.PathError{Op: "read", Path: path, Err: err}
+		return nil, 0, &fs.PathError{Op: "read", Path: path, Err: err}
 	}
 	modes := []string{"rw&_query_only=1", "ro", "ro&immutable=1"}
 	if unix.Faccessat(unix.AT_FDCWD, path, unix.W_OK, unix.AT_EACCESS) != nil {
@@ -66,28 +70,25 @@ func openReadOnly(path string) (*sql.DB, error) {
 		}
 		pool, err := openPool(path, mode, maxReaders)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
-		if err = checkReadable(pool, path); err == nil {
-			return pool, nil
+		if version, err = checkReadable(pool, path); err == nil {
+			return pool, version, nil
 		}
 		errs = append(errs, errors.Join(err, pool.Close()))
 		if c := code(err); c != sqlite3.SQLITE_CANTOPEN && c != sqlite3.SQLITE_READONLY {
 			break
 		}
 	}
-	return nil, errs[len(errs)-1]
+	return nil, 0, errs[len(errs)-1]
 }
 
-func checkReadable(pool *sql.DB, path string) error {
-	version, err := checkSchema(background(), pool, path)
-	if err != nil {
-		return err
+func checkReadable(pool *sql.DB, path string) (version int, err error) {
+	version, err = checkSchema(background(), pool, path)
+	if err == nil && version == 0 {
+		err = fmt.Errorf("%s is empty: let the daemon open it first", path)
 	}
-	if version != schema {
-		return fmt.Errorf("%s has schema %d, this bwmon knows %d: let the daemon open it first", path, version, schema)
-	}
-	return nil
+	return version, err
 }
 
 // Close lets go of the file.
@@ -98,23 +99,43 @@ func (r *Reader) Report(ctx context.Context, q traffic.Query) (*traffic.Report, 
 	if err := check(q); err != nil {
 		return nil, err
 	}
-	report, err := r.report(ctx, q)
+	v, err := r.look(ctx)
+	var report *traffic.Report
+	if err == nil {
+		report, err = v.answer(q)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the history: %w", err)
 	}
 	return report, nil
 }
 
-func (r *Reader) report(ctx context.Context, q traffic.Query) (*traffic.Report, error) {
+// Trend is that of a Store. A file that was written before there were trends has none.
+func (r *Reader) Trend(ctx context.Context, q traffic.TrendQuery) (t traffic.Trend, err error) {
+	if err := checkTime(q.From, q.To, q.Step); err != nil {
+		return t, err
+	}
+	v, err := r.look(ctx)
+	if err == nil {
+		t, err = v.answerTrend(q)
+	}
+	if err != nil {
+		return traffic.Trend{}, fmt.Errorf("read the history: %w", err)
+	}
+	return t, nil
+}
+
+// look begins a look at the file.
+func (r *Reader) look(ctx context.Context) (*view, error) {
 	v, err := see(ctx, r.pool)
 	if err != nil {
 		return nil, err
 	}
-	v.calendar, v.host, v.now = calendar{r.place}, r.host, r.now()
+	v.calendar, v.host, v.now, v.trends = calendar{r.place}, r.host, r.now(), r.trends
 	if err := v.begin(); err != nil {
 		return nil, errors.Join(err, v.close())
 	}
-	return v.answer(q)
+	return v, nil
 }
 
 // Percentile is that of a Store.

@@ -35,9 +35,7 @@ func (v *view) report(q traffic.Query) (*traffic.Report, error) {
 	if err := a.rows(t); err != nil {
 		return nil, err
 	}
-	if n := len(v.damaged); n > 0 {
-		a.say("damaged pieces of the history are left out: %d", n)
-	}
+	a.sayDamaged()
 	r.Detail = strings.Join(a.details, "; ")
 	return r, nil
 }
@@ -69,6 +67,12 @@ type asking struct {
 
 func (a *asking) say(format string, args ...any) {
 	a.details = append(a.details, fmt.Sprintf(format, args...))
+}
+
+func (a *asking) sayDamaged() {
+	if n := len(a.damaged); n > 0 {
+		a.say("damaged pieces of the history are left out: %d", n)
+	}
 }
 
 // filter finds the series that are asked for by name.
@@ -157,14 +161,19 @@ func (s *Store) Report(ctx context.Context, q traffic.Query) (r *traffic.Report,
 		r, err = v.answer(q)
 	}
 	if err != nil {
-		if errors.Is(asDamage(err), errDamaged) {
-			s.mu.Lock()
-			s.doubtful = true
-			s.mu.Unlock()
-		}
-		return nil, fmt.Errorf("read the history: %w", err)
+		return nil, s.cannotRead(err)
 	}
 	return r, nil
+}
+
+// cannotRead is what a reader is told; the next flush looks whether the file is damaged.
+func (s *Store) cannotRead(err error) error {
+	if errors.Is(asDamage(err), errDamaged) {
+		s.mu.Lock()
+		s.doubtful = true
+		s.mu.Unlock()
+	}
+	return fmt.Errorf("read the history: %w", err)
 }
 
 // answer makes the report and ends the look.

@@ -5,9 +5,10 @@ import "bwmon/traffic"
 // series is one name that figures are booked under.
 type series struct {
 	kind   kind
-	app    *series // of a command
+	app    *series // of a command; of a metric its series
 	name   string
-	others bool // stands for what has no name; its id is 0
+	others bool  // stands for what has no name; its id is 0
+	theme  theme // of a kindSeries
 
 	id   uint32 // in the file; 0: not known yet
 	used int64  // when it was last booked to, in seconds of measured time
@@ -22,18 +23,37 @@ type seriesKey struct {
 	app, name string
 }
 
-// roster has the series in use, at most max of each kind by name.
+// roster has the series in use, at most max of each kind by name. Metrics are counted
+// in all series together.
 type roster struct {
 	max    int
+	trends map[kind]int // max of what has trends
 	byKey  map[seriesKey]*series
-	counts [kinds]int
+	counts map[kind]int
 	now    int64 // seconds of measured time
 	swept  int64
 }
 
 func newRoster(max int) *roster {
-	return &roster{max: max, byKey: make(map[seriesKey]*series)}
+	return &roster{
+		max: max, trends: map[kind]int{kindSeries: maxSeries, kindMetric: maxMetrics},
+		byKey: make(map[seriesKey]*series), counts: make(map[kind]int),
+	}
 }
+
+// room reports whether one more of a kind may have a name.
+func (r *roster) room(k kind) bool {
+	if most, ok := r.trends[k]; ok {
+		return r.counts[k] < most
+	}
+	return r.counts[k] < r.max
+}
+
+// What trends are kept of at one time.
+const (
+	maxSeries  = 500
+	maxMetrics = 4000
+)
 
 // A series that is in nobody's mouth is forgotten after idleKept, and where there
 // are too many, after idleCrowded. In seconds of measured time.
@@ -58,7 +78,7 @@ func (r *roster) find(k kind, app *series, name string) *series {
 	}
 	s := r.byKey[key]
 	if s == nil {
-		if r.counts[k] >= r.max && !r.makeRoom(k) {
+		if !r.room(k) && !r.makeRoom(k) {
 			return r.others(k, app)
 		}
 		s = &series{kind: k, app: app, name: name}
@@ -109,11 +129,12 @@ func (r *roster) makeRoom(k kind) bool {
 		return false
 	}
 	r.sweep(idleCrowded)
-	return r.counts[k] < r.max
+	return r.room(k)
 }
 
 // sweep forgets what was not used for so many seconds. An app is used whenever one
-// of its commands is: none is forgotten without its commands.
+// of its commands is, and a series whenever one of its metrics: none is forgotten
+// without them.
 func (r *roster) sweep(idle int64) {
 	r.swept = r.now
 	for key, s := range r.byKey {

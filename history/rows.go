@@ -45,10 +45,7 @@ func (a *asking) rows(t *tally) error {
 
 // step divides the rows into steps, which are what they then have.
 func (a *asking) step(named []tallied, rest *tallied) error {
-	starts := make([]int64, len(a.report.Times))
-	for i, t := range a.report.Times {
-		starts[i] = t.Unix()
-	}
+	steps := stepsOf(a.stretches[0].level, a.report.Times)
 	t := newTally()
 	for _, r := range named {
 		t.add(figure{group: r.group, id: r.id})
@@ -56,15 +53,10 @@ func (a *asking) step(named []tallied, rest *tallied) error {
 	t.rows = append(t.rows, tallied{})
 	last := len(t.rows) - 1
 	for i := range t.rows {
-		t.rows[i].steps = make([]octets, len(starts))
+		t.rows[i].steps = make([]octets, len(steps.starts))
 	}
-	s := a.stretches[0]
-	middle := int64(s.level.middle() / time.Second)
-	if err := a.each(a.kind, s, func(start int64, list []figure) {
-		i, exact := slices.BinarySearch(starts, start+middle)
-		if !exact {
-			i--
-		}
+	if err := a.each(a.kind, a.stretches[0], func(start int64, list []figure) {
+		i := steps.of(start)
 		for _, f := range list {
 			if !a.wants(f) {
 				continue
@@ -83,6 +75,29 @@ func (a *asking) step(named []tallied, rest *tallied) error {
 	copy(named, t.rows[:last])
 	rank(named)
 	return nil
+}
+
+// steps says which step a piece belongs to.
+type steps struct {
+	starts []int64
+	middle int64
+}
+
+func stepsOf(l level, times []time.Time) steps {
+	s := steps{starts: make([]int64, len(times)), middle: int64(l.middle() / time.Second)}
+	for i, t := range times {
+		s.starts[i] = t.Unix()
+	}
+	return s
+}
+
+// of returns the step of a piece that begins then, which is within the time of all.
+func (s steps) of(start int64) int {
+	i, exact := slices.BinarySearch(s.starts, start+s.middle)
+	if !exact {
+		i--
+	}
+	return i
 }
 
 // label finds the names of rows.

@@ -27,10 +27,19 @@ var migrations = [...]string{
 	CREATE TABLE hour   (id INTEGER PRIMARY KEY, data BLOB NOT NULL);
 	CREATE TABLE day    (id INTEGER PRIMARY KEY, data BLOB NOT NULL);
 	CREATE TABLE month  (id INTEGER PRIMARY KEY, data BLOB NOT NULL);`,
+	// 2: trends.
+	`CREATE TABLE trend_minute (id INTEGER PRIMARY KEY, data BLOB NOT NULL);
+	CREATE TABLE trend_hour   (id INTEGER PRIMARY KEY, data BLOB NOT NULL);
+	CREATE TABLE trend_day    (id INTEGER PRIMARY KEY, data BLOB NOT NULL);
+	CREATE TABLE trend_month  (id INTEGER PRIMARY KEY, data BLOB NOT NULL);`,
 }
 
-// schema is the version that this program writes.
-const schema = len(migrations)
+// schema is the version that this program writes. It reads all before it too; those
+// from withTrends on have trends.
+const (
+	schema     = len(migrations)
+	withTrends = 2
+)
 
 // errForeign is that a file is none of ours, or of a newer version: it is left as it is.
 var errForeign = errors.New("not ours")

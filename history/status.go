@@ -28,6 +28,8 @@ type Status struct {
 	SetAside string
 	// Waiting is how many figures are in memory only.
 	Waiting int
+	// Left is how many metrics of the last Snapshot there was no room for.
+	Left int
 	// Damaged is how many pieces were found damaged, and begun anew.
 	Damaged int
 }
@@ -76,6 +78,9 @@ func (s Status) Monitor() traffic.MonitorStatus {
 	}
 	if s.Damaged > 0 {
 		m.Detail += fmt.Sprintf("; %d damaged pieces were begun anew", s.Damaged)
+	}
+	if s.Left > 0 {
+		m.Detail += fmt.Sprintf("; %d metrics have no trends: %d series and %d metrics may have some", s.Left, maxSeries, maxMetrics)
 	}
 	m.Detail = traffic.CleanText(m.Detail, traffic.MaxCommand)
 	return m

@@ -175,6 +175,8 @@ func (s *Store) take(snapshot *traffic.Snapshot) {
 		to.used = s.roster.now
 		s.pending.add(b, to, o)
 	})
+	s.intake.gauges.take(snapshot.Series, s.intake.said, func(to *series, m measure) { s.pending.note(b, to, m) })
+	s.status.Left = s.intake.gauges.left
 	if plausible(snapshot.At) {
 		s.trust.see(snapshot.At, float64(s.intake.measured)/1000)
 	}

@@ -83,11 +83,20 @@ func (d *database) edge(l level, which string) (start int64, ok bool, err error)
 	return startOf(key.Int64), key.Valid, err
 }
 
-// drop deletes a level's pieces of before a time, all kinds' at once: reports see by
-// those of the time that was measured what is there.
+// drop deletes a level's pieces of before a time, all kinds' at once: reports and
+// trends see by those of the time that was measured what is there.
 func (d *database) drop(l level, before int64) error {
-	_, err := d.conn.ExecContext(background(), "DELETE FROM "+l.String()+" WHERE id < ?", pieceKey(before, 0))
-	return err
+	return d.transact(func() error {
+		for _, t := range everyTable {
+			if t.level != l {
+				continue
+			}
+			if _, err := d.conn.ExecContext(background(), "DELETE FROM "+t.name+" WHERE id < ?", pieceKey(before, 0)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, func(commit func() error) error { return commit() })
 }
 
 // shrink keeps the file below its bound. The oldest of the finest level goes first.

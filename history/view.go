@@ -16,6 +16,7 @@ type view struct {
 	tx       *sql.Tx
 	calendar calendar
 	host     string
+	trends   bool // the file has some
 	now      time.Time
 
 	// pending is what was not in the file yet; names are those of it that had no
@@ -25,6 +26,7 @@ type view struct {
 
 	damaged map[damage]bool
 	figures []figure
+	gauges  []gauge
 }
 
 // label is how a row is called.
@@ -42,8 +44,15 @@ func see(ctx context.Context, pool *sql.DB) (v *view, err error) {
 
 // damage is where a damaged piece was found.
 type damage struct {
-	level level
+	table string
 	key   int64
+}
+
+func (v *view) noteDamage(table string, key int64) {
+	if v.damaged == nil {
+		v.damaged = make(map[damage]bool)
+	}
+	v.damaged[damage{table, key}] = true
 }
 
 // begin fixes what is seen of the file.
@@ -83,10 +92,7 @@ func (v *view) each(k kind, s stretch, f func(start int64, list []figure)) error
 			return err
 		}
 		if v.figures, err = decode(v.figures[:0], k, data); err != nil {
-			if v.damaged == nil {
-				v.damaged = make(map[damage]bool)
-			}
-			v.damaged[damage{s.level, key}] = true
+			v.noteDamage(s.level.String(), key)
 			continue
 		}
 		f(startOf(key), v.figures)

@@ -20,6 +20,7 @@ type writer struct {
 	marks   *marks             // of series that are in use, for the collector; nil: it rests
 
 	old, merged []figure
+	gauges      []gauge
 	data        []byte
 }
 
@@ -27,6 +28,7 @@ type writer struct {
 type part struct {
 	span
 	figures [kinds][]figure
+	gauges  [themes][]gauge
 }
 
 // write adds buckets to their pieces of all levels.
@@ -74,6 +76,9 @@ func (w *writer) writeLevel(l level, parts []part) error {
 		if err := w.change(l, k, start, list, 2*w.opts.named(k)); err != nil {
 			return err
 		}
+	}
+	if err := w.writeTrends(l, parts); err != nil {
+		return err
 	}
 	w.open[l] = start
 	return nil
@@ -126,7 +131,7 @@ func (w *writer) part(b *bucket) (p part, err error) {
 	for k := range p.figures {
 		p.figures[k] = tidy(p.figures[k])
 	}
-	return p, nil
+	return p, w.partGauges(&p, b)
 }
 
 // refused are those of a bucket that a piece would have no room for anyway: they are
@@ -175,7 +180,7 @@ func (w *writer) id(s *series) (id uint32, err error) {
 	id = cmp.Or(s.id, w.fresh[s])
 	if id == 0 {
 		var group uint32
-		if s.app != nil {
+		if s.kind.grouped() {
 			if group, err = w.id(s.app); err != nil {
 				return 0, err
 			}
