@@ -14,6 +14,7 @@ type alarm struct {
 	rule    int32
 	firing  bool
 	windows int   // pending: how many whole windows it held
+	counted int64 // when the last of them was counted, on the book's clock
 	next    int64 // on the book's clock: to look again, or to tell again
 
 	id    string
@@ -27,35 +28,46 @@ type alarm struct {
 	period int64
 }
 
+// finding is what a window says to a condition.
+type finding struct {
+	value    float64
+	begins   bool // the window is full and the condition begins with it
+	stays    bool
+	measured int64 // when there last was something new, on the book's clock
+}
+
 // judge asks one rule whose condition begins, or that has an alarm, or whose
 // subject has one of another rule.
-func (b *Book) judge(i int32, k int, c *condition, v float64, full bool) {
-	r := &b.rules[c.rule]
+func (b *Book) judge(i int32, k int, rule int32, f finding) {
+	r := &b.rules[rule]
 	a := b.alarmOf(i, k)
-	begins := full && r.ready && c.begins.holds(v)
-	now := b.clock.now
+	begins := f.begins && r.ready
+	now, window := b.clock.now, int64(r.Window)
 	switch {
-	case a == nil && !begins:
+	case a == nil && (!begins || r.Consecutive > 1 && f.measured <= now-window):
 	case a == nil:
 		a = b.raise(i, k)
-		a.value, a.windows, a.next = v, 1, now+int64(r.Window)
+		a.value, a.windows, a.counted, a.next = f.value, 1, now, now+window
 		if r.Consecutive <= 1 {
 			b.fire(a)
 		}
 	case !r.open:
 		b.end(a)
 	case a.firing:
-		if a.value = v; !c.stays.holds(v) {
+		if a.value = f.value; !f.stays {
 			b.end(a)
 			return
 		}
 		b.say(a)
-	case now+b.clock.slack() < a.next: // within a window
-		a.value = v
+	case now+b.clock.slack() < a.next || f.measured <= a.counted: // within a window
+		a.value = f.value
 	case !begins:
 		b.end(a)
 	default:
-		a.value, a.next = v, a.next+int64(r.Window)
+		a.value, a.counted, a.next = f.value, now, a.next+window
+		if a.next <= now { // it waited for something new
+			a.next = now + window
+		}
 		if a.windows++; a.windows >= r.Consecutive {
 			b.fire(a)
 		}
@@ -130,16 +142,20 @@ func (b *Book) end(a *alarm) {
 }
 
 func (b *Book) tell(a *alarm, s State) {
-	b.events = append(b.events, Event{Alert: b.alert(a, s), Snapshot: b.snapshot})
+	e := Event{Alert: b.alert(a, s), Snapshot: b.snapshot}
+	if b.rules[a.rule].Metric != "" {
+		e.Alert.Metrics = b.watched[a.subject].levels.all(b.names[a.subject].kind)
+	}
+	b.events = append(b.events, e)
 }
 
-// alert is an alarm as others see it.
+// alert is an alarm as others see it, but for the metrics of the moment.
 func (b *Book) alert(a *alarm, s State) Alert {
 	r, who := &b.rules[a.rule], &b.names[a.subject]
 	out := Alert{
 		ID: a.id, Host: b.host, Rule: r.Name, Kind: string(who.kind), Subject: who.name, State: s,
 		App: who.app, User: who.user, Container: who.container, Unit: who.unit,
-		Direction: string(r.Direction), Condition: string(r.Condition),
+		Direction: string(r.Direction), Metric: r.Metric, Condition: string(r.Condition),
 		Value: a.value, Threshold: r.Threshold, Window: r.Window.Seconds(),
 		Since: a.since, At: b.wall, Count: a.count,
 	}

@@ -24,7 +24,7 @@ type Alert struct {
 	ID      string `json:"id"` // the same from its first firing to its resolution
 	Host    string `json:"host"`
 	Rule    string `json:"rule"`
-	Kind    string `json:"kind"` // of the subject: app, command, lan_host, interface, …
+	Kind    string `json:"kind"` // of the subject: app, command, lan_host, interface, …; subject of a series
 	Subject string `json:"subject"`
 	State   State  `json:"state"`
 
@@ -36,17 +36,22 @@ type Alert struct {
 	Container string `json:"container,omitempty"`
 	Unit      string `json:"unit,omitempty"`
 
-	Direction string  `json:"direction"`        // rx, tx or total
-	Condition string  `json:"condition"`        // above, below, equals or quota
-	Value     float64 `json:"value"`            // bytes per second; of a quota: bytes
-	Threshold float64 `json:"threshold"`        // likewise
-	Window    float64 `json:"window_s"`         // seconds averaged over; of a quota: 0
-	Period    string  `json:"period,omitempty"` // of a quota: hour, day, week or month
-	Level     float64 `json:"level,omitempty"`  // of a quota: the share reached, 0.8 or 1
+	Direction string  `json:"direction,omitempty"` // rx, tx or total; "" of a metric
+	Metric    string  `json:"metric,omitempty"`    // what the rule is about in place of bytes
+	Condition string  `json:"condition"`           // above, below, equals or quota
+	Value     float64 `json:"value"`               // bytes per second; of a quota: bytes; of a metric: see traffic.UnitOf
+	Threshold float64 `json:"threshold"`           // likewise
+	Window    float64 `json:"window_s"`            // seconds averaged over; of a quota: 0
+	Period    string  `json:"period,omitempty"`    // of a quota: hour, day, week or month
+	Level     float64 `json:"level,omitempty"`     // of a quota: the share reached, 0.8 or 1
 
 	Since time.Time `json:"since"` // when it fired
 	At    time.Time `json:"at"`    // when this was said
 	Count int       `json:"count"` // how often it was said that it fires, this time included
+
+	// Metrics are, in an Event of a rule with a Metric, all that was measured of the
+	// subject when this was said; of a subject that is gone: the last.
+	Metrics traffic.Metrics `json:"metrics,omitempty"`
 }
 
 // Event is what a delivery has to deliver.

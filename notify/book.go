@@ -89,7 +89,10 @@ func NewBook(o Options) *Book {
 			return !slices.ContainsFunc(o.Rules, func(r Rule) bool { return r.Subject.Kind == s.kind })
 		})
 		if len(f.series) > 0 {
-			b.intakes = append(b.intakes, &intake{feeder: f, book: b, byKey: make(map[rowKey]int32)})
+			b.intakes = append(b.intakes, &intake{
+				feeder: f, book: b, byKey: make(map[rowKey]int32),
+				measured: slices.ContainsFunc(o.Rules, func(r Rule) bool { return r.Metric != "" }),
+			})
 		}
 	}
 	return b
@@ -137,7 +140,8 @@ func (b *Book) Tick(now time.Time, s *traffic.Snapshot) []Event {
 	return b.events
 }
 
-// Alerts lists what is pending or firing now, by rule and subject.
+// Alerts lists what is pending or firing now, by rule and subject. They are without
+// their Metrics, which the snapshot has.
 func (b *Book) Alerts() []Alert {
 	list := make([]Alert, 0, len(b.alarms)-len(b.spareAlarms))
 	for i := range b.alarms {
@@ -168,7 +172,7 @@ func SnapshotAlerts(alerts []Alert) []traffic.Alert {
 		list[i] = traffic.Alert{
 			Rule: a.Rule, Kind: a.Kind, Subject: a.Subject, State: string(a.State), Since: a.Since,
 			App: a.App, Command: a.Command, User: a.User, Container: a.Container, Unit: a.Unit,
-			Direction: a.Direction, Condition: a.Condition, Value: a.Value, Threshold: a.Threshold, Window: a.Window,
+			Direction: a.Direction, Metric: a.Metric, Condition: a.Condition, Value: a.Value, Threshold: a.Threshold, Window: a.Window,
 		}
 	}
 	return list

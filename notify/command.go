@@ -171,7 +171,7 @@ func alertEnv(e Event) []string {
 	for _, v := range [][2]string{
 		{"STATE", string(a.State)}, {"RULE", a.Rule}, {"KIND", a.Kind}, {"SUBJECT", a.Subject},
 		{"APP", a.App}, {"COMMAND", a.Command}, {"USER", a.User}, {"CONTAINER", a.Container}, {"UNIT", a.Unit},
-		{"DIRECTION", a.Direction}, {"CONDITION", a.Condition},
+		{"DIRECTION", a.Direction}, {"METRIC", a.Metric}, {"CONDITION", a.Condition},
 		{"VALUE", number(a.Value)}, {"THRESHOLD", number(a.Threshold)}, {"WINDOW", number(a.Window)},
 		{"PERIOD", a.Period}, {"LEVEL", number(a.Level)},
 		{"SINCE", since}, {"HOST", a.Host}, {"ID", a.ID}, {"COUNT", strconv.Itoa(a.Count)},

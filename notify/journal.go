@@ -111,6 +111,10 @@ func (j *Journal) append(a Alert) error {
 	if err != nil {
 		return err
 	}
+	if len(line) >= maxJournalLine && a.Metrics != nil { // rather all but these than nothing
+		a.Metrics = nil
+		return j.append(a)
+	}
 	if len(line) >= maxJournalLine {
 		return fmt.Errorf("an alert of %d bytes", len(line))
 	}

@@ -19,11 +19,16 @@ func (l *Log) Send(ctx context.Context, events []Event) error {
 		if a.State == StateResolved {
 			level = slog.LevelInfo
 		}
+		of := slog.String("direction", a.Direction)
+		if a.Metric != "" {
+			of = slog.String("metric", a.Metric)
+		}
 		attrs := []slog.Attr{
 			slog.String("state", string(a.State)), slog.String("rule", a.Rule),
 			slog.String("kind", a.Kind), slog.String("subject", a.Subject),
-			slog.String("direction", a.Direction), slog.String("condition", a.Condition),
+			of, slog.String("condition", a.Condition),
 			slog.Float64("value", a.Value), slog.Float64("threshold", a.Threshold),
+			slog.String("says", comparison(a)),
 			slog.Time("since", a.Since), slog.Int("count", a.Count), slog.String("id", a.ID),
 		}
 		if e.Test {

@@ -12,13 +12,15 @@ type plan struct {
 	hints   []int   // see ring.average
 	rates   []condition
 	quotas  []int32 // rules
+	meters  []meter
 }
 
-// condition is a rule above, below or equal to a rate, ready to be asked.
+// condition is a rule above, below or equal to a rate or figure, ready to be asked.
 type condition struct {
 	rule          int32
-	window        int32 // index into the plan's
-	direction     int32 // 0 rx, 1 tx, 2 total
+	window        int32 // index into the plan's, or the meter's
+	direction     int32 // of a rate: 0 rx, 1 tx, 2 total
+	exact         bool  // every figure of the window has to be in the band
 	begins, stays band
 }
 
@@ -30,21 +32,36 @@ func (p *plan) longest() int64 {
 	return p.windows[len(p.windows)-1]
 }
 
-// size is how many states a subject has: of rates, then of quotas.
-func (p *plan) size() int { return len(p.rates) + len(p.quotas) }
+// size is how many states a subject has: of rates, then of quotas, then of meters.
+func (p *plan) size() int {
+	n := len(p.rates) + len(p.quotas)
+	for i := range p.meters {
+		n += len(p.meters[i].asks)
+	}
+	return n
+}
 
 // ruleAt is the rule of the k-th state.
 func (p *plan) ruleAt(k int) int32 {
 	if k < len(p.rates) {
 		return p.rates[k].rule
 	}
-	return p.quotas[k-len(p.rates)]
+	if k -= len(p.rates); k < len(p.quotas) {
+		return p.quotas[k]
+	}
+	k += len(p.rates)
+	for i := range p.meters {
+		if m := &p.meters[i]; k < m.first+len(m.asks) {
+			return m.asks[k-m.first].rule
+		}
+	}
+	return -1 // no state of the plan
 }
 
 func newPlan(rules []standing, matched []int32) *plan {
 	p := &plan{}
 	for _, i := range matched {
-		if rules[i].Condition != Quota {
+		if rules[i].Condition != Quota && rules[i].Metric == "" {
 			p.windows = append(p.windows, int64(rules[i].Window))
 		}
 	}
@@ -53,6 +70,9 @@ func newPlan(rules []standing, matched []int32) *plan {
 	p.hints = make([]int, len(p.windows))
 	for _, i := range matched {
 		r := &rules[i]
+		if r.Metric != "" {
+			continue
+		}
 		if r.Condition == Quota {
 			p.quotas = append(p.quotas, i)
 			continue
@@ -63,6 +83,7 @@ func newPlan(rules []standing, matched []int32) *plan {
 		c.begins, c.stays = r.bands()
 		p.rates = append(p.rates, c)
 	}
+	p.meters = newMeters(rules, matched, len(p.rates)+len(p.quotas))
 	return p
 }
 

@@ -5,24 +5,27 @@ import (
 	"sort"
 )
 
-// moment is what a subject had carried at a time on the book's clock.
-type moment struct {
+// moment is what a total was at a time on the book's clock.
+type moment[T any] struct {
 	at    int64
-	total octets
+	total T
 }
 
-// ring is a subject's recent past: its moments, oldest first, and one at least
+// past is the recent past of a total: its moments, oldest first, and one at least
 // as old as the longest window it is for. Where nothing moves the last moment is
 // put forward instead of adding others. Beyond ringFull moments the older are
 // thinned out, to steps of a sixteenth of their age.
-type ring struct{ moments []moment }
+type past[T any] struct{ moments []moment[T] }
+
+// ring is the past of what a subject has carried.
+type ring struct{ past[octets] }
 
 const (
 	ringFull = 256
 	ringStep = 16
 )
 
-func (r *ring) last() *moment { return &r.moments[len(r.moments)-1] }
+func (r *past[T]) last() *moment[T] { return &r.moments[len(r.moments)-1] }
 
 // push adds what was carried until now.
 func (r *ring) push(now int64, total octets, longest int64) {
@@ -34,12 +37,12 @@ func (r *ring) push(now int64, total octets, longest int64) {
 	if n == cap(r.moments) {
 		r.makeRoom(now, longest)
 	}
-	r.moments = append(r.moments, moment{now, total})
+	r.moments = append(r.moments, moment[octets]{now, total})
 }
 
 // makeRoom drops what is older than the longest window. Where that does not
 // help it lets the ring grow, or thins it out.
-func (r *ring) makeRoom(now, longest int64) {
+func (r *past[T]) makeRoom(now, longest int64) {
 	old := 0
 	for old+1 < len(r.moments) && r.moments[old+1].at <= now-longest {
 		old++
@@ -49,14 +52,14 @@ func (r *ring) makeRoom(now, longest int64) {
 	switch {
 	case n <= cap(r.moments)*3/4 && n > 0:
 	case cap(r.moments) < ringFull:
-		r.moments = append(make([]moment, 0, max(4, 2*cap(r.moments))), r.moments...)
+		r.moments = append(make([]moment[T], 0, max(4, 2*cap(r.moments))), r.moments...)
 	default:
 		r.thin(now)
 	}
 }
 
 // thin leaves out moments that are close together for their age.
-func (r *ring) thin(now int64) {
+func (r *past[T]) thin(now int64) {
 	kept := 1
 	for i := 1; i < len(r.moments)-1; i++ {
 		if r.moments[i+1].at-r.moments[kept-1].at > (now-r.moments[i+1].at)/ringStep {
@@ -86,21 +89,29 @@ func (r *ring) flatSince() int64 {
 	return r.moments[n-1].at
 }
 
+// before finds the last moment that is not after start, or the first where the
+// past does not reach back to that. Hint is how many moments before the last it was
+// found the last time.
+func (r *past[T]) before(start int64, hint *int) int {
+	m := r.moments
+	end := len(m) - 1
+	i := end - *hint
+	if i < 0 || i >= end || m[i].at > start || m[i+1].at <= start {
+		i = max(sort.Search(len(m), func(i int) bool { return m[i].at > start })-1, 0)
+		*hint = end - i
+	}
+	return i
+}
+
 // average is the rates over the time from start to the last moment. Between two
 // moments bytes are taken to have come evenly, so a constant rate is exact.
 // Where the ring does not reach back to start, it is the average over what there
-// is. Hint is how many moments before the last start was found the last time.
+// is. Hint is that of before.
 func (r *ring) average(start int64, hint *int) (rx, tx float64) {
 	m := r.moments
 	end := len(m) - 1
-	i := end - *hint // the last moment that is not after start
-	if i < 0 || i >= end || m[i].at > start || m[i+1].at <= start {
-		i = sort.Search(len(m), func(i int) bool { return m[i].at > start }) - 1
-		*hint = end - max(i, 0)
-	}
-	if i < 0 {
-		i, start = 0, m[0].at
-	}
+	i := r.before(start, hint)
+	start = max(start, m[0].at)
 	last := &m[end]
 	if i == end || last.at <= start {
 		return 0, 0

@@ -72,7 +72,7 @@ func TestRingIsBounded(t *testing.T) {
 func TestRingAgainstEverything(t *testing.T) {
 	err := quick.Check(func(bytes []uint16, gaps []uint8) bool {
 		var r ring
-		all := []moment{{}}
+		all := []moment[octets]{{}}
 		r.push(0, octets{}, int64(100*time.Second))
 		now, total := int64(0), uint64(0)
 		for i, n := range bytes {
@@ -84,9 +84,9 @@ func TestRingAgainstEverything(t *testing.T) {
 				total += uint64(n)
 			}
 			r.push(now, octets{rx: total}, int64(100*time.Second))
-			all = append(all, moment{now, octets{rx: total}})
+			all = append(all, moment[octets]{now, octets{rx: total}})
 		}
-		whole := ring{all}
+		whole := ring{past[octets]{all}}
 		for _, w := range []time.Duration{time.Second, 3 * time.Second, 100 * time.Second} {
 			if math.Abs(rxAverage(&r, w)-rxAverage(&whole, w)) > 1e-6 {
 				return false

@@ -37,6 +37,9 @@ func (b *Book) subject(who identity, label string) (i int32, full bool) {
 	b.names[i] = who
 	b.known[who] = i
 	w := &b.watched[i]
+	if len(p.meters) > 0 {
+		w.levels = &levels{gauges: make([]gauge, len(p.meters))}
+	}
 	for _, rule := range p.quotas {
 		u := b.usageOf(rule, who)
 		u.held = true

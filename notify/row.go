@@ -28,7 +28,8 @@ type reading struct {
 	key    rowKey
 	label  string // a name beside the key's, which may be learned later
 	usage  *traffic.Usage
-	folded bool // stands for rows folded together, and took their totals over
+	used   *traffic.Resources // nil where the row has none
+	folded bool               // stands for rows folded together, and took their totals over
 }
 
 // row is what is remembered of one.
@@ -57,6 +58,7 @@ type intake struct {
 	order, next []int32
 	cursor      int
 	short       int
+	measured    bool // some rule is about what its rows use
 }
 
 // row books what a row carried since it was last seen to the subjects it feeds.
@@ -67,22 +69,16 @@ type intake struct {
 // what its rate shows.
 func (in *intake) row(r reading) {
 	b := in.book
-	i := in.find(&r.key)
-	for i >= 0 && in.rows[i].seen == b.clock.now {
-		r.key.again++
-		i = in.find(&r.key)
+	known := in.know(&r)
+	if in.measured && r.used != nil {
+		for _, s := range known.feeds {
+			if l := b.watched[s].levels; l != nil {
+				l.takeUsed(b.clock.ticks, r.used)
+			}
+		}
 	}
 	now := octets{r.usage.RxBytes, r.usage.TxBytes}
 	rate := traffic.Rate{Rx: r.usage.RxRate, Tx: r.usage.TxRate}
-	if i < 0 {
-		i = in.add(&r)
-	}
-	known := &in.rows[i]
-	if known.label != r.label {
-		known.label = r.label
-		in.unfeed(known)
-		in.match(i)
-	}
 	carried := now.sub(known.total)
 	fell := now.rx < known.total.rx || now.tx < known.total.tx
 	if fell {
@@ -94,14 +90,43 @@ func (in *intake) row(r reading) {
 	if b.clock.ticks == 1 { // the baseline: who knows when this was carried
 		carried = octets{}
 	}
-	known.total, known.seen = now, b.clock.now
-	in.next = append(in.next, i)
+	known.total = now
 	if carried == (octets{}) && rate == (traffic.Rate{}) {
 		return
 	}
 	for _, s := range known.feeds {
 		b.watched[s].take(b.clock.ticks, carried, rate)
 	}
+}
+
+// measure notes the figures of a series that is measured.
+func (in *intake) measure(key rowKey, metrics traffic.Metrics) {
+	for _, s := range in.know(&reading{key: key}).feeds {
+		if l := in.book.watched[s].levels; l != nil {
+			l.takeMetrics(in.book.clock.ticks, metrics)
+		}
+	}
+}
+
+// know finds or makes the row that was read, and notes that it was.
+func (in *intake) know(r *reading) *row {
+	i := in.find(&r.key)
+	for i >= 0 && in.rows[i].seen == in.book.clock.now {
+		r.key.again++
+		i = in.find(&r.key)
+	}
+	if i < 0 {
+		i = in.add(r)
+	}
+	known := &in.rows[i]
+	if known.label != r.label {
+		known.label = r.label
+		in.unfeed(known)
+		in.match(i)
+	}
+	known.seen = in.book.clock.now
+	in.next = append(in.next, i)
+	return known
 }
 
 // atMost is o but no more than a rate carries in a time.

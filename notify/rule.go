@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"time"
+
+	"bwmon/traffic"
 )
 
 // Direction says which bytes a rule is about, as the subject sees them.
@@ -22,13 +24,19 @@ const (
 // Comparison is what breaks a rule, or that its quota does.
 type Comparison string
 
-// The comparisons. Equals means within 1 % of the threshold.
+// The comparisons. Equals means within 1 % of the threshold; of a metric without a
+// unit and a whole threshold below 1000, as a status has it, that every figure of the
+// window is the threshold.
 const (
 	Above  Comparison = "above"
 	Below  Comparison = "below"
 	Equals Comparison = "equals"
 	Quota  Comparison = "quota"
 )
+
+// exactBelow is where the whole numbers end that a plain number may be expected to
+// equal exactly.
+const exactBelow = 1000
 
 // equalWithin is how far a rate may be from a threshold that it equals, as a
 // share of that: headers and clocks make no two measurements the same.
@@ -46,7 +54,9 @@ const (
 func DefaultLevels() []float64 { return []float64{0.8, 1} }
 
 // Subject says what a rule is about: every series of the kind whose name the
-// regex is found in, each by itself.
+// regex is found in, each by itself. Of KindSubject the name is the ID of what is
+// measured (traffic.SeriesID); the configuration's subject = "disk:sd." comes as
+// "^(?:disk:sd.)$", so that "disk:sda" is not also "disk:sda1".
 type Subject struct {
 	Kind  Kind
 	Match *regexp.Regexp
@@ -64,17 +74,35 @@ type Allowance struct {
 type Rule struct {
 	Name      string // no two rules of a Book have the same
 	Subject   Subject
-	Direction Direction
+	Direction Direction // "" with a Metric
 	Condition Comparison
 
-	// Above, below and equals: bytes per second, averaged over Window by time,
-	// in so many whole windows one after the other; 0 is one.
+	// Metric is what of a KindSubject the rule is about, or of an app, command, user,
+	// container or unit what its processes use (traffic.Resources.Metrics; those of
+	// the latter three are sums over commands). "": bytes.
+	//
+	// A metric is a level: its figure stands for the time since the tick before it was
+	// seen, until another one is seen, and a window's value is the mean by time of the
+	// figures in it. So a window may be shorter than the time from one measurement to
+	// the next. A window that reaches back to when nothing was known never begins an
+	// alert, and with Consecutive only windows count in which something was measured:
+	// a figure that is merely still there proves nothing twice.
+	//
+	// What is gone is not zero, as an app that carries nothing is. For three times the
+	// time from one measurement to the next it may be late: alerts stay as they are.
+	// Then they are resolved, and should it come back it is new.
+	Metric string
+
+	// Above, below and equals: bytes per second, or a figure of the metric, averaged
+	// over Window by time, in so many whole windows one after the other; 0 is one.
 	Threshold   float64
 	Window      time.Duration
 	Consecutive int
-	// Clear is the rate at which a firing alert is resolved: of a rule above,
-	// at or below it; of a rule below, at or above it. 0: the threshold.
-	Clear float64
+	// Clear is the rate or figure at which a firing alert is resolved: of a rule
+	// above, at or below it; of a rule below, at or above it. 0 is the threshold,
+	// unless ClearsAt says that 0 is meant, as it may be of a metric.
+	Clear    float64
+	ClearsAt bool
 
 	Quota Allowance
 
@@ -98,38 +126,58 @@ func (r Rule) Check() error {
 		return fmt.Errorf("subject: want one of %v, got %q", Kinds(), r.Subject.Kind)
 	case r.Subject.Match == nil:
 		return fmt.Errorf("%s: want a regex, got none", r.Subject.Kind)
-	case r.Direction != Rx && r.Direction != Tx && r.Direction != Total:
+	case r.Subject.Kind == KindSubject && r.Metric == "":
+		return wantMetric(`the name of a metric like "await_ms"`, "")
+	case r.Metric == "" && r.Direction != Rx && r.Direction != Tx && r.Direction != Total:
 		return fmt.Errorf("direction: want rx, tx or total, got %q", r.Direction)
 	case r.Repeat < 0:
 		return fmt.Errorf("repeat: want 0 (never) or more, got %v", r.Repeat)
 	}
+	if r.Metric != "" {
+		if err := r.checkMetric(); err != nil {
+			return err
+		}
+	}
 	switch r.Condition {
 	case Above, Below, Equals:
-		return r.checkRate()
+		return r.checkLevel()
 	case Quota:
 		return r.Quota.check()
 	}
 	return fmt.Errorf("condition: want above, below, equals or quota, got %q", r.Condition)
 }
 
-func (r Rule) checkRate() error {
+// checkLevel is of rules above, below and equal.
+func (r Rule) checkLevel() error {
+	hasClear := r.Clear != 0 || r.ClearsAt
 	switch {
-	case !(r.Threshold >= 0) || math.IsInf(r.Threshold, 0):
+	case r.Metric != "" && !finite(r.Threshold):
+		return fmt.Errorf("%s: want a number, got %v", r.Condition, r.Threshold)
+	case r.Metric == "" && (!(r.Threshold >= 0) || math.IsInf(r.Threshold, 0)):
 		return fmt.Errorf("%s_%s: want a rate of 0 or more, got %v", r.Direction, r.Condition, r.Threshold)
-	case r.Condition == Below && r.Threshold == 0:
+	case r.Metric == "" && r.Condition == Below && r.Threshold == 0:
 		return fmt.Errorf("%s_below: want a rate above 0, got 0", r.Direction)
+	case r.Metric == "" && r.ClearsAt && r.Clear == 0:
+		return fmt.Errorf("clear: want a rate above 0, got 0")
 	case r.Window < 0 || r.Window > MaxWindow:
 		return fmt.Errorf("window: want a time up to %v, got %v", MaxWindow, r.Window)
 	case r.Consecutive < 0 || r.Consecutive > 1000:
 		return fmt.Errorf("consecutive: want a number from 1 to 1000, got %d", r.Consecutive)
-	case r.Clear == 0:
+	case !hasClear:
 		return nil
 	case r.Condition == Equals:
 		return fmt.Errorf("clear: want a rule above or below for it, got one that equals")
-	case r.Condition == Above && !(r.Clear > 0 && r.Clear <= r.Threshold):
-		return fmt.Errorf("clear: want a rate up to the threshold, %s, got %s", rateText(r.Threshold), rateText(r.Clear))
-	case r.Condition == Below && !(r.Clear >= r.Threshold) || math.IsInf(r.Clear, 0):
-		return fmt.Errorf("clear: want a rate of the threshold, %s, or more, got %s", rateText(r.Threshold), rateText(r.Clear))
+	}
+	what := "a rate"
+	if r.Metric != "" {
+		what = "a figure"
+	}
+	threshold, got := MetricText(r.Metric, r.Threshold), MetricText(r.Metric, r.Clear)
+	switch {
+	case r.Condition == Above && (!(r.Clear <= r.Threshold) || !finite(r.Clear) || r.Metric == "" && r.Clear < 0):
+		return fmt.Errorf("clear: want %s up to the threshold, %s, got %s", what, threshold, got)
+	case r.Condition == Below && (!(r.Clear >= r.Threshold) || !finite(r.Clear)):
+		return fmt.Errorf("clear: want %s of the threshold, %s, or more, got %s", what, threshold, got)
 	}
 	return nil
 }
@@ -154,7 +202,9 @@ func (a Allowance) check() error {
 func (r Rule) withDefaults() Rule {
 	r.Window = cmp.Or(r.Window, DefaultWindow)
 	r.Consecutive = max(r.Consecutive, 1)
-	r.Clear = cmp.Or(r.Clear, r.Threshold)
+	if !r.ClearsAt {
+		r.Clear = cmp.Or(r.Clear, r.Threshold)
+	}
 	if r.Condition == Quota {
 		r.Window, r.Quota.MonthStartsOn = 0, max(r.Quota.MonthStartsOn, 1)
 		if len(r.Quota.Levels) == 0 {
@@ -174,13 +224,29 @@ func (b band) holds(v float64) bool { return b.above < v && v < b.below }
 func (r Rule) bands() (begins, goesOn band) {
 	switch r.Condition {
 	case Above:
-		return band{r.Threshold, math.Inf(1)}, band{r.Clear, math.Inf(1)}
+		return band{r.Threshold + r.rounding(), math.Inf(1)}, band{r.Clear + r.rounding(), math.Inf(1)}
 	case Below:
-		return band{math.Inf(-1), r.Threshold}, band{math.Inf(-1), r.Clear}
+		return band{math.Inf(-1), r.Threshold - r.rounding()}, band{math.Inf(-1), r.Clear - r.rounding()}
 	}
-	b := band{
-		math.Nextafter(r.Threshold*(1-equalWithin), math.Inf(-1)),
-		math.Nextafter(r.Threshold*(1+equalWithin), math.Inf(1)),
+	off := equalWithin*math.Abs(r.Threshold) + r.rounding()
+	if r.exact() {
+		off = 0
 	}
+	b := band{math.Nextafter(r.Threshold-off, math.Inf(-1)), math.Nextafter(r.Threshold+off, math.Inf(1))}
 	return b, b
+}
+
+// rounding is how far the mean of figures may be from what it is: of 2 and 4, each
+// for a second, it is not above 3.
+func (r Rule) rounding() float64 {
+	if r.Metric == "" {
+		return 0
+	}
+	return 1e-12 * max(1, math.Abs(r.Threshold), math.Abs(r.Clear))
+}
+
+// exact reports whether every figure has to be the threshold.
+func (r Rule) exact() bool {
+	return r.Condition == Equals && r.Metric != "" && traffic.UnitOf(r.Metric) == traffic.UnitNone &&
+		r.Threshold == math.Trunc(r.Threshold) && math.Abs(r.Threshold) < exactBelow
 }

@@ -116,7 +116,7 @@ func TestRuleCheck(t *testing.T) {
 			t.Errorf("got %v, want an error that begins with %q", err, want)
 		}
 	}
-	if len(Kinds()) != 8 {
+	if len(Kinds()) != 9 {
 		t.Errorf("kinds: %v", Kinds())
 	}
 }

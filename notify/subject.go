@@ -20,6 +20,9 @@ const (
 	KindUnit      Kind = "unit"
 	KindLANHost   Kind = "lan_host"
 	KindInterface Kind = "interface"
+	// KindSubject is what is measured of the machine, by its ID: "disk:sda", "memory".
+	// Its rules have a Metric.
+	KindSubject Kind = "subject"
 )
 
 // Kinds lists the kinds.
@@ -83,6 +86,11 @@ func feeders() []feeder {
 		{readInterfaces, []series{
 			{KindInterface, func(k *rowKey) (identity, bool) { return identity{name: k.name}, true }},
 		}},
+		{readSeries, []series{
+			{KindSubject, func(k *rowKey) (identity, bool) {
+				return identity{name: traffic.SeriesID(k.series, k.name)}, true
+			}},
+		}},
 	}
 }
 
@@ -106,13 +114,14 @@ func (i identity) clean() identity {
 type rowKey struct {
 	addr                             netip.Addr
 	name, app, user, container, unit string
-	again                            int // for rows that are alike in all else
+	series                           string // the kind of one
+	again                            int    // for rows that are alike in all else
 }
 
 func readApps(s *traffic.Snapshot, in *intake) {
 	for i := range s.Apps {
 		a := &s.Apps[i]
-		in.row(reading{key: rowKey{name: a.Name}, usage: &a.Usage, folded: a.Name == traffic.AppOther})
+		in.row(reading{key: rowKey{name: a.Name}, usage: &a.Usage, used: &a.Resources, folded: a.Name == traffic.AppOther})
 	}
 }
 
@@ -131,6 +140,7 @@ func readCommands(s *traffic.Snapshot, in *intake) {
 			in.row(reading{
 				key:    rowKey{name: c.Command, app: a.Name, user: c.User, container: c.Container, unit: c.Unit},
 				usage:  &c.Usage,
+				used:   &c.Resources,
 				folded: c.Command == traffic.CommandsFolded,
 			})
 		}
@@ -152,5 +162,12 @@ func readInterfaces(s *traffic.Snapshot, in *intake) {
 	for i := range s.Interfaces {
 		n := &s.Interfaces[i]
 		in.row(reading{key: rowKey{name: n.Name}, usage: &n.Usage})
+	}
+}
+
+func readSeries(s *traffic.Snapshot, in *intake) {
+	for i := range s.Series {
+		m := &s.Series[i]
+		in.measure(rowKey{name: m.Name, series: m.Kind}, m.Metrics)
 	}
 }

@@ -22,6 +22,7 @@ type watched struct {
 	states []int32
 	alarms int32
 	usages []*usage // of the plan's quotas
+	levels *levels  // of the plan's meters; nil where it has none
 
 	rows  int32 // that feed it
 	moved int64 // when it last carried anything, or had an alarm
@@ -41,6 +42,9 @@ func (b *Book) tend(i int32) {
 	w := &b.watched[i]
 	if w.plan == nil {
 		return
+	}
+	if w.levels != nil {
+		b.tendLevels(i, w)
 	}
 	if w.ticks != b.clock.ticks {
 		if w.quiet && w.epoch == b.epoch {
@@ -110,6 +114,8 @@ func (b *Book) askRates(i int32, w *watched) {
 		if w.alarms == 0 && !(full && c.begins.holds(v)) {
 			continue
 		}
-		b.judge(i, k, c, v, full)
+		b.judge(i, k, c.rule, finding{
+			value: v, begins: full && c.begins.holds(v), stays: c.stays.holds(v), measured: now,
+		})
 	}
 }

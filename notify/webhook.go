@@ -33,7 +33,8 @@ type WebhookOptions struct {
 	// Template is a text/template that makes the body; "": the alert as JSON.
 	// Its data are the fields of Alert, and Test; beside the usual functions it
 	// has json (a value as JSON, in quotes if a text), headline, rate, bytes and
-	// rfc3339.
+	// rfc3339; {{value .}} and {{threshold .}} write these in the unit that they are
+	// in, whatever the rule is about.
 	Template    string
 	ContentType string        // application/json
 	CAFile      string        // certificates to trust in place of the system's

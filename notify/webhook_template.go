@@ -8,6 +8,8 @@ import (
 	"strings"
 	"text/template"
 	"time"
+
+	"bwmon/traffic"
 )
 
 // maxContent bounds what a template makes.
@@ -17,23 +19,29 @@ const maxContent = 8 << 20
 // awkward texts in it: better now than when it counts.
 func parseTemplate(text, contentType string) (*template.Template, error) {
 	t, err := template.New("template").Funcs(template.FuncMap{
-		"json":     func(v any) (string, error) { b, err := encodeJSON(v); return string(b), err },
-		"headline": headlineOf,
-		"rate":     rateText,
-		"bytes":    bytesText,
-		"rfc3339":  func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"json":      func(v any) (string, error) { b, err := encodeJSON(v); return string(b), err },
+		"headline":  headlineOf,
+		"rate":      rateText,
+		"bytes":     bytesText,
+		"value":     func(d document) string { return amount(d.Alert, d.Value) },
+		"threshold": func(d document) string { return amount(d.Alert, d.Threshold) },
+		"rfc3339":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	}).Option("missingkey=error").Parse(text)
 	if err != nil {
 		return nil, err
 	}
 	awkward := `a "name" \ with <signs> & %s`
 	at := time.Unix(1e9, 0).UTC()
-	for _, state := range []State{StateFiring, StateResolved} {
-		content, err := execute(t, newDocument(Event{Alert: Alert{
-			ID: "0", Host: awkward, Rule: awkward, Kind: "app", Subject: awkward, State: state,
-			App: awkward, Command: awkward, User: awkward, Container: awkward, Unit: awkward,
-			Direction: "rx", Condition: "above", Value: 2, Threshold: 1, Window: 1, Since: at, At: at, Count: 1,
-		}}))
+	trial := Alert{
+		ID: "0", Host: awkward, Rule: awkward, Kind: "app", Subject: awkward, State: StateFiring,
+		App: awkward, Command: awkward, User: awkward, Container: awkward, Unit: awkward,
+		Direction: "rx", Condition: "above", Value: 2, Threshold: 1, Window: 1, Since: at, At: at, Count: 1,
+	}
+	resolved, measured := trial, trial
+	resolved.State = StateResolved
+	measured.Direction, measured.Metric, measured.Metrics = "", awkward, traffic.Metrics{{Name: awkward, Value: 2}}
+	for _, a := range []Alert{trial, resolved, measured} {
+		content, err := execute(t, newDocument(Event{Alert: a}))
 		if err != nil {
 			return nil, err
 		}

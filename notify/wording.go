@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strings"
@@ -18,16 +19,23 @@ func headline(a Alert) string {
 
 // comparison sets the value against what was agreed.
 func comparison(a Alert) string {
-	amount := rateText
 	over := ""
 	switch {
 	case a.Condition == "quota":
-		amount, over = bytesText, " a "+a.Period
+		over = " a " + a.Period
 	case a.Window > 0:
 		over = fmt.Sprintf(" over %v", time.Duration(a.Window*float64(time.Second)))
 	}
 	word := map[string]string{"above": "above", "below": "below", "equals": "equal to", "quota": "of"}[a.Condition]
-	return fmt.Sprintf("%s %s, %s %s%s", a.Direction, amount(a.Value), word, amount(a.Threshold), over)
+	return fmt.Sprintf("%s %s, %s %s%s", cmp.Or(a.Metric, a.Direction), amount(a, a.Value), word, amount(a, a.Threshold), over)
+}
+
+// amount is a value or threshold of an alert with its unit.
+func amount(a Alert, v float64) string {
+	if a.Condition == string(Quota) {
+		return bytesText(v)
+	}
+	return MetricText(a.Metric, v)
 }
 
 // text says what was agreed in one line.
@@ -39,7 +47,7 @@ func (r Rule) text() string {
 	if r.Condition == Equals {
 		word = "equal to"
 	}
-	text := fmt.Sprintf("%s %s %s over %v", r.Direction, word, rateText(r.Threshold), r.Window)
+	text := fmt.Sprintf("%s %s %s over %v", cmp.Or(r.Metric, string(r.Direction)), word, MetricText(r.Metric, r.Threshold), r.Window)
 	if r.Consecutive > 1 {
 		text += fmt.Sprintf(", %d times", r.Consecutive)
 	}
