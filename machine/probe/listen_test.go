@@ -15,7 +15,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"bwmon/lab"
-	"bwmon/traffic"
 )
 
 // check is what a probe of a place finds.
@@ -368,34 +367,4 @@ func FuzzParseDump(f *testing.F) {
 		})
 		_ = err
 	})
-}
-
-// BenchmarkListen is what a look costs beside a thousand sockets of others.
-func BenchmarkListen(b *testing.B) {
-	var limit unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil || limit.Max < 4096 {
-		b.Skip("too few descriptors")
-	}
-	for range 1000 {
-		open(b, unix.AF_INET, unix.SOCK_STREAM, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}})
-		open(b, unix.AF_INET, unix.SOCK_DGRAM, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}})
-		open(b, unix.AF_UNIX, unix.SOCK_STREAM, &unix.SockaddrUnix{})
-	}
-	for _, c := range []struct {
-		name string
-		o    string
-	}{{"tcp", "tcp:1"}, {"udp", "udp:1"}, {"unix", "unix:@nobody"}} {
-		p, err := New(Options{Name: "x", Listen: c.o})
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.Run(c.name, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				if s := p.probe(context.Background()); len(s.Metrics) == 0 || s.Kind != traffic.SeriesProbe {
-					b.Fatal(s)
-				}
-			}
-		})
-	}
 }

@@ -228,7 +228,7 @@ func TestMisbehavingEndpoints(t *testing.T) {
 				}
 				t.Logf("it took %v, the heap grew by %d KiB", took, peak>>10)
 				// The server's own memory is in it.
-				if peak > 32<<20 {
+				if peak > 16<<20 {
 					t.Errorf("the heap grew by %d MiB", peak>>20)
 				}
 			}

@@ -21,87 +21,82 @@ var absentFigure = figure{wrong: "is not there"}
 var errNotJSON = errors.New("the body is not JSON")
 
 // pick finds the figures of fields in a JSON document, in the order of fields. It
-// keeps nothing of the document but them, however deep or wide that is. Of a key that
-// an object has several times the last counts, as for most readers.
+// reads the document where it is, and makes nothing of it but them, however deep or
+// wide that is. Of a key that an object has several times the last counts, as for most
+// readers.
 func pick(document []byte, fields []field) ([]figure, error) {
 	document = bytes.TrimPrefix(document, []byte("\ufeff")) // RFC 8259, section 8.1
 	if !json.Valid(document) {
 		return nil, errNotJSON
 	}
-	p := picker{d: json.NewDecoder(bytes.NewReader(document)), fields: fields, figures: make([]figure, len(fields))}
-	p.d.UseNumber()
+	p := picker{rest: document, fields: fields, figures: make([]figure, len(fields))}
 	wanted := make([]int, len(fields))
 	for i := range wanted {
 		wanted[i] = i
 	}
-	if err := p.value(wanted, 0); err != nil {
-		return nil, errNotJSON
-	}
+	p.value(wanted, 0)
 	return p.figures, nil
 }
 
-// picker reads a document that is valid, from its beginning to its end.
+// picker reads a document, which is valid, from its beginning to its end.
 type picker struct {
-	d       *json.Decoder
+	rest    []byte
 	fields  []field
 	figures []figure
 }
 
 // value reads the next value. The paths of the fields wanted led here with their first
 // depth steps.
-func (p *picker) value(wanted []int, depth int) error {
+func (p *picker) value(wanted []int, depth int) {
 	for _, i := range wanted {
 		p.figures[i] = absentFigure // whatever a former value of the same key had
 	}
-	token, err := p.d.Token()
-	if err != nil {
-		return err
-	}
 	var here figure
-	delim, container := token.(json.Delim)
-	switch {
-	case !container:
-		here = scalar(token)
-	case delim == '{':
-		here.wrong, err = "is an object", p.object(wanted, depth)
+	switch p.next() {
+	case '{':
+		here.wrong = "is an object"
+		p.object(wanted, depth)
+	case '[':
+		here.wrong = "is an array"
+		p.array(wanted, depth)
 	default:
-		here.wrong, err = "is an array", p.array(wanted, depth)
+		here = scalar(p.take())
 	}
 	for _, i := range wanted {
 		if len(p.fields[i].path) == depth {
 			p.figures[i] = here
 		}
 	}
-	return err
 }
 
-func (p *picker) object(wanted []int, depth int) error {
-	for p.d.More() {
-		token, err := p.d.Token()
-		if err != nil {
-			return err
+func (p *picker) object(wanted []int, depth int) {
+	p.rest = p.rest[1:]
+	for p.next() != '}' {
+		if p.rest[0] == ',' {
+			p.rest = p.rest[1:]
+			p.next()
 		}
-		key, _ := token.(string)
-		if err := p.member(wanted, depth, step{key: key}); err != nil {
-			return err
-		}
+		key := text(p.take())
+		p.next() // the colon
+		p.rest = p.rest[1:]
+		p.member(wanted, depth, step{key: key})
 	}
-	_, err := p.d.Token()
-	return err
+	p.rest = p.rest[1:]
 }
 
-func (p *picker) array(wanted []int, depth int) error {
-	for i := 0; p.d.More(); i++ {
-		if err := p.member(wanted, depth, step{index: i, isIndex: true}); err != nil {
-			return err
+func (p *picker) array(wanted []int, depth int) {
+	p.rest = p.rest[1:]
+	for i := 0; p.next() != ']'; i++ {
+		if p.rest[0] == ',' {
+			p.rest = p.rest[1:]
 		}
+		p.member(wanted, depth, step{index: i, isIndex: true})
 	}
-	_, err := p.d.Token()
-	return err
+	p.rest = p.rest[1:]
 }
 
 // member reads the value that a step leads to, for the fields that take this step.
-func (p *picker) member(wanted []int, depth int, s step) error {
+func (p *picker) member(wanted []int, depth int, s step) {
 	var inside []int
 	for _, i := range wanted {
 		if path := p.fields[i].path; len(path) > depth && path[depth] == s {
@@ -109,48 +104,85 @@ func (p *picker) member(wanted []int, depth int, s step) error {
 		}
 	}
 	if inside == nil {
-		return p.skip()
+		p.next()
+		p.take()
+		return
 	}
-	return p.value(inside, depth+1)
+	p.value(inside, depth+1)
 }
 
-// skip reads a value nobody wants.
-func (p *picker) skip() error {
-	for open := 0; ; {
-		token, err := p.d.Token()
-		if err != nil {
-			return err
-		}
-		switch token {
-		case json.Delim('{'), json.Delim('['):
+// next skips white space and returns the byte after it.
+func (p *picker) next() byte {
+	p.rest = bytes.TrimLeft(p.rest, " \t\r\n")
+	return p.rest[0]
+}
+
+// take cuts off the value that begins here.
+func (p *picker) take() []byte {
+	open, i := 0, 0
+	for {
+		switch p.rest[i] {
+		case '"':
+			i += stringEnd(p.rest[i:])
+		case '{', '[':
 			open++
-		case json.Delim('}'), json.Delim(']'):
+			i++
+		case '}', ']':
 			open--
+			i++
+		case ' ', '\t', '\r', '\n', ',', ':':
+			i++
+		default: // a number, true, false or null
+			for i < len(p.rest) && bytes.IndexByte([]byte(" \t\r\n,:]}"), p.rest[i]) < 0 {
+				i++
+			}
 		}
 		if open == 0 {
-			return nil
+			value := p.rest[:i]
+			p.rest = p.rest[i:]
+			return value
 		}
 	}
+}
+
+// stringEnd is where the JSON string ends that b begins with.
+func stringEnd(b []byte) int {
+	i := 1
+	for b[i] != '"' {
+		if b[i] == '\\' {
+			i++
+		}
+		i++
+	}
+	return i + 1
+}
+
+// text is what a JSON string says.
+func text(b []byte) string {
+	var s string
+	if json.Unmarshal(b, &s) != nil {
+		return "" // of a valid document never
+	}
+	return s
 }
 
 // scalar is a value that is no object or array as a figure.
-func scalar(token json.Token) figure {
-	switch v := token.(type) {
-	case bool:
-		if v {
-			return figure{value: 1}
-		}
+func scalar(b []byte) figure {
+	switch b[0] {
+	case 't':
+		return figure{value: 1}
+	case 'f':
 		return figure{}
-	case json.Number:
-		return number(string(v))
-	case string:
+	case 'n':
+		return figure{wrong: "is null"}
+	case '"':
 		// Some services write numbers as texts, so that no digit is lost.
-		if isNumber(v) {
-			return number(v)
+		if s := text(b); isNumber(s) {
+			return number(s)
 		}
 		return figure{wrong: "is a text"}
 	}
-	return figure{wrong: "is null"}
+	return number(string(b))
 }
 
 func number(s string) figure {

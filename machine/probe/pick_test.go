@@ -226,11 +226,28 @@ func walk(tree any, p path) figure {
 			return absentFigure
 		}
 	}
-	switch tree.(type) {
+	switch v := tree.(type) {
 	case map[string]any:
 		return figure{wrong: "is an object"}
 	case []any:
 		return figure{wrong: "is an array"}
+	case nil:
+		return figure{wrong: "is null"}
+	case bool:
+		if v {
+			return figure{value: 1}
+		}
+		return figure{}
+	case string:
+		var n json.Number
+		if json.Unmarshal([]byte(v), &n) != nil || strings.TrimSpace(v) != v || strings.ContainsAny(v[:1], `n"`) {
+			return figure{wrong: "is a text"}
+		}
+		tree = n
 	}
-	return scalar(tree)
+	value, err := tree.(json.Number).Float64()
+	if err != nil {
+		return figure{wrong: "is a number beyond all measure"}
+	}
+	return figure{value: value}
 }

@@ -180,30 +180,3 @@ func TestProbesTogether(t *testing.T) {
 		<-done
 	}
 }
-
-func BenchmarkFetch(b *testing.B) {
-	addr := misbehave(b, func(p *peer) { p.send(okHead + "Content-Length: 7\r\n\r\n{\"a\":1}") })
-	p, err := New(Options{Name: "x", URL: "http://" + addr, Fields: map[string]string{"a": "a"}})
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		if s := p.probe(context.Background()); s.Detail != "" {
-			b.Fatal(s.Detail)
-		}
-	}
-}
-
-// A picker meets the largest document that is read.
-func BenchmarkPick(b *testing.B) {
-	document := []byte("[" + strings.Repeat("1,", maxBody/2-2) + "1]")
-	fields := []field{{"a", path{{index: maxBody/2 - 2, isIndex: true}}}}
-	b.ReportAllocs()
-	b.SetBytes(int64(len(document)))
-	for b.Loop() {
-		if got, err := pick(document, fields); err != nil || got[0].value != 1 {
-			b.Fatal(got, err)
-		}
-	}
-}
