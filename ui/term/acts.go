@@ -7,7 +7,7 @@ import (
 )
 
 func doBindings() []binding {
-	return inSection(sectionDo, []binding{
+	return inSection(sectionDo, append([]binding{
 		{name: "export", keys: []string{"e"}, hint: "export", args: "csv|json [DIRECTORY]",
 			help:     "write the rows that are shown into a new file",
 			do:       (*UI).chooseExport,
@@ -22,7 +22,7 @@ func doBindings() []binding {
 			do:       func(u *UI) { u.startSignal(signalChoices()[0]) },
 			run:      (*UI).runSignal,
 			complete: func(*UI, []string) []string { return signalNames() }},
-	})
+	}, thingBindings()...))
 }
 
 func (u *UI) chooseExport() {

@@ -22,13 +22,20 @@ const (
 
 const quota = "quota" // the condition of a rule whose value is bytes, not a rate
 
-// alertAmount writes a value of a rule: a rate, or of a quota bytes.
+// amount writes a value of a rule: a rate, of a quota bytes, of a metric what that
+// is in.
 func (a *alertRow) amount(u units, v float64) string {
-	if a.Condition == quota {
+	switch {
+	case a.Metric != "":
+		return u.figure(traffic.UnitOf(a.Metric), v)
+	case a.Condition == quota:
 		return u.size(uint64(max(v, 0)))
 	}
 	return u.rate(v)
 }
+
+// of is what the rule is about: a direction, or a metric.
+func (a *alertRow) of() string { return cmp.Or(a.Metric, a.Direction) }
 
 func alertKind() *kind[alertRow] {
 	subject := words("subject", "SUBJECT", 0, 14, 30, 1000, func(a *alertRow) string { return a.Subject })
@@ -56,7 +63,7 @@ func alertKind() *kind[alertRow] {
 			value("value", "VALUE", 1, func(a *alertRow) float64 { return a.Value }),
 			words("condition", "IS", 3, 6, 6, 6, func(a *alertRow) string { return a.Condition }),
 			value("threshold", "THRESHOLD", 3, func(a *alertRow) float64 { return a.Threshold }),
-			words("direction", "OF", 5, 5, 5, 5, func(a *alertRow) string { return a.Direction }),
+			words("direction", "OF", 5, 5, 20, 24, (*alertRow).of, queryMetric),
 			words("kind", "KIND", 5, 9, 10, 10, func(a *alertRow) string { return a.Kind }),
 		},
 		sorting: sorting{col: 1, ascending: true}, // firing before pending
@@ -86,7 +93,7 @@ func aboutAlert(_ *scene, a *alertRow) *subject {
 	s := &subject{title: a.Rule + ": " + a.Subject, alert: a.Alert}
 	s.add("state", a.State+" for "+span(a.lasts))
 	if a.rule != nil {
-		s.add("agreed", a.rule.Text).add("for", a.rule.Kind+" /"+a.rule.Match+"/")
+		s.add("metric", a.Metric).add("agreed", a.rule.Text).add("for", a.rule.Kind+" /"+a.rule.Match+"/")
 	}
 	s.facts = append(s.facts, fact{a.Kind, a.Subject, true})
 	if a.Kind != "app" {

@@ -13,7 +13,9 @@ type tab struct {
 // The ways to write the tabs, the widest first.
 const (
 	tabsInFull = iota
+	tabsClose  // in full, without room between
 	tabsShort
+	tabsTight   // likewise the short names
 	tabsNumbers // and the name of the one on screen
 	tabForms
 )
@@ -52,19 +54,28 @@ func (u *UI) tab(i, form int) []piece {
 	}
 	text := ""
 	switch {
-	case form == tabsInFull:
+	case form <= tabsClose:
 		text = " " + v.title
-	case form == tabsShort || i == u.current:
+	case form <= tabsTight || i == u.current:
 		text = " " + v.short
 	case n > 0:
 		text = "!"
 	}
 	switch {
 	case n == 0 || text == "!":
-	case form == tabsInFull:
+	case form <= tabsClose:
 		text += " (" + strconv.Itoa(n) + ")"
+	case form == tabsTight:
+		text += ":" + strconv.Itoa(n) // else it would be the next key
 	default:
 		text += " " + strconv.Itoa(n)
+	}
+	if form == tabsClose || form == tabsTight {
+		lead := ""
+		if i == 0 {
+			lead = " "
+		}
+		return []piece{{lead, u.colors.plain}, {viewKey(i), key}, {text, name}, {" ", u.colors.plain}}
 	}
 	return []piece{{" ", name}, {viewKey(i), key}, {text + " ", name}}
 }
@@ -127,7 +138,7 @@ func (u *UI) chips(w int) []piece {
 	if !l.sortShown() {
 		add(piece{"by " + l.shapes[l.sorting.col].title, u.colors.plain})
 	}
-	if u.window > windows[0] {
+	if u.window > windows[0] && u.rated() {
 		add(piece{"mean of " + windowText(u.window), u.colors.chip})
 	}
 	if since := u.memory.since(l.of); !since.IsZero() && u.shown != nil {

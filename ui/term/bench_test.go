@@ -50,17 +50,39 @@ func (t *ticks) warm(u *UI, n int) {
 	}
 }
 
+// laden is many whose apps use the machine too; without traffic all but a hundred do
+// nothing else.
+func laden(n, tick int, traded bool) *traffic.Snapshot {
+	s := many(n, tick)
+	for i := range s.Apps {
+		a := &s.Apps[i]
+		use := float64((i*104729 + tick*7919) % 100_003)
+		a.Resources = traffic.Resources{DiskReadBytes: uint64(use * 900), DiskWriteBytes: uint64(use * 300), DiskReadRate: use * 90, DiskWriteRate: use * 30,
+			CPUPercent: use / 1000, MemoryBytes: uint64(use * 4096)}
+		if !traded && i > 100 {
+			a.Usage, a.Connections = traffic.Usage{}, 0
+		}
+	}
+	return s
+}
+
 // BenchmarkTick is what one new snapshot costs: remembering it, taking it,
 // filtering, sorting and the frame. The simulated screen stands for the
 // terminal.
 func BenchmarkTick(b *testing.B) {
 	for _, rows := range []int{200, 10_000} {
 		for _, tt := range []struct{ name, filter, keys string }{
-			{"plain", "", ""}, {"filter", "app 7", ""}, {"figures", "rx>100KiB/s !app:9", ""}, {"minute", "", "wwz"}, {"frozen", "", "f"},
+			{"plain", "", ""}, {"machine", "", "m"}, {"busy", "cpu>50 write>1MiB/s", ""}, {"resting", "", "r"}, {"filter", "app 7", ""}, {"figures", "rx>100KiB/s !app:9", ""}, {"minute", "", "wwz"}, {"frozen", "", "f"},
 		} {
 			b.Run(fmt.Sprintf("rows=%d/%s", rows, tt.name), func(b *testing.B) {
 				ui, screen := stageFor(b, 200, 50)
 				src := &ticks{list: []*traffic.Snapshot{many(rows, 0), many(rows, 1), many(rows, 2)}}
+				switch tt.name {
+				case "machine", "busy":
+					src.list = []*traffic.Snapshot{laden(rows, 0, true), laden(rows, 1, true)}
+				case "resting":
+					src.list = []*traffic.Snapshot{laden(rows, 0, false), laden(rows, 1, false)}
+				}
 				src.warm(ui, 2*traceSpan)
 				for _, k := range tt.keys {
 					ui.handle(tcell.NewEventKey(tcell.KeyRune, k, tcell.ModNone))
@@ -128,11 +150,11 @@ func BenchmarkConnections(b *testing.B) {
 // BenchmarkArrange is the filter and the sort alone, by a figure, by name, and
 // by a figure that is the same everywhere.
 func BenchmarkArrange(b *testing.B) {
-	for _, col := range []int{0, 1, 5, 7} {
-		b.Run(fmt.Sprintf("rows=10000/col=%d", col), func(b *testing.B) {
+	for _, name := range []string{"app", "rx_rate", "processes", "recent"} {
+		b.Run("rows=10000/"+name, func(b *testing.B) {
 			ui, _ := stageFor(b, 200, 50)
 			ui.take(many(10_000, 0))
-			ui.page().base().sorting.col = col
+			ui.page().base().sorting.col = ui.page().base().column(name)
 			b.ReportAllocs()
 			for b.Loop() {
 				ui.page().arrange()

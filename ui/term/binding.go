@@ -15,6 +15,7 @@ type binding struct {
 	always  []string // whatever the configuration says
 	strokes []keyPress
 	section section
+	early   bool   // in the line of keys before all others
 	hint    string // in the line of keys; "" to be left out of it
 	help    string
 	do      func(u *UI)
@@ -125,13 +126,13 @@ func seeBindings() []binding {
 			run:      (*UI).runDetails,
 			complete: func(*UI, []string) []string { return detailsNames[:] }},
 		{name: "window", keys: []string{"w"}, hint: "window", args: "[1s|10s|1m]",
-			useful:   (*UI).charted,
+			useful:   (*UI).rated,
 			help:     "rates of the last second, averaged over 10 s, over a minute",
 			do:       (*UI).nextWindow,
 			run:      (*UI).runWindow,
 			complete: func(*UI, []string) []string { return windowNames() }},
 		{name: "totals", keys: []string{"t"}, hint: "totals", args: "[both|rates|totals]",
-			useful:   (*UI).charted,
+			useful:   (*UI).rated,
 			help:     "rates and totals, only rates, only totals",
 			do:       func(u *UI) { u.showAmounts((u.amounts + 1) % amountsShown(len(amountNames))) },
 			run:      (*UI).runAmounts,
@@ -148,14 +149,14 @@ func seeBindings() []binding {
 			help: "keep the rows in their places while their figures change",
 			do:   (*UI).toggleFreeze},
 		{name: "idle", keys: []string{"i"}, hint: "idle",
-			useful: (*UI).charted,
+			useful: (*UI).rated,
 			help:   "hide rows without any traffic, or show them",
 			do: func(u *UI) {
 				u.hideIdle = !u.hideIdle
 				u.enter()
 			}},
 		{name: "zero", keys: []string{"z"}, hint: "zero",
-			useful: (*UI).charted,
+			useful: (*UI).rated,
 			help:   "count totals from now on; again: since the start",
 			do:     (*UI).toggleMark},
 		{name: "reverse", keys: []string{"r"},
@@ -171,6 +172,12 @@ func seeBindings() []binding {
 			do:       func(u *UI) { u.startCommand("columns ") },
 			run:      (*UI).runColumns,
 			complete: (*UI).completeColumns},
+		{name: "machine", keys: []string{"m"}, hint: "machine", args: "[on|off]",
+			useful:   (*UI).knowsMachine,
+			help:     "show what apps and commands use of disks, CPU and memory, also those without any traffic; again: traffic only",
+			do:       (*UI).toggleMachine,
+			run:      (*UI).runMachine,
+			complete: func(*UI, []string) []string { return onOff[:] }},
 		{name: "names", keys: []string{"n"},
 			help: "look up the names of addresses in the DNS, or not",
 			do:   (*UI).toggleNames},

@@ -18,6 +18,7 @@ const chartFloor = 1024
 type chartLook struct {
 	rx, tx, label tcell.Style
 	units         units
+	plot          plotted       // its zero value is traffic
 	interval      time.Duration // between two samples; 0: 1 s
 	ascii         bool          // without braille, see plainGlyphs
 }
@@ -63,26 +64,35 @@ func chart(samples []traffic.Rate, w, h int, look chartLook) [][]piece {
 	if axis {
 		rows--
 	}
+	if look.plot.up == "" {
+		look.plot = traded
+	}
 	rx, tx := make([]float64, len(samples)), make([]float64, len(samples))
 	for i, s := range samples {
 		rx[i], tx[i] = drawable(s.Rx), drawable(s.Tx)
 	}
 	up := (rows + 1) / 2
+	if look.plot.down == "" { // the label that is not needed is a line more
+		if up = rows; labels {
+			up++
+		}
+		rows = up
+	}
 	var out [][]piece
 	if labels {
-		out = append(out, []piece{{chartLabel("rx", rx, w, look.units), look.label}})
+		out = append(out, []piece{{chartLabel(look.plot.up, rx, w, look), look.label}})
 	}
-	for _, line := range plotBars(rx, w, up, false, look.ascii) {
+	for _, line := range plotBars(rx, w, up, look.plot.floor, false, look.ascii) {
 		out = append(out, []piece{{line, look.rx}})
 	}
 	if axis {
 		out = append(out, []piece{{timeAxis(w, perCell*look.every(), look.ascii), look.label}})
 	}
-	for _, line := range plotBars(tx, w, rows-up, true, look.ascii) {
+	for _, line := range plotBars(tx, w, rows-up, look.plot.floor, true, look.ascii) {
 		out = append(out, []piece{{line, look.tx}})
 	}
-	if labels {
-		out = append(out, []piece{{chartLabel("tx", tx, w, look.units), look.label}})
+	if labels && look.plot.down != "" {
+		out = append(out, []piece{{chartLabel(look.plot.down, tx, w, look), look.label}})
 	}
 	return out
 }
@@ -105,8 +115,12 @@ func highestOf(values []float64) float64 {
 }
 
 // chartLabel says the highest rate shown and the newest.
-func chartLabel(name string, values []float64, w int, u units) string {
-	figure := func(v float64) string { return strings.Join(strings.Fields(u.rate(v)), " ") }
+func chartLabel(name string, values []float64, w int, look chartLook) string {
+	figure := func(v float64) string { return squeeze(look.units.rate(v)) }
+	if look.plot != traded {
+		name = metricWords(name)
+		figure = func(v float64) string { return look.units.figure(look.plot.unit, v) }
+	}
 	text := name + " max " + figure(highestOf(values))
 	if width(text) > w {
 		text = name + " " + figure(highestOf(values))
@@ -121,12 +135,12 @@ func chartLabel(name string, values []float64, w int, u units) string {
 }
 
 // plotBars draws values as bars in h lines of w cells; down turns it upside down.
-func plotBars(values []float64, w, h int, down, ascii bool) []string {
+func plotBars(values []float64, w, h int, floor float64, down, ascii bool) []string {
 	if h < 1 {
 		return nil
 	}
 	const perCell, dotsHigh = 2, 4
-	top := max(highestOf(values), chartFloor)
+	top := max(highestOf(values), floor)
 	steps := dotsHigh * h
 	bars := make([]int, perCell*w) // in dots, right-aligned
 	from := len(bars) - len(values)
@@ -137,11 +151,11 @@ func plotBars(values []float64, w, h int, down, ascii bool) []string {
 	}
 	lines := make([]string, h)
 	for row := range lines {
-		floor := (h - 1 - row) * dotsHigh // dots below this line
+		below := (h - 1 - row) * dotsHigh // dots
 		var b strings.Builder
 		for x := range w {
-			left := min(max(bars[perCell*x]-floor, 0), dotsHigh)
-			right := min(max(bars[perCell*x+1]-floor, 0), dotsHigh)
+			left := min(max(bars[perCell*x]-below, 0), dotsHigh)
+			right := min(max(bars[perCell*x+1]-below, 0), dotsHigh)
 			if ascii {
 				b.WriteByte(asciiBar(max(left, right)))
 			} else {

@@ -32,10 +32,13 @@ type column[T any] struct {
 	whole bool
 	// graph: the figure is a drawing, not a number. In the export it is left out.
 	graph bool
+	// share is how much of something the row uses, 1 for all of it, which is drawn
+	// as a meter where there is room; nil where no row has any.
+	share func(*T) (used float64, ok bool)
 }
 
 // fieldSet is a set of fields of a filter.
-type fieldSet uint32
+type fieldSet uint64
 
 func fields(list ...queryField) fieldSet {
 	var s fieldSet
@@ -46,6 +49,9 @@ func fields(list ...queryField) fieldSet {
 }
 
 func (s fieldSet) has(f queryField) bool { return s>>f&1 != 0 }
+
+// meets reports whether the sets have a field in common.
+func (s fieldSet) meets(o fieldSet) bool { return s&o != 0 }
 
 // compare orders two rows by the column, ascending.
 func (c *column[T]) compare(a, b *T) int {
@@ -86,31 +92,35 @@ func fixed(name, title string, rank, w int) shape {
 // amounts are the four columns every row with traffic has. The totals may be
 // left out before the rates.
 func amounts[T any](usage func(*T) *traffic.Usage) []column[T] {
-	rate := func(name, title string, value func(*traffic.Usage) float64) column[T] {
-		c := column[T]{
-			shape:  fixed(name, title, 1, rateWidth),
-			value:  func(row *T) float64 { return value(usage(row)) },
-			figure: func(row *T, u units, _ int) string { return u.rate(value(usage(row))) },
-		}
-		c.role = roleRate
-		return c
-	}
-	total := func(name, title string, value func(*traffic.Usage) uint64) column[T] {
-		c := column[T]{
-			shape:  fixed(name, title, 3, sizeWidth),
-			value:  func(row *T) float64 { return float64(value(usage(row))) },
-			figure: func(row *T, u units, _ int) string { return u.size(value(usage(row))) },
-			exact:  func(row *T) exportCell { return wholeCell(value(usage(row))) },
-		}
-		c.role = roleTotal
-		return c
-	}
 	return []column[T]{
-		rate("rx_rate", "RX/s", func(u *traffic.Usage) float64 { return u.RxRate }),
-		rate("tx_rate", "TX/s", func(u *traffic.Usage) float64 { return u.TxRate }),
-		total("rx_bytes", "RX", func(u *traffic.Usage) uint64 { return u.RxBytes }),
-		total("tx_bytes", "TX", func(u *traffic.Usage) uint64 { return u.TxBytes }),
+		rateColumn("rx_rate", "RX/s", 1, func(row *T) float64 { return usage(row).RxRate }),
+		rateColumn("tx_rate", "TX/s", 1, func(row *T) float64 { return usage(row).TxRate }),
+		totalColumn("rx_bytes", "RX", 3, func(row *T) uint64 { return usage(row).RxBytes }),
+		totalColumn("tx_bytes", "TX", 3, func(row *T) uint64 { return usage(row).TxBytes }),
 	}
+}
+
+// rateColumn is a column of bytes per second.
+func rateColumn[T any](name, title string, rank int, value func(*T) float64) column[T] {
+	c := column[T]{
+		shape:  fixed(name, title, rank, rateWidth),
+		value:  value,
+		figure: func(row *T, u units, _ int) string { return u.rate(value(row)) },
+	}
+	c.role = roleRate
+	return c
+}
+
+// totalColumn is a column of bytes.
+func totalColumn[T any](name, title string, rank int, value func(*T) uint64) column[T] {
+	c := column[T]{
+		shape:  fixed(name, title, rank, sizeWidth),
+		value:  func(row *T) float64 { return float64(value(row)) },
+		figure: func(row *T, u units, _ int) string { return u.size(value(row)) },
+		exact:  func(row *T) exportCell { return wholeCell(value(row)) },
+	}
+	c.role = roleTotal
+	return c
 }
 
 // number is a column of whole numbers.

@@ -13,6 +13,9 @@ func (u *UI) runColumns(args string) error {
 	if err != nil {
 		return err
 	}
+	if names != nil && !l.namesMachine(names) {
+		u.machine = false // these columns and no others
+	}
 	u.setColumns(l.name, names)
 	u.enter()
 	return nil
@@ -40,7 +43,7 @@ func (l *list) pick(chosen, words []string) ([]string, error) {
 	if change {
 		out = slices.Clone(chosen)
 		if chosen == nil {
-			out = l.columnNames()
+			out = l.usualColumns()
 		}
 	}
 	for _, word := range words {
@@ -64,6 +67,17 @@ func (l *list) pick(chosen, words []string) ([]string, error) {
 	return out, nil
 }
 
+// usualColumns are those that are there when none were chosen.
+func (l *list) usualColumns() []string {
+	var names []string
+	for i := range l.shapes {
+		if s := &l.shapes[i]; !s.same && (!s.aside || s.machine && l.machine) {
+			names = append(names, s.name)
+		}
+	}
+	return names
+}
+
 func (u *UI) completeColumns(words []string) []string {
 	l := u.page().base()
 	out := l.columnNames()
@@ -76,8 +90,9 @@ func (u *UI) completeColumns(words []string) []string {
 // shape decides which columns of a page may be shown, and in which order: what
 // was chosen, in that order, else all.
 func (u *UI) shape(l *list) {
-	l.arranged = nil
+	l.arranged, l.machine = nil, false
 	chosen := u.columns[l.name]
+	machine := u.machine && !l.namesMachine(chosen) // all of them
 	for i := range l.shapes {
 		s := &l.shapes[i]
 		if s.role == roleRate {
@@ -85,9 +100,14 @@ func (u *UI) shape(l *list) {
 			s.want, s.most = s.least, s.least
 		}
 		s.off = s.role == roleRate && u.amounts == showTotals || s.role == roleTotal && u.amounts == showRates
-		if chosen != nil && i > 0 && !slices.Contains(chosen, s.name) { // the first names the row
+		switch {
+		case s.machine && machine:
+		case chosen == nil:
+			s.off = s.off || s.aside && !(s.role == roleTotal && u.amounts == showTotals && !s.machine)
+		case i > 0 && !slices.Contains(chosen, s.name): // the first names the row
 			s.off = true
 		}
+		l.machine = l.machine || s.machine && !s.off
 	}
 	if chosen == nil {
 		return
@@ -98,7 +118,62 @@ func (u *UI) shape(l *list) {
 			l.arranged = append(l.arranged, i)
 		}
 	}
+	for i := range l.shapes {
+		if l.shapes[i].machine && machine {
+			l.arranged = append(l.arranged, i)
+		}
+	}
 }
+
+// namesMachine reports whether any of the columns is one of the machine.
+func (l *list) namesMachine(names []string) bool {
+	for i := range l.shapes {
+		if l.shapes[i].machine && slices.Contains(names, l.shapes[i].name) {
+			return true
+		}
+	}
+	return false
+}
+
+// toggleMachine shows the columns of the machine on all pages that have them, or
+// hides them.
+func (u *UI) toggleMachine() { u.showMachine(!u.page().base().machine && !u.machine) }
+
+func (u *UI) showMachine(on bool) {
+	u.machine = on
+	if !on {
+		u.forgetMachine()
+	}
+	u.enter()
+}
+
+// forgetMachine takes the columns of the machine out of what was chosen, and sorts
+// by none of them.
+func (u *UI) forgetMachine() {
+	for _, v := range u.views {
+		for _, p := range v.stack {
+			l := p.base()
+			chosen := slices.DeleteFunc(slices.Clone(u.columns[l.name]), func(name string) bool { return l.namesMachine([]string{name}) })
+			if len(chosen) == 0 {
+				chosen = nil
+			}
+			u.setColumns(l.name, chosen)
+			if l.shapes[l.sorting.col].machine {
+				*l.sorting = *l.usual
+			}
+		}
+	}
+}
+
+func (u *UI) runMachine(word string) error {
+	i, err := oneOf("machine", word, onOff[:])
+	if err == nil {
+		u.showMachine(i == 0)
+	}
+	return err
+}
+
+var onOff = [...]string{"on", "off"}
 
 // layout places the columns of the page on w cells.
 func (l *list) layout(w int) []slot {
@@ -118,4 +193,15 @@ func (l *list) layout(w int) []slot {
 		slots[i].col = l.arranged[slots[i].col]
 	}
 	return slots
+}
+
+// rated reports whether the rows of the page have rates, which are averaged, hidden
+// where there are none and counted from a mark.
+func (u *UI) rated() bool {
+	for _, s := range u.page().base().shapes {
+		if s.role == roleRate {
+			return true
+		}
+	}
+	return false
 }

@@ -1,6 +1,7 @@
 package term
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -57,6 +58,7 @@ func TestEveryCommandRuns(t *testing.T) {
 	for _, name := range mustNew(t, Options{}).commandNames() {
 		s := newStage(t, 80, 24)
 		s.take(typical(100))
+		s.ui.opts.Switch = func(context.Context, string, string) error { return nil }
 		err := s.ui.do(name)
 		if b := s.ui.command(name); err != nil && b.do != nil {
 			t.Errorf("%s: %v", name, err)

@@ -11,6 +11,7 @@ import (
 type commandRow struct {
 	*traffic.Command
 	traffic.Usage // as it is shown
+	resources     traffic.Resources
 	app           string
 	place         int
 	seat          int32
@@ -33,6 +34,7 @@ func (k *kinds) commandKind() *kind[commandRow] {
 	}
 	pids.exact = func(c *commandRow) exportCell { return textCell(processList(c.PIDs)) }
 	columns := append([]column[commandRow]{command}, amounts(func(c *commandRow) *traffic.Usage { return &c.Usage })...)
+	columns = append(columns, machineColumns(func(c *commandRow) *traffic.Resources { return &c.resources })...)
 	columns = append(columns,
 		words("app", "APP", 4, 10, 16, 24, func(c *commandRow) string { return c.app }, queryApp),
 		number("connections", "CONNS", 4, 6, func(c *commandRow) uint64 { return uint64(c.Connections) }, queryConns),
@@ -52,13 +54,15 @@ func (k *kinds) commandKind() *kind[commandRow] {
 			return cmp.Or(compareFold(a.Command.Command, b.Command.Command), compareFold(a.app, b.app), compareFold(a.User, b.User),
 				compareFold(a.Container, b.Container), compareFold(a.Unit, b.Unit))
 		},
-		usage: func(c *commandRow) *traffic.Usage { return &c.Usage },
-		calm:  func(c *commandRow) bool { return nobody(c.Command.Command) },
-		open:  func(c *commandRow) page { return k.commandConnections(c.app, c.Command) },
-		seats: func(_ *scene, c *commandRow) []int32 { return []int32{c.seat} },
-		about: aboutCommand,
-		find:  func(c *commandRow, f queryField, v *queryValues) { v.count(uint64(c.Processes)) },
-		finds: fields(queryProcs),
+		usage:     func(c *commandRow) *traffic.Usage { return &c.Usage },
+		resources: func(c *commandRow) *traffic.Resources { return &c.resources },
+		moved:     func(c *commandRow) bool { return moved(&c.Command.Usage, c.Connections) },
+		calm:      func(c *commandRow) bool { return nobody(c.Command.Command) },
+		open:      func(c *commandRow) page { return k.commandConnections(c.app, c.Command) },
+		seats:     func(_ *scene, c *commandRow) []int32 { return []int32{c.seat} },
+		about:     aboutCommand,
+		find:      func(c *commandRow, f queryField, v *queryValues) { v.count(uint64(c.Processes)) },
+		finds:     fields(queryProcs),
 	}
 }
 
@@ -126,7 +130,8 @@ func (k *kinds) commandsPage(crumb, why string, holds func(app string, c *traffi
 			for j := range a.Commands {
 				if c := &a.Commands[j]; holds == nil || holds(a.Name, c) {
 					seat := sc.memory.seatOf(ofCommands, place)
-					rows = append(rows, commandRow{Command: c, Usage: sc.usage(seat, c.Usage), app: a.Name, place: place, seat: seat})
+					rows = append(rows, commandRow{Command: c, Usage: sc.usage(seat, c.Usage),
+						resources: sc.resources(ofCommandDisks, place, c.Resources), app: a.Name, place: place, seat: seat})
 				}
 				place++
 			}

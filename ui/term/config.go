@@ -20,6 +20,8 @@ type Config struct {
 	// HideIdle leaves rows without any traffic out; NoNames looks no names of
 	// addresses up.
 	HideIdle, NoNames bool
+	// Machine shows what apps and commands use of disks, CPU and memory beside it.
+	Machine bool
 
 	Theme Theme
 	// Keys are the keys of bindings, by their names, in place of the usual ones.
@@ -79,7 +81,7 @@ func (u *UI) configure(c Config) error {
 		}
 		word.set(i)
 	}
-	u.hideIdle, u.namesOff = c.HideIdle, c.NoNames
+	u.hideIdle, u.machine, u.namesOff = c.HideIdle, c.Machine, c.NoNames
 	if u.names != nil {
 		u.names.enable(!u.namesOff)
 	}

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -15,7 +17,7 @@ import (
 )
 
 // TestDemo is the surface in a real terminal with made-up figures, to look
-// at: BWMON_DEMO=typical, hostile, failed, waiting or a number of apps, then
+// at: BWMON_DEMO=typical, working, hostile, failed, waiting or a number of apps, then
 // "go test -run TestDemo ./ui/term".
 func TestDemo(t *testing.T) {
 	demo := os.Getenv("BWMON_DEMO")
@@ -37,6 +39,8 @@ func TestDemo(t *testing.T) {
 			case "failed":
 				s = failing()
 			case "waiting":
+			case "working":
+				s = working(tick)
 			case "typical":
 				s = typical(tick)
 			default:
@@ -62,8 +66,37 @@ func TestDemo(t *testing.T) {
 			return fmt.Errorf("this is a demonstration: %v to %d", sig, pid)
 		},
 	}
+	if demo == "working" {
+		demoThings(&opts)
+	}
 	if err := mustNew(t, opts).Run(ctx); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// demoThings lets things be started and stopped, after a while.
+func demoThings(opts *Options) {
+	var mu sync.Mutex
+	list := idleThings()
+	opts.Things = func(context.Context) ([]traffic.Thing, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Clone(list), nil
+	}
+	opts.Switch = func(_ context.Context, id, action string) error {
+		time.Sleep(300 * time.Millisecond)
+		mu.Lock()
+		defer mu.Unlock()
+		for i := range list {
+			if list[i].ID != id && id != allThings {
+				continue
+			}
+			if list[i].Active == (action == "start") && id != allThings {
+				return fmt.Errorf("%s is active already", id)
+			}
+			list[i].Active = action == "start"
+		}
+		return nil
 	}
 }
 

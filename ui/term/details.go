@@ -134,6 +134,7 @@ func (u *UI) detailsBelow(c canvas, a area, d *detail) {
 		return
 	}
 	const gap = 3
+	p := u.page()
 	chartWidth := 0
 	if u.charted() {
 		chartWidth = min(max(a.w/3, 24), 90)
@@ -141,12 +142,22 @@ func (u *UI) detailsBelow(c canvas, a area, d *detail) {
 		chartWidth += gap
 	}
 	rest := area{a.x + chartWidth, a.y, a.w - chartWidth, a.h}
-	if half := (rest.w - gap) / 2; half >= 34 && (d.about.tops != nil || len(d.verdicts) > 0) {
-		u.drawBlocks(c, area{rest.x, rest.y, half, rest.h}, u.usageBlock(d), u.factBlock(d, half))
+	half := (rest.w - gap) / 2
+	if half >= 34 && len(p.metrics(p.base().sel)) == 0 && (d.about.tops != nil || len(d.verdicts) > 0) {
+		u.drawBlocks(c, area{rest.x, rest.y, half, rest.h}, u.usageBlock(d), u.resourceBlock(), u.factBlock(d, half))
 		u.drawBlocks(c, area{rest.x + half + gap, rest.y, rest.w - half - gap, rest.h}, u.ruleBlock(d, half), u.topBlock(d, half))
 		return
 	}
-	u.drawBlocks(c, rest, u.usageBlock(d), u.factBlock(d, rest.w), u.ruleBlock(d, rest.w), u.topBlock(d, rest.w))
+	if metrics := u.metricBlock(half); len(metrics.lines) > 0 && half >= metricLeast {
+		more := block{} // what has no room at the right
+		if n := rest.h; len(metrics.lines) > n {
+			metrics.lines, more.lines = metrics.lines[:n], metrics.lines[n:]
+		}
+		u.drawBlocks(c, area{rest.x, rest.y, half, rest.h}, u.usageBlock(d), u.factBlock(d, half), u.ruleBlock(d, half), more)
+		u.drawBlocks(c, area{rest.x + half + gap, rest.y, rest.w - half - gap, rest.h}, metrics)
+		return
+	}
+	u.drawBlocks(c, rest, u.usageBlock(d), u.resourceBlock(), u.factBlock(d, rest.w), u.metricBlock(rest.w), u.ruleBlock(d, rest.w), u.topBlock(d, rest.w))
 }
 
 // detailsBeside draws everything one below the other.
@@ -160,7 +171,7 @@ func (u *UI) detailsBeside(c canvas, a area, d *detail) {
 		u.drawChart(c, area{a.x, y, a.w, h})
 		y += h + 1
 	}
-	u.drawBlocks(c, area{a.x, y, a.w, a.y + a.h - y}, u.usageBlock(d), u.factBlock(d, a.w), u.ruleBlock(d, a.w), u.topBlock(d, a.w))
+	u.drawBlocks(c, area{a.x, y, a.w, a.y + a.h - y}, u.usageBlock(d), u.resourceBlock(), u.factBlock(d, a.w), u.ruleBlock(d, a.w), u.metricBlock(a.w), u.topBlock(d, a.w))
 }
 
 // drawBlocks draws blocks one below the other, as far as there is room.
@@ -190,14 +201,10 @@ func (u *UI) drawBlocks(c canvas, a area, blocks ...block) {
 	}
 }
 
-// charted reports whether the rows of the page have rates to draw.
+// charted reports whether the selected row has anything to draw.
 func (u *UI) charted() bool {
-	for _, s := range u.page().base().shapes {
-		if s.role == roleRate {
-			return true
-		}
-	}
-	return false
+	_, ok := u.page().plot(u.page().base().sel)
+	return ok
 }
 
 // drawChart draws the rates of the selected row.
@@ -207,7 +214,8 @@ func (u *UI) drawChart(c canvas, a area) {
 	every := max(time.Second, u.opts.Interval.Round(time.Second), time.Duration((least+2*a.w-1)/(2*a.w))*time.Second)
 	n := min(2*a.w, int(traceSpan/every.Seconds()))
 	rates, known := p.series(p.base().sel, n, every.Seconds())
-	look := chartLook{rx: u.colors.rx, tx: u.colors.tx, label: u.colors.dim, units: u.units, interval: every, ascii: u.plain}
+	plot, _ := p.plot(p.base().sel)
+	look := chartLook{plot: plot, rx: u.colors.rx, tx: u.colors.tx, label: u.colors.dim, units: u.units, interval: every, ascii: u.plain}
 	for i, line := range chart(rates[len(rates)-known:], a.w, a.h, look) {
 		c.line(a.x, a.y+i, a.w, line)
 	}
@@ -226,12 +234,16 @@ func (u *UI) usageBlock(d *detail) block {
 			{alignRight(u.units.size(rx), sizeWidth), u.colors.plain},
 			{alignRight(u.units.size(tx), sizeWidth+2), u.colors.plain}}
 	}
+	up, down := "rx", "tx"
+	if u.page().base().of == ofDisks {
+		up, down = "read", "written"
+	}
 	since := "since start"
 	if at := u.memory.since(u.page().base().of); !at.IsZero() {
 		since = at.In(u.opts.Location).Format("since 15:04")
 	}
 	b := block{lines: [][]piece{
-		{{padRight("", factLabel+1) + alignRight("rx", sizeWidth) + alignRight("tx", sizeWidth+2), u.colors.dim}},
+		{{padRight("", factLabel+1) + alignRight(up, sizeWidth) + alignRight(down, sizeWidth+2), u.colors.dim}},
 		amounts(since, usage.RxBytes, usage.TxBytes),
 	}}
 	if d.about.series.By == "" {

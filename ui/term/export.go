@@ -32,8 +32,9 @@ type exportSort uint8
 const (
 	exportNothing exportSort = iota // not known, or there is none
 	exportText
-	exportWhole // bytes, packets, how many
-	exportRate  // bytes per second
+	exportWhole  // bytes, packets, how many
+	exportRate   // bytes per second
+	exportNumber // of whatever unit, to the last digit
 )
 
 func textCell(s string) exportCell { return exportCell{sort: exportText, text: s} }
@@ -46,6 +47,15 @@ func rateCell(v float64) exportCell {
 		return exportCell{}
 	}
 	return exportCell{sort: exportRate, rate: v}
+}
+
+// numberCell is a figure of whatever unit; one that is not finite is not known.
+func numberCell(v float64) exportCell {
+	c := rateCell(v)
+	if c.sort == exportRate {
+		c.sort = exportNumber
+	}
+	return c
 }
 
 // csv is the cell as a field. A spreadsheet does not run it as a formula: a
@@ -61,6 +71,8 @@ func (c exportCell) csv() string {
 		return strconv.FormatUint(c.n, 10)
 	case exportRate:
 		return strconv.FormatFloat(c.rate, 'f', 1, 64)
+	case exportNumber:
+		return strconv.FormatFloat(c.rate, 'f', -1, 64)
 	}
 	return ""
 }
@@ -72,7 +84,7 @@ func (c exportCell) json() string {
 		return quoteJSON(c.text)
 	case exportWhole:
 		return strconv.FormatUint(c.n, 10)
-	case exportRate:
+	case exportRate, exportNumber:
 		return strconv.FormatFloat(c.rate, 'f', -1, 64)
 	}
 	return "null"

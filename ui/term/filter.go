@@ -61,6 +61,7 @@ func (u *UI) refilter(text string) error {
 		l.query = nil
 		l.filter = ""
 	}
+	l.asked = q.asks(machineFields())
 	if l.crowded {
 		u.reload()
 	} else {

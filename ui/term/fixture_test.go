@@ -1,6 +1,7 @@
 package term
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"net/netip"
@@ -96,6 +97,7 @@ func typical(tick int) *traffic.Snapshot {
 			{Name: "video", Kind: "lan_host", Match: "^198[.]18[.]0[.]23$|^tv$", Text: "rx below 1 MiB/s over 10s"},
 			{Name: "monthly volume", Kind: "interface", Match: "^eth0$", Text: "total quota 2 TiB a month"},
 		},
+		Series: machineSeries(tick),
 		Balance: traffic.Balance{InterfaceRx: grow(15.2e6), InterfaceTx: grow(10.9e6), LocalRx: grow(15.17e6), LocalTx: grow(10.9e6),
 			UnattributedRx: grow(2_100), ResidualRx: int64(grow(31_000)), ResidualTx: -int64(grow(4_000))},
 	}
@@ -176,4 +178,129 @@ func (s *stage) watch(seconds, tick int) *stage {
 		s.take(typical(t))
 	}
 	return s
+}
+
+// machineSeries is what is measured of a machine where all is well.
+func machineSeries(tick int) []traffic.Series {
+	n := float64(tick)
+	sway := 1 + 0.4*math.Sin(n/3)
+	disk := func(name string, load float64) traffic.Series {
+		reads, writes := 120*load*sway, 340*load*(2-sway)
+		return traffic.Series{Kind: traffic.SeriesDisk, Name: name, Metrics: traffic.Metrics{
+			{Name: "reads_per_s", Value: reads}, {Name: "writes_per_s", Value: writes},
+			{Name: "read_bytes_per_s", Value: reads * 16384}, {Name: "write_bytes_per_s", Value: writes * 65536},
+			{Name: "reads_merged_per_s", Value: reads / 40}, {Name: "writes_merged_per_s", Value: writes / 3},
+			{Name: "read_await_ms", Value: 0.31 * sway}, {Name: "write_await_ms", Value: 12.4 * load}, {Name: "await_ms", Value: 9.2 * load},
+			{Name: "queue_size", Value: 4.4 * load}, {Name: "read_request_bytes", Value: 16384}, {Name: "write_request_bytes", Value: 65536},
+			{Name: "request_bytes", Value: 52000}, {Name: "utilization_percent", Value: 62.4 * load * sway},
+			{Name: "discards_per_s"}, {Name: "discard_bytes_per_s"}, {Name: "flushes_per_s", Value: 2 * load}, {Name: "flush_await_ms", Value: 1.2},
+			{Name: "in_flight", Value: 3}, {Name: "read_bytes", Value: math.Floor(n * 120 * load * 16384)}, {Name: "write_bytes", Value: math.Floor(n * 340 * load * 65536)},
+		}}
+	}
+	one := func(kind, name string, metrics ...traffic.Metric) traffic.Series {
+		return traffic.Series{Kind: kind, Name: name, Metrics: metrics}
+	}
+	return []traffic.Series{
+		one(traffic.SeriesCPU, "", traffic.Metric{Name: "used_percent", Value: 34.2 * sway}, traffic.Metric{Name: "user_percent", Value: 22.1 * sway},
+			traffic.Metric{Name: "system_percent", Value: 8.3}, traffic.Metric{Name: "iowait_percent", Value: 3.8}, traffic.Metric{Name: "steal_percent"},
+			traffic.Metric{Name: "idle_percent", Value: 100 - 34.2*sway}, traffic.Metric{Name: "processors", Value: 8}),
+		disk("nvme0n1", 1), disk("sda", 0.02), disk("sdb", 0),
+		one(traffic.SeriesInterface, "eth0", traffic.Metric{Name: "rx_errors_per_s"}, traffic.Metric{Name: "tx_errors_per_s"},
+			traffic.Metric{Name: "rx_drops_per_s", Value: 0.5}, traffic.Metric{Name: "tx_drops_per_s"}, traffic.Metric{Name: "rx_errors_total"},
+			traffic.Metric{Name: "tx_errors_total"}, traffic.Metric{Name: "rx_drops_total", Value: math.Floor(n / 2)}, traffic.Metric{Name: "tx_drops_total"}),
+		one(traffic.SeriesLoad, "", traffic.Metric{Name: "load1", Value: 1.52 * sway}, traffic.Metric{Name: "load5", Value: 1.31}, traffic.Metric{Name: "load15", Value: 0.98},
+			traffic.Metric{Name: "runnable", Value: 3}, traffic.Metric{Name: "processes", Value: 512}),
+		one(traffic.SeriesMemory, "", traffic.Metric{Name: "total_bytes", Value: 16 << 30}, traffic.Metric{Name: "used_bytes", Value: 6 << 30},
+			traffic.Metric{Name: "available_bytes", Value: 10 << 30}, traffic.Metric{Name: "used_percent", Value: 37.5}, traffic.Metric{Name: "cached_bytes", Value: 5 << 30},
+			traffic.Metric{Name: "dirty_bytes", Value: 3 << 20}),
+		one(traffic.SeriesMount, "/", traffic.Metric{Name: "size_bytes", Value: 100 << 30}, traffic.Metric{Name: "used_bytes", Value: 71 << 30},
+			traffic.Metric{Name: "available_bytes", Value: 24 << 30}, traffic.Metric{Name: "used_percent", Value: 74.7}, traffic.Metric{Name: "inodes_used_percent", Value: 12}),
+		one(traffic.SeriesMount, "/var/lib/docker", traffic.Metric{Name: "size_bytes", Value: 500 << 30}, traffic.Metric{Name: "used_bytes", Value: 481 << 30},
+			traffic.Metric{Name: "available_bytes", Value: 19 << 30}, traffic.Metric{Name: "used_percent", Value: 96.2}),
+		one(traffic.SeriesPressure, "io", traffic.Metric{Name: "some_percent", Value: 4.1 * sway}, traffic.Metric{Name: "full_percent", Value: 2.2},
+			traffic.Metric{Name: "some_avg10_percent", Value: 3.9}, traffic.Metric{Name: "some_avg60_percent", Value: 2.1}, traffic.Metric{Name: "some_avg300_percent", Value: 0.7}),
+		one(traffic.SeriesProbe, "api", traffic.Metric{Name: "up", Value: 1}, traffic.Metric{Name: "status", Value: 200}, traffic.Metric{Name: "response_ms", Value: 12.3 * sway},
+			traffic.Metric{Name: "body_bytes", Value: 1234}, traffic.Metric{Name: "queue_depth", Value: 12}),
+		one(traffic.SeriesProbe, "ssh", traffic.Metric{Name: "listening", Value: 1}, traffic.Metric{Name: "sockets", Value: 2}),
+		one(traffic.SeriesSensor, "coretemp package", traffic.Metric{Name: "temperature_celsius", Value: 54.5}, traffic.Metric{Name: "critical_celsius", Value: 100}),
+		one(traffic.SeriesSwap, "", traffic.Metric{Name: "total_bytes", Value: 2 << 30}, traffic.Metric{Name: "used_bytes"}, traffic.Metric{Name: "free_bytes", Value: 2 << 30},
+			traffic.Metric{Name: "used_percent"}, traffic.Metric{Name: "in_bytes_per_s"}, traffic.Metric{Name: "out_bytes_per_s"}),
+		one(traffic.SeriesUnit, "docker.service", traffic.Metric{Name: "read_bytes_per_s", Value: 1.2e6}, traffic.Metric{Name: "write_bytes_per_s", Value: 3.4e5 * sway},
+			traffic.Metric{Name: "read_bytes", Value: math.Floor(1.2e6 * n)}, traffic.Metric{Name: "write_bytes", Value: math.Floor(3.4e5 * n)}),
+	}
+}
+
+// working is a host whose processes do more than traffic, some of them nothing else,
+// and where not all of the machine is well.
+func working(tick int) *traffic.Snapshot {
+	s := typical(tick)
+	s.Run = "run 1"
+	n := float64(tick)
+	use := func(read, write, cpu float64, memory uint64) traffic.Resources {
+		return traffic.Resources{DiskReadBytes: uint64(read * n), DiskWriteBytes: uint64(write * n), DiskReadRate: read, DiskWriteRate: write,
+			CPUPercent: cpu, MemoryBytes: memory}
+	}
+	for name, r := range map[string]traffic.Resources{
+		"curl": use(0, 12.9e6, 8.4, 21<<20), "firefox": use(2_000, 310e3, 143.7, 3<<30), "Backup": use(41e6, 1_200, 61, 180<<20),
+		"ssh": use(0, 0, 0.02, 9<<20), "serve.py": use(0, 0, 1.3, 44<<20),
+	} {
+		for i := range s.Apps {
+			if a := &s.Apps[i]; a.Name == name {
+				a.Resources, a.Commands[0].Resources = r, r
+			}
+		}
+	}
+	for _, a := range []traffic.App{
+		{Name: "postgres", Resources: use(5.5e6, 2.1e6, 33, 2<<30)}, {Name: "dd", Resources: use(88e6, 88e6, 97.2, 3<<20)}, {Name: "cron", Resources: use(0, 0, 0, 4<<20)},
+	} {
+		a.Commands = []traffic.Command{{Command: "/usr/bin/" + a.Name, User: "root", Unit: a.Name + ".service", PIDs: []int{77}, Resources: a.Resources}}
+		s.Apps = append(s.Apps, a)
+	}
+	for i := range s.Series {
+		switch x := &s.Series[i]; x.ID() {
+		case "probe:api":
+			x.Detail = "connect to 127.0.0.1:8080: connection refused"
+			x.Metrics = traffic.Metrics{{Name: "up", Value: 0}}
+		case "mount:/var/lib/docker":
+			x.Detail = "statfs takes longer than 2s: is its server there?"
+			x.Metrics = nil
+		}
+	}
+	s.Rules = append(s.Rules, traffic.Rule{Name: "slow disk", Kind: "subject", Match: "^disk:nvme", Text: "await_ms above 5 ms over 10s"})
+	s.Alerts = []traffic.Alert{
+		{Rule: "slow disk", Kind: "subject", Subject: "disk:nvme0n1", State: alertFiring, Since: s.At.Add(-21 * time.Second),
+			Metric: "await_ms", Condition: "above", Value: 9.2, Threshold: 5, Window: 10},
+		{Rule: "full", Kind: "subject", Subject: "mount:/", State: alertPending, Since: s.At.Add(-time.Second),
+			Metric: "available_bytes", Condition: "below", Value: 24 << 30, Threshold: 30 << 30},
+		{Rule: "busy", Kind: "app", Subject: "dd", App: "dd", State: alertFiring, Since: s.At.Add(-9 * time.Second),
+			Metric: "cpu_percent", Condition: "above", Value: 97.2, Threshold: 90, Window: 5},
+	}
+	return s
+}
+
+// work is watch with the rest of the machine.
+func (s *stage) work(seconds, tick int) *stage {
+	for t := tick - seconds; t <= tick; t++ {
+		s.take(working(t))
+	}
+	return s
+}
+
+// things tells the surface of idleThings.
+func (s *stage) things() *stage {
+	s.ui.opts.Switch = func(context.Context, string, string) error { return nil }
+	s.ui.keepThings(idleThings(), nil)
+	return s
+}
+
+// idleThings are those that could be measured beside machineSeries.
+func idleThings() []traffic.Thing {
+	return []traffic.Thing{
+		{ID: "disk:nvme0n1", Kind: traffic.SeriesDisk, Name: "nvme0n1", Active: true},
+		{ID: "disk:sdc", Kind: traffic.SeriesDisk, Name: "sdc"},
+		{ID: "sensor:acpitz", Kind: traffic.SeriesSensor, Name: "acpitz"},
+		{ID: "mount:/mnt/backup", Kind: traffic.SeriesMount, Name: "/mnt/backup", Detail: "stopped by hand"},
+		{ID: "conntrack", Kind: "monitor", Name: "conntrack", Active: true},
+		{ID: "probe:db", Kind: traffic.SeriesProbe, Name: "db"},
+	}
 }

@@ -160,6 +160,17 @@ func TestGoldenFrames(t *testing.T) {
 		{"pipes", func(s *stage) { s.watch(90, 300).press("7") }},
 		{"alerts", func(s *stage) { s.watch(90, 300).take(alarming(301)).press("8") }},
 		{"monitors", func(s *stage) { s.take(failing()).press("9") }},
+		{"apps-machine", func(s *stage) { s.work(90, 300).press("m") }},
+		{"commands-machine", func(s *stage) { s.work(90, 300).press("2", "/", "cpu>1", "<Enter>") }},
+		{"app-uses", func(s *stage) { s.work(90, 300).press("d", "m", "<Down>") }},
+		{"disks", func(s *stage) { s.work(90, 300).things().press("0", "<Down>") }},
+		{"disk-figures", func(s *stage) { s.work(90, 300).press("0", "<Enter>") }},
+		{"disk-columns", func(s *stage) {
+			s.work(90, 300).press("0", ":columns +flushes_per_s +read_bytes -queue_size", "<Enter>")
+		}},
+		{"machine", func(s *stage) { s.work(90, 300).things().press("M") }},
+		{"machine-figures", func(s *stage) { s.work(90, 300).press("M", "<Enter>") }},
+		{"machine-alerts", func(s *stage) { s.work(90, 300).press("8") }},
 		{"help", func(s *stage) { s.take(typical(300)).press("?") }},
 		{"choice", func(s *stage) { s.watch(90, 300).press("g") }},
 		{"command-typing", func(s *stage) { s.watch(90, 300).press(":", "s") }},
@@ -182,7 +193,7 @@ func TestGoldenFrames(t *testing.T) {
 		{"engine-gone", func(s *stage) { s.take(typical(300)).ui.receive(nil, nil, false) }},
 	} {
 		for _, size := range sizes {
-			if size.w == 200 && !slices.Contains([]string{"apps", "app-flows", "alerts", "help", "failed"}, tt.name) {
+			if size.w == 200 && !slices.Contains([]string{"apps", "app-flows", "alerts", "help", "failed", "apps-machine", "disks", "machine"}, tt.name) {
 				continue // most has been seen
 			}
 			t.Run(tt.name+"-"+size.name, func(t *testing.T) {

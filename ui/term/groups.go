@@ -37,6 +37,8 @@ var groupings = [...]struct {
 // groupRow is an app, or all commands of one user, container or unit.
 type groupRow struct {
 	traffic.Usage // as it is shown
+	resources     traffic.Resources
+	moved         bool // it carried traffic, or has connections
 	name          string
 	by            grouping
 	processes     int
@@ -51,6 +53,7 @@ func (k *kinds) groupKind(name string) *kind[groupRow] {
 		title = words("name", "NAME", 0, 14, 24, 40, func(g *groupRow) string { return g.name })
 	}
 	columns := append([]column[groupRow]{title}, amounts(func(g *groupRow) *traffic.Usage { return &g.Usage })...)
+	columns = append(columns, machineColumns(func(g *groupRow) *traffic.Resources { return &g.resources })...)
 	columns = append(columns,
 		number("processes", "PROCS", 5, 6, func(g *groupRow) uint64 { return uint64(g.processes) }, queryProcs),
 		number("connections", "CONNS", 4, 6, func(g *groupRow) uint64 { return uint64(g.connections) }, queryConns),
@@ -67,12 +70,14 @@ func (k *kinds) groupKind(name string) *kind[groupRow] {
 			}
 			return identity{of: ofGroups, app: groupings[g.by].name, name: g.name}
 		},
-		tie:   func(a, b *groupRow) int { return compareFold(a.name, b.name) },
-		usage: func(g *groupRow) *traffic.Usage { return &g.Usage },
-		calm:  func(g *groupRow) bool { return nobody(g.name) },
-		open:  k.openGroup,
-		seats: seatsOfGroup,
-		about: aboutGroup,
+		tie:       func(a, b *groupRow) int { return compareFold(a.name, b.name) },
+		usage:     func(g *groupRow) *traffic.Usage { return &g.Usage },
+		resources: func(g *groupRow) *traffic.Resources { return &g.resources },
+		moved:     func(g *groupRow) bool { return g.moved },
+		calm:      func(g *groupRow) bool { return nobody(g.name) },
+		open:      k.openGroup,
+		seats:     seatsOfGroup,
+		about:     aboutGroup,
 		find: func(g *groupRow, f queryField, v *queryValues) {
 			if f == groupings[g.by].field {
 				v.word(g.name)
@@ -163,6 +168,7 @@ func (k *kinds) appsPage() page {
 			a := &sc.Apps[i]
 			seat := sc.memory.seatOf(ofApps, i)
 			rows = append(rows, groupRow{name: a.Name, Usage: sc.usage(seat, a.Usage), seat: seat,
+				resources: sc.resources(ofAppDisks, i, a.Resources), moved: moved(&a.Usage, a.Connections),
 				processes: a.Processes, connections: a.Connections, commands: len(a.Commands)})
 		}
 		return rows, onlyForwarded(sc.Snapshot)
@@ -188,6 +194,8 @@ func (k *kinds) groupPage(by grouping) page {
 			}
 			row := &rows[i]
 			row.Usage = plus(row.Usage, sc.usage(sc.memory.seatOf(ofCommands, place), c.Usage))
+			row.resources = row.resources.Add(sc.resources(ofCommandDisks, place, c.Resources))
+			row.moved = row.moved || moved(&c.Usage, c.Connections)
 			row.processes += c.Processes
 			row.connections += c.Connections
 			row.commands++

@@ -19,6 +19,13 @@ var meanings = [...][2]string{
 	{"lost", "what a monitor knows it missed since it started"},
 	{"BALANCED", "the interface's bytes enter the balance"},
 	{"RECENT", "rx and tx together in the last seconds, to the row's own scale"},
+	{"READ, WRITTEN", "bytes fetched from and sent to disks; not what a cache answered"},
+	{"CPU %", "of one processor: two that are busy are 200"},
+	{"MEM", "resident now; shared pages count for each process"},
+	{"RAWAIT, …", "how long a request takes on average, waiting included"},
+	{"QUEUE", "requests under way on average"},
+	{"REQ", "bytes of a request on average"},
+	{"UTIL", "share of the time in which the disk had anything to do"},
 	{"mean of …", "rates are averages over that time, or since a row is known"},
 	{"since …", "totals count from that time on"},
 	{"(…)", "rows in parentheses are sums that belong to no single owner"},
@@ -81,7 +88,7 @@ func (u *UI) keyHelp(s section) [][2]string {
 			if !views {
 				views = true
 				last := len(u.views) - 1
-				out = append(out, [2]string{viewKey(0) + " … " + viewKey(last), "the views, from " + u.views[0].title + " to " + u.views[last].title})
+				out = append(out, [2]string{viewKey(0) + " … 9 0 " + viewKey(last), "the views, from " + u.views[0].title + " to " + u.views[last].title})
 			}
 			continue
 		}

@@ -3,6 +3,7 @@ package term
 import (
 	"context"
 	"errors"
+	"math"
 	"net/netip"
 	"strings"
 	"syscall"
@@ -36,6 +37,7 @@ func hostile() *traffic.Snapshot {
 	s := typical(100)
 	s.Host = nasty[0] + nasty[1]
 	s.Apps, s.LANHosts, s.Interfaces, s.Monitors, s.RemoteHosts, s.Pipes, s.Rules, s.Alerts = nil, nil, nil, nil, nil, nil, nil, nil
+	s.Series = nil
 	for i, name := range nasty {
 		u := usage(float64(1000-i), 1, uint64(100_000-i), 1)
 		c := traffic.Command{Command: name, User: name, Container: name, Unit: name, PIDs: []int{i + 1, 100 + i}, Usage: u, Connections: 1,
@@ -46,9 +48,16 @@ func hostile() *traffic.Snapshot {
 		s.Pipes = append(s.Pipes, traffic.PipeRow{Name: name, Usage: u})
 		s.Interfaces = append(s.Interfaces, traffic.Interface{Name: name, Usage: u, Balanced: true, SpeedBits: uint64(i) * 1e6})
 		s.Monitors = append(s.Monitors, traffic.MonitorStatus{Name: name, Kind: name, State: traffic.StateFailed, Detail: name})
+		for _, kind := range []string{traffic.SeriesDisk, traffic.SeriesProbe, traffic.SeriesMount, name} {
+			metrics := traffic.Metrics{{Name: name, Value: math.Inf(1 - i%3)}, {Name: "used_percent", Value: math.NaN()}, {Name: "up", Value: float64(i % 2)},
+				{Name: name + "_ms", Value: -1e300}, {Name: "utilization_percent", Value: 1e12}, {Name: "read_bytes", Value: 1e300}, {Name: "reads_per_s", Value: 1e30}}
+			s.Series = append(s.Series, traffic.Series{Kind: kind, Name: name, Detail: name, Metrics: metrics})
+		}
+		s.Apps[i].Resources = traffic.Resources{DiskReadRate: math.Inf(1), CPUPercent: math.NaN(), MemoryBytes: math.MaxUint64}
 		s.Rules = append(s.Rules, traffic.Rule{Name: name, Kind: "app", Match: ".*", Text: name}, traffic.Rule{Name: name, Kind: name, Match: name, Text: name})
 		s.Alerts = append(s.Alerts, traffic.Alert{Rule: name, Kind: "app", Subject: name, State: alertFiring, App: name, Command: name,
-			User: name, Container: name, Unit: name, Direction: name, Condition: name})
+			User: name, Container: name, Unit: name, Direction: name, Condition: name},
+			traffic.Alert{Rule: name, Kind: "subject", Subject: "disk:" + name, Metric: name + "_ms", State: alertFiring, Value: math.Inf(-1)})
 	}
 	return s
 }
@@ -61,6 +70,14 @@ func hostileStage(t *testing.T, w, h int) *stage {
 	s.ui.opts.Refused = map[string]string{"copy": evil}
 	s.ui.opts.History = func(context.Context, traffic.Query) (*traffic.Report, error) { return nil, errors.New(evil) }
 	s.ui.opts.Signal = func(int, string, syscall.Signal) error { return errors.New(evil) }
+	s.ui.machine = true
+	s.ui.opts.Switch = func(context.Context, string, string) error { return errors.New(evil) }
+	var list []traffic.Thing
+	for _, name := range nasty {
+		list = append(list, traffic.Thing{ID: "disk:off " + name, Kind: traffic.SeriesDisk, Name: "off " + name, Detail: name},
+			traffic.Thing{ID: name, Kind: name, Name: name, Detail: name})
+	}
+	s.ui.keepThings(list, nil)
 	s.ui.names = newNames()
 	s.ui.names.keep(netip.MustParseAddr("198.19.7.1"), evil, true)
 	s.take(hostile())
@@ -126,7 +143,7 @@ func TestHostileTextInPrompts(t *testing.T) {
 		look("help")
 		s.press("?")
 		for _, text := range nasty {
-			for _, prompt := range []string{"/", ":", ":filter user:", ":sort "} {
+			for _, prompt := range []string{"/", ":", ":filter user:", ":sort ", ":start ", "0/series:"} {
 				s.press(prompt)
 				s.handle(tcell.NewEventPaste(true))
 				for _, r := range text {

@@ -15,6 +15,9 @@ type kinds struct {
 	pipes       *kind[pipeRow]
 	alerts      *kind[alertRow]
 	monitors    *kind[monitorRow]
+	disks       *kind[seriesRow]
+	machine     *kind[seriesRow]
+	metrics     *kind[metricRow]
 }
 
 func newKinds() *kinds {
@@ -28,6 +31,7 @@ func newKinds() *kinds {
 	k.pipes = k.pipeKind()
 	k.alerts = alertKind()
 	k.monitors = monitorKind()
+	k.disks, k.machine, k.metrics = k.diskKind(), k.machineKind(), metricKind()
 	return k
 }
 

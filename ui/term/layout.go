@@ -13,6 +13,9 @@ type shape struct {
 	role  role
 	same  bool // it says the same in every row of this page
 	off   bool // not to be shown now
+	// aside: shown only where it was chosen; of the machine: also while such columns
+	// are asked for all together.
+	aside, machine bool
 }
 
 // role says of which part of the figures a column is, of which one may be left

@@ -21,7 +21,12 @@ const (
 	ofPipes
 	ofAlerts
 	ofMonitors
+	ofAppDisks     // what apps read and wrote
+	ofCommandDisks // likewise commands
+	ofDisks
+	ofSeries // all other series, by kind and name; not totals, but levels
 	ofGroups // rows that this surface sums up itself
+	ofMetrics
 	rosters
 )
 
@@ -52,11 +57,13 @@ const (
 // whatever the rhythm of the monitors; totals grow in steps.
 type memory struct {
 	late   float64 // seconds between two snapshots that are a gap
+	run    string  // of the engine; "" where it does not say
 	tick   uint32
 	now    float64 // the engine's clock, in seconds
 	before float64 // at the tick before
 
 	seats  []seat
+	live   int // seats of rows that the last snapshot had
 	free   []int32
 	index  map[identity]int32
 	traces int
@@ -103,6 +110,15 @@ func (m *memory) forget() {
 	*m = memory{late: m.late, index: make(map[identity]int32)}
 }
 
+// another reports whether a snapshot is of another run of the engine than the one
+// before. Where either does not say, a clock that went back does.
+func (m *memory) another(s *traffic.Snapshot) bool {
+	if s.Run != "" && m.run != "" {
+		return s.Run != m.run
+	}
+	return s.Elapsed < m.now
+}
+
 // observe takes what a snapshot says of every row. It is called once for each.
 // wanted says whether connections are on screen: many that somebody else asked
 // for are not looked at.
@@ -110,14 +126,16 @@ func (m *memory) observe(s *traffic.Snapshot, wanted bool) {
 	if s.Interval > 0 {
 		m.late = max(lateAfter.Seconds(), lateTicks*s.Interval)
 	}
-	if m.tick > 0 && s.Elapsed < m.now {
+	if m.tick > 0 && m.another(s) {
 		m.forget()
 	}
+	m.run = s.Run
 	m.before, m.now = m.now, s.Elapsed
 	if m.tick == 0 {
 		m.before = m.now
 	}
 	m.tick++
+	m.live = 0
 	flows := s.HasFlows()
 	for of := range m.rolls {
 		r := &m.rolls[of]
@@ -143,14 +161,28 @@ func (m *memory) apps(s *traffic.Snapshot, flows bool) {
 	for i := range s.Apps {
 		a := &s.Apps[i]
 		m.take(identity{of: ofApps, app: a.Name}, &a.Usage)
+		m.storage(identity{of: ofAppDisks, app: a.Name}, &a.Resources)
 		for j := range a.Commands {
 			c := &a.Commands[j]
-			m.take(commandIdentity(a.Name, c), &c.Usage)
+			id := commandIdentity(a.Name, c)
+			m.take(id, &c.Usage)
+			id.of = ofCommandDisks
+			m.storage(id, &c.Resources)
 			if flows {
 				m.flows(c.Flows)
 			}
 		}
 	}
+}
+
+// storage books what a row read and wrote. Most rows did neither: they take no seat.
+func (m *memory) storage(id identity, r *traffic.Resources) {
+	if r.DiskReadBytes|r.DiskWriteBytes == 0 {
+		m.rolls[id.of].seats = append(m.rolls[id.of].seats, -1)
+		return
+	}
+	u := storageUsage(r)
+	m.take(id, &u)
 }
 
 func (m *memory) flows(flows []traffic.FlowRow) {
@@ -176,6 +208,10 @@ func (m *memory) others(s *traffic.Snapshot, flows bool) {
 	for i := range s.Pipes {
 		m.take(identity{of: ofPipes, name: s.Pipes[i].Name}, &s.Pipes[i].Usage)
 	}
+	for i := range s.Series {
+		u := seriesUsage(&s.Series[i])
+		m.take(seriesIdentity(&s.Series[i]), &u)
+	}
 }
 
 // take books one row.
@@ -196,6 +232,7 @@ func (m *memory) take(id identity, u *traffic.Usage) {
 		i = m.add(&id)
 	}
 	r.seats = append(r.seats, i)
+	m.live++
 	if r.prev < 0 {
 		r.first = i
 	} else {
@@ -221,7 +258,7 @@ func (m *memory) take(id identity, u *traffic.Usage) {
 func (m *memory) move(st *seat, r *roll, u *traffic.Usage, now octets) {
 	rate := traffic.Rate{Rx: u.RxRate, Tx: u.TxRate}
 	elapsed := m.now - m.before
-	if elapsed > m.late && st.until == m.before && now.rx >= st.last.rx && now.tx >= st.last.tx {
+	if elapsed > m.late && st.until == m.before && st.id.of != ofSeries && now.rx >= st.last.rx && now.tx >= st.last.tx {
 		// What the rate of a last second says of a gap is nothing.
 		rate = traffic.Rate{Rx: float64(now.rx-st.last.rx) / elapsed, Tx: float64(now.tx-st.last.tx) / elapsed}
 	}
@@ -283,11 +320,7 @@ func (m *memory) add(id *identity) int32 {
 // sweep gives up the seats of rows that are gone: at once where nothing is
 // known of them, else when their trace has nothing more to say.
 func (m *memory) sweep() {
-	live := 0
-	for i := range m.rolls {
-		live += len(m.rolls[i].seats)
-	}
-	if live == len(m.index) {
+	if m.live == len(m.index) {
 		return
 	}
 	crowded := m.traces > maxTraces*9/10 || len(m.index) > maxSeats*9/10
@@ -335,32 +368,6 @@ func (m *memory) usage(i int32, u traffic.Usage, window time.Duration) traffic.U
 		u.TxBytes -= st.base.tx
 	}
 	return u
-}
-
-// mark sets all totals back to zero, as they are shown.
-func (m *memory) mark(at time.Time) {
-	m.marked = at
-	for i := range m.rolls {
-		m.rolls[i].marked = time.Time{}
-		if m.rolls[i].listed {
-			m.rolls[i].marked = at
-		}
-	}
-	for i := range m.seats {
-		m.seats[i].base = m.seats[i].last
-	}
-}
-
-// unmark shows totals since the start again.
-func (m *memory) unmark() { m.marked = time.Time{} }
-
-// since is when the totals of a list were set back; zero: they are since the
-// start.
-func (m *memory) since(of roster) time.Time {
-	if m.marked.IsZero() {
-		return time.Time{}
-	}
-	return m.rolls[of].marked
 }
 
 // span is for how many seconds a list has been watched, as far as traces

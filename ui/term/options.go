@@ -43,6 +43,12 @@ type Options struct {
 	// called beside the event loop, for a few addresses at a time, and ends with
 	// ctx.
 	Lookup func(ctx context.Context, a netip.Addr) (string, error)
+	// Things lists what can be measured, whether it is or not; nil: only what is
+	// measured is shown. Switch starts or stops one of them by its ID, or "all" of
+	// them: action is "start" or "stop". nil: neither is offered. Both are called
+	// beside the event loop, each once at a time, and end with ctx.
+	Things func(ctx context.Context) ([]traffic.Thing, error)
+	Switch func(ctx context.Context, id, action string) error
 	// Refused says of keys, by the names of their bindings, why they are off,
 	// such as "signal": "attached to another machine".
 	Refused map[string]string

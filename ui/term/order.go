@@ -7,13 +7,19 @@ import (
 
 // arrange costs one pass over all rows and one sort of those that pass.
 func (p *rowsOf[T]) arrange() {
-	p.total = len(p.rows)
+	p.total, p.resting = len(p.rows), 0
 	p.order = p.order[:0]
+	traffic := p.kind.moved != nil && !p.aboutMachine()
 	for i := range p.rows {
+		if traffic && !p.kind.moved(&p.rows[i]) {
+			p.resting++
+			continue
+		}
 		if p.passes(&p.rows[i]) {
 			p.order = append(p.order, int32(i))
 		}
 	}
+	p.total -= p.resting
 	if p.places != nil {
 		p.settle()
 	} else {
@@ -22,9 +28,24 @@ func (p *rowsOf[T]) arrange() {
 	p.find()
 }
 
+// works reports whether a row uses the machine, though it has no traffic.
+func (p *rowsOf[T]) works(row *T) bool {
+	if p.kind.resources == nil {
+		return false
+	}
+	r := p.kind.resources(row)
+	return r.DiskReadRate > 0 || r.DiskWriteRate > 0 || r.CPUPercent > 0
+}
+
+// aboutMachine reports whether the machine is asked about: a column of it is shown,
+// or sorted or filtered by. Rows that never had traffic are listed only then.
+func (l *list) aboutMachine() bool {
+	return l.machine || l.asked || l.shapes[l.sorting.col].machine
+}
+
 func (p *rowsOf[T]) passes(row *T) bool {
 	if p.busy && p.kind.usage != nil {
-		if u := p.kind.usage(row); u.RxRate == 0 && u.TxRate == 0 {
+		if u := p.kind.usage(row); u.RxRate == 0 && u.TxRate == 0 && !(p.aboutMachine() && p.works(row)) {
 			return false
 		}
 	}
@@ -162,6 +183,10 @@ func (r *rowView[T]) fill(f queryField, v *queryValues) {
 			return
 		}
 	}
+	if r.kind.resources != nil && machineFields().has(f) {
+		fillResources(r.kind.resources(r.row), f, v)
+		return
+	}
 	for i := range r.kind.columns {
 		if c := &r.kind.columns[i]; c.finds.has(f) {
 			c.fill(r.row, v)
@@ -180,6 +205,9 @@ func (p *rowsOf[T]) fields() fieldSet {
 	}
 	if p.kind.usage != nil {
 		s |= fields(queryRx, queryTx, queryTotal)
+	}
+	if p.kind.resources != nil {
+		s |= machineFields()
 	}
 	return s | fields(queryAny)
 }

@@ -14,21 +14,26 @@ type sorting struct {
 
 // kind is one kind of row and how a table of it looks.
 type kind[T any] struct {
-	of      roster      // whose totals they are
-	name    string      // of its columns in the settings; of its view, where it has one
-	columns []column[T] // the first one names the row
-	sorting sorting
-	id      func(*T) identity
-	tie     func(a, b *T) int                  // by name: the order of rows that are otherwise equal
-	usage   func(*T) *traffic.Usage            // its figures; nil for a row without traffic
-	calm    func(*T) bool                      // not a datum of its own: drawn dim; nil for none
-	grave   func(*T) bool                      // something is wrong: drawn to be noticed; nil for none
-	open    func(*T) page                      // what Enter leads to; nil for nothing
-	seats   func(*scene, *T) []int32           // whose traces add up to the row's; nil for none
-	about   func(*scene, *T) *subject          // what the details say
-	address func(*T) netip.Addr                // of the host it is about; nil for none
-	find    func(*T, queryField, *queryValues) // what a filter finds beside the columns; nil for nothing
-	finds   fieldSet                           // and in which fields
+	of        roster      // whose totals they are
+	name      string      // of its columns in the settings; of its view, where it has one
+	columns   []column[T] // the first one names the row
+	sorting   sorting
+	usual     sorting                  // before anybody chose another
+	plot      func(*T) plotted         // what its chart shows; nil: what it received and sent
+	series    func(*T) *traffic.Series // whose figures the details list; nil for none
+	id        func(*T) identity
+	tie       func(a, b *T) int                  // by name: the order of rows that are otherwise equal
+	usage     func(*T) *traffic.Usage            // its figures; nil for a row without traffic
+	resources func(*T) *traffic.Resources        // what it uses of the machine; nil for a row of no processes
+	moved     func(*T) bool                      // it carries traffic, or did; nil: that does not matter
+	calm      func(*T) bool                      // not a datum of its own: drawn dim; nil for none
+	grave     func(*T) bool                      // something is wrong: drawn to be noticed; nil for none
+	open      func(*T) page                      // what Enter leads to; nil for nothing
+	seats     func(*scene, *T) []int32           // whose traces add up to the row's; nil for none
+	about     func(*scene, *T) *subject          // what the details say
+	address   func(*T) netip.Addr                // of the host it is about; nil for none
+	find      func(*T, queryField, *queryValues) // what a filter finds beside the columns; nil for nothing
+	finds     fieldSet                           // and in which fields
 }
 
 // page is one table the user can be on.
@@ -62,6 +67,16 @@ type page interface {
 	series(at, n int, seconds float64) (rates []traffic.Rate, known int)
 	// usage is the figures of the row at a place in order; nil where it has none.
 	usage(at int) *traffic.Usage
+	// resources is what the row at a place in order uses of the machine; nil where
+	// that is not known.
+	resources(at int) *traffic.Resources
+	// metrics are all figures of the series at a place in order; nil where it is none.
+	metrics(at int) traffic.Metrics
+	// plot says what the chart of the row at a place in order shows; false where
+	// there is nothing to chart.
+	plot(at int) (plotted, bool)
+	// share is what a meter shows at a place in order; false where there is none.
+	share(at, col int) (float64, bool)
 	// address is the host that the row at a place in order is about, for its
 	// name; not valid where it is about none.
 	address(at int) netip.Addr
@@ -85,8 +100,13 @@ type list struct {
 	sorting *sorting
 	filter  string // as typed
 	query   *query // of the filter; nil for none
-	busy    bool   // rows without any traffic are left out
-	crowded bool   // there are too many rows: those that pass the filter are taken
+	usual   *sorting
+	busy    bool // rows without any traffic are left out
+	machine bool // columns of the machine are shown
+	asked   bool // the filter is about the machine
+	resting int  // rows left out since they never carried traffic
+	things  bool // what is not measured is listed too
+	crowded bool // there are too many rows: those that pass the filter are taken
 
 	order []int32 // rows that pass the filter, sorted, as indices
 	total int     // rows before the filter
@@ -122,7 +142,9 @@ type rowsOf[T any] struct {
 func newPage[T any](crumb string, k *kind[T], source func(sc *scene, buf []T) ([]T, string)) *rowsOf[T] {
 	p := &rowsOf[T]{kind: k, source: source}
 	p.of, p.crumb, p.name = k.of, clean(crumb), k.name
-	p.sorting = &k.sorting
+	if p.sorting, p.usual = &k.sorting, &k.usual; k.usual == (sorting{}) {
+		k.usual = k.sorting // nobody has seen it yet
+	}
 	p.view.kind = k
 	for _, c := range k.columns {
 		p.shapes = append(p.shapes, c.shape)
@@ -249,6 +271,39 @@ func (p *rowsOf[T]) usage(at int) *traffic.Usage {
 		return p.kind.usage(row)
 	}
 	return nil
+}
+
+func (p *rowsOf[T]) resources(at int) *traffic.Resources {
+	if row := p.row(at); row != nil && p.kind.resources != nil {
+		return p.kind.resources(row)
+	}
+	return nil
+}
+
+func (p *rowsOf[T]) metrics(at int) traffic.Metrics {
+	if row := p.row(at); row != nil && p.kind.series != nil {
+		return p.kind.series(row).Metrics
+	}
+	return nil
+}
+
+func (p *rowsOf[T]) plot(at int) (plotted, bool) {
+	row := p.row(at)
+	switch {
+	case row == nil || p.kind.seats == nil:
+		return plotted{}, false
+	case p.kind.plot == nil:
+		return traded, true
+	}
+	plot := p.kind.plot(row)
+	return plot, plot.up != ""
+}
+
+func (p *rowsOf[T]) share(at, col int) (float64, bool) {
+	if c := &p.kind.columns[col]; c.share != nil {
+		return c.share(&p.rows[p.order[at]])
+	}
+	return 0, false
 }
 
 func (p *rowsOf[T]) address(at int) netip.Addr {

@@ -2,6 +2,7 @@ package term
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/gdamore/tcell/v2"
 )
@@ -129,6 +130,15 @@ func (u *UI) hints(c canvas, y, w int) {
 			all = append(all, b)
 		}
 	}
+	slices.SortStableFunc(all, func(a, b *binding) int {
+		switch {
+		case a.early == b.early:
+			return 0
+		case a.early:
+			return -1
+		}
+		return 1
+	})
 	const gap = 2
 	need := func(bs []*binding) int {
 		n := 1 - gap

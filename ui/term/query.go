@@ -35,7 +35,22 @@ const (
 	queryTotal
 	queryConns
 	queryProcs
+	queryRead // of the disks
+	queryWrite
+	queryCPU
+	queryMemory
+	queryDisk
+	queryUtil
+	queryAwait
+	queryQueue
+	querySeries
+	queryKind
+	queryMetric
+	queryValue
 )
+
+// machineFields are what rows of traffic have of the machine beside it.
+func machineFields() fieldSet { return fields(queryRead, queryWrite, queryCPU, queryMemory) }
 
 // fieldSort is how a field's terms are written and compared.
 type fieldSort uint8
@@ -45,6 +60,7 @@ const (
 	fieldHost             // text and addresses
 	fieldNumber           // whole numbers and ranges of them
 	fieldAmount           // bytes, or bytes per second
+	fieldSize             // bytes
 	fieldCount            // how many
 )
 
@@ -78,7 +94,22 @@ var queryNames = [...]struct {
 	queryTotal:     {"total", "", fieldAmount, "received and sent: total>1MiB/s"},
 	queryConns:     {"conns", "", fieldCount, "open connections: conns>3"},
 	queryProcs:     {"procs", "", fieldCount, "processes: procs>3"},
+	queryRead:      {"read", "", fieldAmount, "read from disks: read>1MiB/s, read>5GB"},
+	queryWrite:     {"write", "written", fieldAmount, "written to disks: write>1MiB/s, write>5GB"},
+	queryCPU:       {"cpu", "", fieldCount, "per cent of one processor: cpu>50"},
+	queryMemory:    {"mem", "memory", fieldSize, "resident memory: mem>1GiB"},
+	queryDisk:      {"disk", "", fieldText, "block device"},
+	queryUtil:      {"util", "busy", fieldCount, "per cent of the time that a disk is busy: util>80"},
+	queryAwait:     {"await", "", fieldCount, "milliseconds that a request takes: await>20"},
+	queryQueue:     {"queue", "", fieldCount, "requests under way: queue>4"},
+	querySeries:    {"series", "", fieldText, "as rules call it: series:mount"},
+	queryKind:      {"kind", "", fieldText, "cpu, memory, mount, sensor, probe, …"},
+	queryMetric:    {"metric", "", fieldText, "name of the figure"},
+	queryValue:     {"value", "", fieldAmount, "the figure: value>90, value>1GiB"},
 }
+
+// queryUnits may stand behind the figures of fields that count.
+var queryUnits = map[queryField]string{queryCPU: "%", queryUtil: "%", queryAwait: "ms"}
 
 // String is the name to write.
 func (f queryField) String() string { return queryNames[f].name }
@@ -143,6 +174,18 @@ type query struct {
 
 // empty reports whether every row matches.
 func (q *query) empty() bool { return q == nil || len(q.any) == 0 }
+
+// asks reports whether any term is about one of the fields.
+func (q *query) asks(set fieldSet) bool {
+	for _, terms := range q.any {
+		for _, t := range terms {
+			if set.has(t.field) {
+				return true
+			}
+		}
+	}
+	return false
+}
 
 // matches reports whether a row passes.
 func (q *query) matches(r queryRow) bool {

@@ -45,8 +45,8 @@ func completeQuery(text string, cursor int, known []queryField, values func(fiel
 	}
 	typed := text[at.value:cursor]
 	switch {
-	case field.sort() == fieldAmount:
-		return without(text, completeUnit(typed, at))
+	case field.sort() == fieldAmount, field.sort() == fieldSize:
+		return without(text, completeUnit(typed, at, field.sort() == fieldAmount))
 	case field.sort() == fieldCount || values == nil:
 		return nil
 	}
@@ -135,8 +135,9 @@ func completeField(typed string, from, to int, known []queryField) []completion 
 	return out
 }
 
-// completeUnit offers units for the number typed.
-func completeUnit(typed string, at termPlace) []completion {
+// completeUnit offers units for the number typed, those of rates only where the
+// field has them.
+func completeUnit(typed string, at termPlace, rates bool) []completion {
 	end := 0
 	for end < len(typed) && strings.IndexByte("0123456789.", typed[end]) >= 0 {
 		end++
@@ -151,7 +152,7 @@ func completeUnit(typed string, at termPlace) []completion {
 		{"kbit/s", "rate, in bits"}, {"Mbit/s", "rate, in bits"}, {"Gbit/s", "rate, in bits"},
 		{"KiB", "total"}, {"MiB", "total"}, {"GiB", "total"}, {"TiB", "total"},
 	} {
-		if hasPrefixFold(u.unit, unit) {
+		if hasPrefixFold(u.unit, unit) && (rates || u.note == "total") {
 			out = append(out, completion{number + u.unit, at.value, at.end, u.note})
 		}
 	}

@@ -79,7 +79,7 @@ func (t *queryTerm) setFigure(text string) error {
 	for end < len(text) && strings.IndexByte("0123456789.", text[end]) >= 0 {
 		end++
 	}
-	if t.op == opHas && t.field.sort() == fieldAmount {
+	if t.op == opHas && (t.field.sort() == fieldAmount || t.field.sort() == fieldSize) {
 		return fmt.Errorf("%s is a figure: %s", t.field, wantValue(t))
 	}
 	number, err := strconv.ParseFloat(text[:end], 64)
@@ -93,6 +93,9 @@ func (t *queryTerm) setFigure(text string) error {
 	if err != nil {
 		return err
 	}
+	if u.perSecond && t.field.sort() == fieldSize {
+		return fmt.Errorf("%s is no rate: %s", t.field, wantValue(t))
+	}
 	t.figure, t.perSecond = number*u.scale, u.perSecond
 	return nil
 }
@@ -100,6 +103,7 @@ func (t *queryTerm) setFigure(text string) error {
 // setCount takes how many; k and M are thousands and millions, as on the
 // screen.
 func (t *queryTerm) setCount(number float64, prefix string) error {
+	prefix = strings.TrimSuffix(prefix, queryUnits[t.field])
 	power := strings.Index(" kMG", prefix)
 	switch {
 	case prefix == "":

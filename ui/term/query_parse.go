@@ -33,6 +33,7 @@ func (e queryError) Error() string { return e.text }
 //	port:80-90      a number is in the range; port>1023
 //	rx>1MiB/s       a rate; rx>1GB: a total
 //	!term           not the term
+//	mount:/var      a series as it is called: text
 //
 // Of known, the fields the rows at hand have, nil means all; terms of others
 // match nothing, and query.absent says so. An error is a queryError.
@@ -170,7 +171,7 @@ func splitField(word string) (name string, op queryOp, n int) {
 	if name == "" || found < 0 {
 		return "", 0, 0
 	}
-	if _, known := findField(name); !known && (strings.HasPrefix(rest, "://") || isAddress(word)) {
+	if _, known := findField(name); !known && (strings.HasPrefix(rest, "://") || isAddress(word) || queryOp(found) == opHas && isSeries(name)) {
 		return "", 0, 0 // text as it stands in command lines and tables
 	}
 	return name, queryOp(found), n + len(queryOps[found])
@@ -217,7 +218,7 @@ func (p *queryParser) value(t *queryTerm) error {
 		return p.textValue(t)
 	}
 	end := p.wordEnd(p.pos)
-	if sort == fieldAmount {
+	if sort == fieldAmount || sort == fieldSize {
 		end = p.joinUnit(end)
 	}
 	p.pos = end
@@ -242,6 +243,8 @@ func wantValue(t *queryTerm) string {
 		return fmt.Sprintf(`write a number or a range, like %s:80 or %s:80-90`, t.field, t.field)
 	case fieldAmount:
 		return fmt.Sprintf(`write a rate like %s>1MiB/s or a total like %s>5GB`, t.field, t.field)
+	case fieldSize:
+		return fmt.Sprintf(`write an amount, like %s>1GiB`, t.field)
 	case fieldCount:
 		return fmt.Sprintf(`write a number, like %s>3`, t.field)
 	}

@@ -2,10 +2,13 @@ package term
 
 import (
 	"encoding/binary"
+	"math"
 	"net/netip"
 	"strconv"
 	"unicode"
 	"unicode/utf8"
+
+	"bwmon/traffic"
 )
 
 // queryValues is what a row has of one field. It is the filter's own memory
@@ -76,6 +79,15 @@ func (v *queryValues) number(n int64) {
 // amount is a total in bytes and a rate in bytes per second.
 func (v *queryValues) amount(bytes uint64, rate float64) {
 	v.bytes, v.rate, v.known = float64(bytes), rate, true
+}
+
+// figure is a figure of whatever unit. Only one that is a rate is compared with
+// rates.
+func (v *queryValues) figure(unit traffic.Unit, f float64) {
+	v.bytes, v.rate, v.known = f, math.NaN(), true
+	if unit == traffic.UnitBytesPerSecond {
+		v.rate = f
+	}
 }
 
 // count is how many there are of something.

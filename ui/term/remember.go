@@ -10,7 +10,7 @@ func (u *UI) settings() settings {
 	s := settings{
 		View: u.views[u.current].name, Group: groupings[u.group].name,
 		Units: unitNames[u.units], Amounts: amountNames[u.amounts], Window: u.window,
-		HideIdle: u.hideIdle, ReverseDNS: !u.namesOff, Details: detailsNames[u.details],
+		HideIdle: u.hideIdle, Machine: u.machine, ReverseDNS: !u.namesOff, Details: detailsNames[u.details],
 		Tables: maps.Clone(u.before.Tables), // those of views this version has not
 	}
 	if s.Tables == nil {
@@ -45,7 +45,7 @@ func (u *UI) apply(s settings) {
 	if slices.Contains(windows[:], s.Window) {
 		u.window = s.Window
 	}
-	u.hideIdle = s.HideIdle
+	u.hideIdle, u.machine = s.HideIdle, s.Machine
 	if u.namesOff = !s.ReverseDNS; u.names != nil {
 		u.names.enable(!u.namesOff)
 	}
@@ -110,7 +110,7 @@ func sameSettings(a, b settings) bool {
 		return x.Sort == y.Sort && x.Ascending == y.Ascending && slices.Equal(x.Hidden, y.Hidden) && slices.Equal(x.Shown, y.Shown)
 	}
 	return a.View == b.View && a.Group == b.Group && a.Units == b.Units && a.Amounts == b.Amounts && a.Window == b.Window &&
-		a.HideIdle == b.HideIdle && a.ReverseDNS == b.ReverseDNS && a.Details == b.Details && maps.EqualFunc(at, bt, same)
+		a.HideIdle == b.HideIdle && a.Machine == b.Machine && a.ReverseDNS == b.ReverseDNS && a.Details == b.Details && maps.EqualFunc(at, bt, same)
 }
 
 // reset sees everything as the configuration says, and remembers nothing else.

@@ -15,6 +15,11 @@ type scene struct {
 	memory *memory
 	window time.Duration // rates are averages over it
 	names  *names        // nil where none are looked up
+	units  units
+	// idle is what could be measured and is not, as it was when it was asked for;
+	// measured has the IDs of what is, where there is anything idle.
+	idle     []traffic.Thing
+	measured map[string]bool
 }
 
 // usage is the figures of a row to be shown.

@@ -107,7 +107,7 @@ func (u *UI) runTheme(name string) error {
 	return err
 }
 
-// columnNames lists the columns of a page.
+// columnNames lists the columns of a page, those that are not shown by themselves too.
 func (l *list) columnNames() []string {
 	var names []string
 	for i := range l.shapes {

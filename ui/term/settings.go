@@ -27,6 +27,7 @@ type settings struct {
 	Window  time.Duration
 
 	HideIdle   bool
+	Machine    bool
 	ReverseDNS bool
 	Details    string // auto, on or off
 
@@ -50,6 +51,7 @@ type settingsFile struct {
 	Amounts    string                   `json:"amounts,omitempty"`
 	Window     string                   `json:"window,omitempty"`
 	HideIdle   bool                     `json:"hide_idle"`
+	Machine    bool                     `json:"machine"`
 	ReverseDNS bool                     `json:"reverse_dns"`
 	Details    string                   `json:"details,omitempty"`
 	Tables     map[string]tableSettings `json:"tables,omitempty"`
@@ -176,6 +178,7 @@ func (s settings) with(file map[string]json.RawMessage) (_ settings, wrong []str
 		return true
 	})
 	flag("hide_idle", &s.HideIdle)
+	flag("machine", &s.Machine)
 	flag("reverse_dns", &s.ReverseDNS)
 	word("details", &s.Details, detailsNames[:])
 	var tables map[string]tableSettings
@@ -229,7 +232,7 @@ func saveSettings(path string, s settings) (err error) {
 		window = s.Window.String()
 	}
 	text, err := json.MarshalIndent(settingsFile{
-		s.View, s.Group, s.Units, s.Amounts, window, s.HideIdle, s.ReverseDNS, s.Details, s.Tables,
+		s.View, s.Group, s.Units, s.Amounts, window, s.HideIdle, s.Machine, s.ReverseDNS, s.Details, s.Tables,
 	}, "", "  ")
 	if err != nil {
 		return err

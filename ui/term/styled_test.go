@@ -68,6 +68,9 @@ func TestThemeFrames(t *testing.T) {
 					s := newStage(t, size.w, size.h)
 					s.ui = mustNew(t, Options{Location: time.UTC, Version: "1.0", Config: Config{Theme: Theme{Name: theme}, View: v.name}})
 					s.watch(90, 300).take(alarming(301))
+					if v.name == "disks" || v.name == "machine" {
+						s.work(30, 331).things()
+					}
 					s.frame()
 					golden(t, name, styledText(s.screen))
 				})

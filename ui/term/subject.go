@@ -25,6 +25,10 @@ type subject struct {
 	// not asked. It may be empty while no connections are listed.
 	tops      func() []top
 	topsTitle string
+	// thing is the ID by which what the row is about is started and stopped; "" for
+	// none. off: it is not measured.
+	thing string
+	off   bool
 	// alert is set for the row of an alert.
 	alert *traffic.Alert
 }

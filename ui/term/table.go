@@ -58,6 +58,14 @@ func (u *UI) row(c canvas, a area, y int, p page, at int) {
 	}
 	u.nameOf(p.address(at)) // it is asked for, where it is not known
 	for _, s := range l.slots {
+		if used, ok := p.share(at, s.col); ok && s.w >= meterLeast {
+			look := meterLook{bar: u.colors.meter, text: base, ascii: u.plain}
+			if selected || p.calm(at) {
+				look.bar = base
+			}
+			c.line(a.x+1+s.x, y, s.w, meter(used, s.w, "", look))
+			continue
+		}
 		text := p.cell(at, s.col, u.units, s.w)
 		style := base
 		switch {
@@ -108,6 +116,11 @@ func (u *UI) emptyText(l *list) []piece {
 		return []piece{
 			{"paused before these connections were asked for", plain},
 			{"p goes on and shows them.", u.colors.dim},
+		}
+	case l.resting > 0:
+		return []piece{
+			{"no traffic yet", plain},
+			{"the key or command machine shows " + plural(l.resting, "row") + " that use disks, CPU and memory", u.colors.dim},
 		}
 	case l.why != "":
 		return []piece{{l.why, plain}}

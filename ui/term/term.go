@@ -55,6 +55,7 @@ type UI struct {
 	window   time.Duration // rates are averages over it
 	amounts  amountsShown
 	hideIdle bool
+	machine  bool // columns of the machine are shown
 	frozen   bool
 	namesOff bool
 	columns  map[string][]string // chosen, by the name of the kind
@@ -85,6 +86,7 @@ type UI struct {
 	errands *errands
 	rules   rulebook
 	past    past
+	things  things
 	names   *names // nil where none are looked up
 	details detailsWish
 	detail  detail
@@ -189,6 +191,7 @@ func (u *UI) loop(ctx context.Context, screen tcell.Screen, events <-chan tcell.
 		if dirty {
 			u.frame(screen)
 			u.askPast(u.now())
+			u.askThings(u.now())
 		}
 		select {
 		case <-ctx.Done():
@@ -294,7 +297,12 @@ func (u *UI) reload() {
 	if u.shown == nil {
 		return
 	}
-	u.scene = &scene{Snapshot: u.shown, memory: u.memory, window: u.window, names: u.names}
+	u.scene = &scene{Snapshot: u.shown, memory: u.memory, window: u.window, names: u.names, units: u.units}
+	if u.page().base().things {
+		if u.scene.idle = u.things.idle(); len(u.scene.idle) > 0 {
+			u.scene.measured = measuredOf(u.shown)
+		}
+	}
 	u.page().load(u.scene)
 }
 

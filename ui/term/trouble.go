@@ -2,6 +2,7 @@ package term
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -41,6 +42,9 @@ func (u *UI) worries() []worry {
 		for _, m := range unhealthy(u.shown) {
 			out = append(out, worry{complaint(m), u.viewHint("monitors")})
 		}
+	}
+	if text := downText(u.shown); text != "" {
+		out = append(out, worry{text, u.viewHint("machine")})
 	}
 	if text := u.firingText(); text != "" {
 		out = append(out, worry{text, u.viewHint("alerts")})
@@ -119,6 +123,32 @@ func (u *UI) firingText() string {
 		names[i] = cutEnd(clean(names[i]), 30)
 	}
 	return plural(n, "alert") + " firing: " + strings.Join(names, ", ")
+}
+
+// downText names the probes that found nothing; "" for none.
+func downText(s *traffic.Snapshot) string {
+	const most = 4 // by name
+	var names []string
+	detail, n := "", 0
+	for i := range s.Series {
+		if x := &s.Series[i]; x.Kind == traffic.SeriesProbe && seriesState(x) == seriesDown {
+			if detail, n = x.Detail, n+1; len(names) < most {
+				names = append(names, cutEnd(clean(x.Name), 30))
+			}
+		}
+	}
+	switch {
+	case n == 0:
+		return ""
+	case n > 1:
+		if n > most {
+			names = append(names, ellipsis)
+		}
+		return strconv.Itoa(n) + " probes are down: " + strings.Join(names, ", ")
+	case detail != "":
+		return "probe " + names[0] + " is down: " + clean(detail)
+	}
+	return "probe " + names[0] + " is down"
 }
 
 // viewHint is the key of a view and its title.

@@ -34,6 +34,15 @@ var unitNames = [...]string{unitsIEC: "iec", unitsSI: "si", unitsBits: "bits"}
 // next is what follows when the key is pressed.
 func (u units) next() units { return (u + 1) % units(len(unitNames)) }
 
+// storage is the units of what disks and memory hold and carry: nobody counts
+// that in bits.
+func (u units) storage() units {
+	if u == unitsBits {
+		return unitsIEC
+	}
+	return u
+}
+
 // rateWidth is the width of a rate in the units chosen.
 func (u units) rateWidth() int {
 	switch u {

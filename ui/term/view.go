@@ -1,8 +1,6 @@
 package term
 
 import (
-	"strconv"
-
 	"bwmon/traffic"
 )
 
@@ -30,23 +28,32 @@ func newViews(k *kinds) []*view {
 		{name: "connections", help: "every connection, of this host's processes and of LAN hosts. Listing them costs the engine time while they are on screen.",
 			title: "Connections", short: "Conn", stack: []page{k.flowsPage("Connections", "no connections", nil, nil)}},
 		{name: "remotes", help: "whom this host and the LAN hosts exchanged something with. Enter opens the connections.",
-			title: "Remote hosts", short: "Remote", stack: []page{k.remotesPage("Remote hosts")}},
+			title: "Remote hosts", short: "Rem", stack: []page{k.remotesPage("Remote hosts")}},
 		{name: "hosts", help: "the hosts behind this router, by what was forwarded for them. Enter opens a host's connections.",
 			title: "LAN hosts", short: "LAN", stack: []page{k.lanPage()}},
 		{name: "interfaces", help: "what the network interfaces carried. Those that are balanced are what the books are held against.",
 			title: "Interfaces", short: "Ifs", stack: []page{k.interfacesPage()}},
 		{name: "pipes", help: "what went through named pipes and relays. Enter opens the commands that one carried for.",
-			title: "Pipes", short: "Pipes", stack: []page{k.pipesPage()}},
+			title: "Pipes", short: "Pipe", stack: []page{k.pipesPage()}},
 		{name: "alerts", help: "what was agreed and is not kept. Enter leads to the row that an alert is about.",
 			title: "Alerts", short: "Alerts", stack: []page{k.alertsPage()}, count: firing},
 		{name: "monitors", help: "what measures, and whether it works: where the figures come from.",
 			title: "Monitors", short: "Mon", stack: []page{k.monitorsPage()},
 			count: func(s *traffic.Snapshot) int { return len(unhealthy(s)) }},
+		{name: "disks", help: "block devices, with the figures of iostat -x. Enter opens all figures of one. What is off is not measured: + starts it, - stops it.",
+			title: "Disks", short: "Disk", stack: []page{k.disksPage()},
+			count: func(s *traffic.Snapshot) int { return wrongSeries(s, true) }},
+		{name: "machine", help: "the rest of the machine: processors, memory, mounts, pressure, errors of interfaces, sensors, probes, the I/O of containers and units. Enter opens all figures of one. What is off is not measured: + starts it, - stops it.",
+			title: "Machine", short: "Mach", stack: []page{k.machinePage()},
+			count: func(s *traffic.Snapshot) int { return wrongSeries(s, false) }},
 	}
 }
 
-// number is the key of a view: 1 to 9, then 0.
-func viewKey(i int) string { return strconv.Itoa((i + 1) % 10) }
+// viewKeys are the keys of the views, in their order.
+const viewKeys = "1234567890M"
+
+// viewKey is the key of a view.
+func viewKey(i int) string { return viewKeys[i : i+1] }
 
 // viewNamed is the view of that name, -1 for none.
 func (u *UI) viewNamed(name string) int {

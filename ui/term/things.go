@@ -1,0 +1,199 @@
+package term
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"bwmon/traffic"
+)
+
+// things is what can be measured, whether it is or not, and who asks for it.
+type things struct {
+	list      []traffic.Thing
+	err       error
+	known     bool
+	at        time.Time // when it was asked for; zero: it has to be
+	asking    bool
+	switching bool // something is being started or stopped
+}
+
+const (
+	thingsFor = 5 * time.Second // an answer is good for so long
+	maxThings = 10_000
+	allThings = "all"
+)
+
+// askThings asks what there is while somebody looks at it.
+func (u *UI) askThings(now time.Time) {
+	t := &u.things
+	if u.opts.Things == nil || t.asking || t.switching || !t.at.IsZero() && now.Sub(t.at) < thingsFor ||
+		!u.page().base().things && u.mode != modeCommand {
+		return
+	}
+	t.asking, t.at = true, now
+	ask := u.opts.Things
+	u.errands.run(func(ctx context.Context) func(*UI) {
+		list, err := ask(ctx)
+		return func(u *UI) { u.keepThings(list, err) }
+	})
+}
+
+// keepThings takes an answer. After an error the former one is still the best there
+// is.
+func (u *UI) keepThings(list []traffic.Thing, err error) {
+	t := &u.things
+	t.asking = false
+	if t.err = err; err != nil {
+		return
+	}
+	t.known, t.list = true, list[:min(len(list), maxThings)]
+	u.reload()
+	if u.mode == modeCommand {
+		u.commandTyped()
+	}
+}
+
+// idle lists what is not measured.
+func (t *things) idle() []traffic.Thing {
+	var out []traffic.Thing
+	for i := range t.list {
+		if !t.list[i].Active {
+			out = append(out, t.list[i])
+		}
+	}
+	return out
+}
+
+// measuredOf are the IDs of all that a snapshot has: what is measured, whatever was
+// said of it a while ago.
+func measuredOf(s *traffic.Snapshot) map[string]bool {
+	ids := make(map[string]bool, len(s.Series)+len(s.Monitors))
+	for i := range s.Series {
+		ids[s.Series[i].ID()] = true
+	}
+	for i := range s.Monitors {
+		ids[s.Monitors[i].Name] = true
+	}
+	return ids
+}
+
+func thingBindings() []binding {
+	return []binding{
+		{name: "start", keys: []string{"+"}, hint: "start", early: true, args: "ID|all",
+			useful:   func(u *UI) bool { s := u.switchable(); return s != nil && s.off },
+			help:     "measure what the selected row is about: a disk, a mount, a probe",
+			do:       func(u *UI) { u.switchSelected("start") },
+			run:      func(u *UI, id string) error { return u.switchThing("start", id) },
+			complete: func(u *UI, _ []string) []string { return u.thingNames(false) }},
+		{name: "stop", keys: []string{"-"}, hint: "stop", args: "ID|all",
+			useful:   func(u *UI) bool { s := u.switchable(); return s != nil && !s.off },
+			help:     "measure it no longer",
+			do:       func(u *UI) { u.switchSelected("stop") },
+			run:      func(u *UI, id string) error { return u.switchThing("stop", id) },
+			complete: func(u *UI, _ []string) []string { return u.thingNames(true) }},
+		{name: "switch", keys: []string{"o"},
+			help: "start or stop all that can be measured; it asks first",
+			do:   (*UI).chooseSwitch},
+	}
+}
+
+// switchable is the selected row where it can be started or stopped; nil where not.
+func (u *UI) switchable() *subject {
+	p := u.page()
+	if u.opts.Switch == nil || len(p.base().order) == 0 {
+		return nil
+	}
+	if about := p.about(p.base().sel); about != nil && about.thing != "" {
+		return about
+	}
+	return nil
+}
+
+func (u *UI) switchSelected(action string) {
+	about := u.switchable()
+	switch {
+	case u.opts.Switch == nil:
+		u.said = errSwitch(action).Error()
+	case about == nil:
+		u.said = "select what to " + action + " in the views Disks, Machine or Monitors"
+	default:
+		if err := u.switchThing(action, about.thing); err != nil {
+			u.said = err.Error()
+		}
+	}
+}
+
+func errSwitch(action string) error {
+	return errors.New(action + " is off: nothing can be started or stopped from here")
+}
+
+func (u *UI) chooseSwitch() {
+	if u.opts.Switch == nil {
+		u.said = errSwitch("switch").Error()
+		return
+	}
+	all := func(action string) func(*UI) {
+		return func(u *UI) {
+			if err := u.switchThing(action, allThings); err != nil {
+				u.said = err.Error()
+			}
+		}
+	}
+	u.ask(choice{question: "all that can be measured:", options: []option{
+		{'s', "start", all("start")},
+		{'t', "stop", all("stop")},
+		{'n', "neither", func(*UI) {}},
+	}})
+}
+
+// switchThing starts or stops something, or all, beside the event loop.
+func (u *UI) switchThing(action, id string) error {
+	t := &u.things
+	switch {
+	case u.opts.Switch == nil:
+		return errSwitch(action)
+	case t.switching:
+		return errors.New("still at what was asked for before")
+	case t.known && id != allThings && !slices.ContainsFunc(t.list, func(x traffic.Thing) bool { return x.ID == id }):
+		return fmt.Errorf("there is no %q that could be measured%s: Tab lists what there is", id, didYouMean(id, u.thingIDs()))
+	}
+	t.switching = true
+	u.said = map[string]string{"start": "starting ", "stop": "stopping "}[action] + id + "…"
+	do := u.opts.Switch
+	u.errands.run(func(ctx context.Context) func(*UI) {
+		err := do(ctx, id, action)
+		return func(u *UI) {
+			u.things.switching, u.things.at = false, time.Time{} // to be asked anew
+			u.said = id + map[string]string{"start": " is measured", "stop": " is no longer measured"}[action]
+			if err != nil {
+				u.said = err.Error()
+			}
+		}
+	})
+	return nil
+}
+
+func (u *UI) thingIDs() []string {
+	var ids []string
+	for i := range u.things.list {
+		ids = append(ids, u.things.list[i].ID)
+	}
+	return ids
+}
+
+// thingNames are those that are measured, or that are not, for completion.
+func (u *UI) thingNames(active bool) []string {
+	if u.opts.Switch == nil {
+		return nil
+	}
+	out := []string{allThings}
+	for i := range u.things.list {
+		if t := &u.things.list[i]; t.Active == active && len(out) <= maxCompletions {
+			out = append(out, t.ID)
+		}
+	}
+	return out
+}
