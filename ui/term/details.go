@@ -148,13 +148,7 @@ func (u *UI) detailsBelow(c canvas, a area, d *detail) {
 		u.drawBlocks(c, area{rest.x + half + gap, rest.y, rest.w - half - gap, rest.h}, u.ruleBlock(d, half), u.topBlock(d, half))
 		return
 	}
-	if metrics := u.metricBlock(half); len(metrics.lines) > 0 && half >= metricLeast {
-		more := block{} // what has no room at the right
-		if n := rest.h; len(metrics.lines) > n {
-			metrics.lines, more.lines = metrics.lines[:n], metrics.lines[n:]
-		}
-		u.drawBlocks(c, area{rest.x, rest.y, half, rest.h}, u.usageBlock(d), u.factBlock(d, half), u.ruleBlock(d, half), more)
-		u.drawBlocks(c, area{rest.x + half + gap, rest.y, rest.w - half - gap, rest.h}, metrics)
+	if u.drawSeries(c, rest, half, d) {
 		return
 	}
 	u.drawBlocks(c, rest, u.usageBlock(d), u.resourceBlock(), u.factBlock(d, rest.w), u.metricBlock(rest.w), u.ruleBlock(d, rest.w), u.topBlock(d, rest.w))

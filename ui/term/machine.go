@@ -166,7 +166,7 @@ func otherFigures(r *seriesRow) []string {
 	const most = 8 // the details have all
 	var out []string
 	main := gaugeOf(r.Series).up
-	if main != "" && !answers(main) {
+	if main != "" {
 		out = append(out, metricWords(main))
 	}
 	for _, m := range r.Metrics {

@@ -101,3 +101,22 @@ func (u *UI) metricBlock(w int) block {
 	}
 	return b
 }
+
+// drawSeries draws what is known of a series at the left and its figures at the right
+// of an area, in a half of it each, where one below the other they have no room; false
+// where they have, or the row is of no series.
+func (u *UI) drawSeries(c canvas, a area, half int, d *detail) bool {
+	below, beside := u.metricBlock(a.w), u.metricBlock(half)
+	const gaps = 3
+	lines := len(u.usageBlock(d).lines) + len(u.factBlock(d, a.w).lines) + len(u.ruleBlock(d, a.w).lines) + len(below.lines) + gaps
+	if len(below.lines) == 0 || lines <= a.h || half < metricLeast {
+		return false
+	}
+	more := block{} // what has no room at the right
+	if len(beside.lines) > a.h {
+		beside.lines, more.lines = beside.lines[:a.h], beside.lines[a.h:]
+	}
+	u.drawBlocks(c, area{a.x, a.y, half, a.h}, u.usageBlock(d), u.factBlock(d, half), u.ruleBlock(d, half), more)
+	u.drawBlocks(c, area{a.x + a.w - half, a.y, half, a.h}, beside)
+	return true
+}

@@ -79,9 +79,10 @@ func gaugeOf(s *traffic.Series) gauge {
 	case traffic.SeriesContainer, traffic.SeriesUnit, traffic.SeriesDisk:
 		return double("read", "write", traffic.UnitBytesPerSecond, get(s, "read_bytes_per_s"), get(s, "write_bytes_per_s"))
 	}
-	g := single(s, "response_ms", "connect_ms", "sockets")
-	g.known = g.known && !answers(g.up) // the state says it
-	return g
+	if g := single(s, "response_ms", "connect_ms", "sockets"); !answers(g.up) {
+		return g
+	}
+	return gauge{} // the state says it
 }
 
 // answers reports whether a metric only says whether a probe was answered, as its
