@@ -19,6 +19,7 @@ import (
 type disks struct {
 	stats   *procFile
 	block   string // /sys/block
+	blind   bool   // there is no such directory
 	words32 bool   // the kernel may count in words of 32 bits
 	at      time.Time
 	known   map[string]*disk
@@ -97,6 +98,9 @@ func (s *disks) read(r *reading) {
 		r.add("write_bytes", float64(d.writeBytes))
 		r.done("")
 	}
+	if s.blind {
+		r.note("partitions are listed beside their disks: sysfs is not where it should be")
+	}
 	s.forget()
 }
 
@@ -109,11 +113,22 @@ func (s *disks) find(name []byte, number diskNumber) (d *disk, seen bool) {
 	} else if d.number == number && d.round+1 >= s.round {
 		return d, true
 	}
-	// Below /sys/block a "/" in a name is a "!" (cciss/c0d0).
 	d.number = number
-	_, err := os.Lstat(filepath.Join(s.block, strings.ReplaceAll(string(name), "/", "!")))
-	d.whole = err == nil
+	d.whole = s.isWhole(string(name))
 	return d, false
+}
+
+// isWhole tells whether /sys/block lists a device, not as a path to one that is listed,
+// too (multipath NVMe). Where there is no such directory every device is taken for one.
+func (s *disks) isWhole(name string) bool {
+	if _, err := os.Stat(s.block); err != nil {
+		s.blind = true
+		return true
+	}
+	s.blind = false
+	dir := filepath.Join(s.block, strings.ReplaceAll(name, "/", "!")) // so the kernel calls cciss/c0d0
+	_, err := os.Lstat(dir)
+	return err == nil && smallFile(filepath.Join(dir, "hidden")) != "1"
 }
 
 // forget forgets devices that are gone where there are too many.

@@ -160,6 +160,7 @@ func TestDisksComeAndGo(t *testing.T) {
 	for _, name := range []string{"sda", "sdb", "loop0", "zram0", "ram1", "cciss!c0d0", "loopback"} {
 		sys["sys/block/"+name+"/ro"] = ""
 	}
+	sys["sys/block/nvme0c0n1/hidden"] = "1\n"
 	write(t, proc, sys)
 	b := newBench(t, VitalsOptions{Proc: proc, Sys: filepath.Join(proc, "sys")})
 	const zeros = " 0 0 0 0 0 0 0 0 0 0 0\n"
@@ -183,7 +184,7 @@ func TestDisksComeAndGo(t *testing.T) {
 		return strings.Join(list, " ")
 	}
 	got := read("8 0 sda 9 0 90 9 9 0 90 9 0 9 9\n8 1 sda1 9 0 90 9 9 0 90 9 0 9 9\n8 2 sda2 1 2 3 4\n" +
-		"7 0 loop0" + zeros + "253 0 zram0" + zeros + "1 1 ram1" + zeros + "104 0 cciss/c0d0" + zeros + "9 9 loopback" + zeros)
+		"7 0 loop0" + zeros + "253 0 zram0" + zeros + "1 1 ram1" + zeros + "104 0 cciss/c0d0" + zeros + "259 1 nvme0c0n1 1 2 3 4 5 6 7 8 9 10 11\n" + "9 9 loopback" + zeros)
 	if got := names(got); got != "cciss/c0d0 loopback sda" {
 		t.Errorf("disks are %q: partitions are not, nor what was never used", got)
 	}
@@ -212,6 +213,23 @@ func TestDisksComeAndGo(t *testing.T) {
 	got = read("65 0 sdb 7 0 24 1 1 0 4 1 0 1 1\n")
 	if d := got["sdb"]; d["read_bytes"] != (42+24)*512 || d["reads_per_s"] != 7 {
 		t.Errorf("a disk that came back: %v", d)
+	}
+}
+
+// TestDisksWithoutSysfs: better too many disks than none.
+func TestDisksWithoutSysfs(t *testing.T) {
+	proc := t.TempDir()
+	write(t, proc, map[string]string{"diskstats": "8 0 sda 9 0 90 9 9 0 90 9 0 9 9\n8 1 sda1 9 0 90 9 9 0 90 9 0 9 9\n"})
+	b := newBench(t, VitalsOptions{Proc: proc, Sys: "/nowhere"})
+	batch := b.batch(0)
+	disks := 0
+	for _, s := range batch.Series {
+		if s.Kind == "disk" {
+			disks++
+		}
+	}
+	if disks != 2 || !strings.Contains(batch.Detail, "partitions are listed") {
+		t.Errorf("%d disks: %s", disks, batch.Detail)
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"bwmon/traffic"
 )
 
 // loopDevice is a block device of 64 MiB in a file, which is gone after the test.
@@ -44,11 +46,11 @@ func loopDevice(t *testing.T) (path string) {
 	return path
 }
 
-// iostat runs Debian's iostat for one interval of that many seconds and returns what it
+// iostat runs Debian's iostat for one interval and returns what it
 // says of the disk, by its own names. Meanwhile it runs the load.
-func iostat(t *testing.T, disk string, seconds int, load func(), options ...string) map[string]float64 {
+func iostat(t *testing.T, disk string, load func(), options ...string) map[string]float64 {
 	t.Helper()
-	args := append(options, "-d", "-y", "-o", "JSON", disk, fmt.Sprint(seconds), "1")
+	args := append(options, "-c", "-d", "-y", "-o", "JSON", disk, fmt.Sprint(iostatSeconds), "1")
 	cmd := exec.Command("iostat", args...)
 	cmd.Env = append(os.Environ(), "LC_ALL=C", "S_TIME_FORMAT=ISO")
 	var out bytes.Buffer
@@ -64,7 +66,10 @@ func iostat(t *testing.T, disk string, seconds int, load func(), options ...stri
 	var report struct {
 		Sysstat struct {
 			Hosts []struct {
-				Statistics []struct{ Disk []map[string]any }
+				Statistics []struct {
+					CPU  map[string]float64 `json:"avg-cpu"`
+					Disk []map[string]any
+				}
 			}
 		}
 	}
@@ -73,6 +78,9 @@ func iostat(t *testing.T, disk string, seconds int, load func(), options ...stri
 	}
 	found := make(map[string]float64)
 	for _, s := range report.Sysstat.Hosts[0].Statistics {
+		for name, value := range s.CPU {
+			found["cpu "+name] = value
+		}
 		for _, d := range s.Disk {
 			for name, value := range d {
 				if v, ok := value.(float64); ok {
@@ -139,37 +147,64 @@ var asIostat = []struct {
 // ends before both read again, so that what differs is how they count, not when.
 func TestIostat(t *testing.T) {
 	device := loopDevice(t)
-	name := filepath.Base(device)
-	const seconds = 4
 	for _, options := range [][]string{{"-x"}, {"-x", "-s"}} {
-		for try := 1; ; try++ {
-			b := newBench(t, VitalsOptions{Active: func(id string) bool { return id == "disk:"+name }})
-			begin := time.Now()
-			b.v.readAt(begin, time.Now)
-			theirs := iostat(t, name, seconds, func() { fio(t, device, seconds-1.5) }, options...)
-			end := time.Now()
-			batch := b.v.readAt(end, time.Now)
-			off := end.Sub(begin) - seconds*time.Second
-			t.Logf("iostat %s, %v; ours in %v", strings.Join(options, " "), seconds*time.Second, end.Sub(begin))
-			if off > 25*time.Millisecond && try < 5 {
-				t.Log("the machine is busy, and these are two intervals; once more")
-				continue
-			}
-			if len(batch.Series) != 1 {
-				t.Fatalf("series are %+v", batch.Series)
-			}
-			ours := figures(batch.Series[0])
-			compareIostat(t, theirs, ours, seconds)
-			if ours["in_flight"] != 0 || ours["read_bytes"] < 1<<20 || ours["write_bytes"] < 1<<20 {
-				t.Errorf("after the load: %v", ours)
-			}
-			break
+		theirs, cpu, disk := besideIostat(t, device, options)
+		compareProcessors(t, theirs, cpu)
+		compareIostat(t, theirs, disk)
+		if disk["in_flight"] != 0 || disk["read_bytes"] < 1<<20 || disk["write_bytes"] < 1<<20 {
+			t.Errorf("after the load: %v", disk)
 		}
 	}
 }
 
+// iostatSeconds is the interval.
+const iostatSeconds = 4
+
+// besideIostat measures a device under load, and the processors, with iostat and with
+// what is tested.
+func besideIostat(t *testing.T, device string, options []string) (theirs, cpu, disk map[string]float64) {
+	id := traffic.SeriesID(traffic.SeriesDisk, filepath.Base(device))
+	for try := 1; ; try++ {
+		b := newBench(t, VitalsOptions{Active: func(of string) bool { return of == id || of == traffic.SeriesCPU }})
+		begin := time.Now()
+		b.v.readAt(begin, time.Now)
+		theirs = iostat(t, filepath.Base(device), func() { fio(t, device, iostatSeconds-1.5) }, options...)
+		end := time.Now()
+		batch := b.v.readAt(end, time.Now)
+		t.Logf("%-10s %12s   %-24s %12s", "", "iostat", "", "bwmon")
+		t.Logf("%-10s %12.3f   %-24s %12.3f", "interval,s", float64(iostatSeconds), "", end.Sub(begin).Seconds())
+		if end.Sub(begin) > iostatSeconds*time.Second+25*time.Millisecond && try < 5 {
+			t.Log("the machine is busy, and these are two intervals; once more")
+			continue
+		}
+		if len(batch.Series) != 2 || batch.Series[0].ID() != traffic.SeriesCPU || batch.Series[1].ID() != id {
+			t.Fatalf("series are %+v", batch.Series)
+		}
+		return theirs, figures(batch.Series[0]), figures(batch.Series[1])
+	}
+}
+
+// compareProcessors says where the processors' time differs by more than a hundredth of
+// all: they work also while only one of both looks.
+func compareProcessors(t *testing.T, theirs, ours map[string]float64) {
+	t.Helper()
+	theirs["cpu user"] += theirs["cpu nice"]
+	ours["system and interrupts"] = ours["system_percent"] + ours["irq_percent"] + ours["softirq_percent"]
+	for _, c := range [][2]string{
+		{"cpu user", "user_percent"}, {"cpu system", "system and interrupts"}, {"cpu iowait", "iowait_percent"},
+		{"cpu steal", "steal_percent"}, {"cpu idle", "idle_percent"},
+	} {
+		verdict, want, got := "ok", theirs[c[0]], ours[c[1]]
+		if math.Abs(got-want) > 1 {
+			verdict = "DIFFERS"
+			t.Errorf("%s: iostat has %v %%, we have %v %%", c[0], want, got)
+		}
+		t.Logf("%-10s %12.2f   %-24s %12.2f  %s", c[0], want, c[1], got, verdict)
+	}
+}
+
 // compareIostat prints both beside each other, and says where they differ.
-func compareIostat(t *testing.T, theirs, ours map[string]float64, seconds float64) {
+func compareIostat(t *testing.T, theirs, ours map[string]float64) {
 	t.Helper()
 	compared := 0
 	// What the short form of iostat sums up.
@@ -184,7 +219,7 @@ func compareIostat(t *testing.T, theirs, ours map[string]float64, seconds float6
 		compared++
 		slack := max(0.01*math.Abs(want), 0.0051) // it prints two digits
 		if strings.HasSuffix(c.ours, "s_per_s") && c.unit == 1 {
-			slack = max(slack, 1/seconds+0.0051)
+			slack = max(slack, 1./iostatSeconds+0.0051)
 		}
 		verdict := "ok"
 		if math.Abs(got-want) > slack {

@@ -88,7 +88,7 @@ func (s *mounts) read(r *reading) {
 		case !m.fresh && m.asked.IsZero():
 			r.done("not asked: too many file systems do not answer")
 		case !m.fresh:
-			r.done(fmt.Sprintf("does not answer for %v", r.at.Sub(m.asked).Round(time.Second)))
+			r.done(fmt.Sprintf("has not answered for %v", r.at.Sub(m.asked).Round(time.Second)))
 		case m.err != nil:
 			r.done(fmt.Sprintf("its space cannot be read: %v", m.err))
 		default:

@@ -68,7 +68,7 @@ func (s *sensors) read(r *reading) {
 		if one.err == nil {
 			r.add("temperature_celsius", one.celsius)
 		} else {
-			detail = fmt.Sprintf("it does not tell its temperature: %v", cause(one.err))
+			detail = traffic.CleanText(fmt.Sprintf("it does not tell its temperature: %v", cause(one.err)), traffic.MaxWord)
 		}
 		if one.critical != 0 {
 			r.add("critical_celsius", one.critical)
@@ -201,6 +201,11 @@ func milli(f *procFile) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
+	return parseMilli(text)
+}
+
+// parseMilli reads its text.
+func parseMilli(text []byte) (float64, error) {
 	n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
 	if err != nil {
 		return 0, fmt.Errorf("want a number, got %q", text[:min(len(text), 40)])

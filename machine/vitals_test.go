@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -334,6 +335,32 @@ func TestStartStop(t *testing.T) {
 	does(b.v.Start("disk:sdb"), ErrUnknown)
 	write(t, proc, map[string]string{"diskstats": "8 16 sdb 1 0 8 1 0 0 0 0 0 1 1\n"})
 	is("disk:sdb", true)
+}
+
+// TestConcurrent starts, stops and lists while the monitor runs.
+func TestConcurrent(t *testing.T) {
+	v := NewVitals(VitalsOptions{Interval: time.Millisecond})
+	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	defer cancel()
+	var others sync.WaitGroup
+	for _, id := range []string{"cpu", "memory", All} {
+		others.Go(func() {
+			for ctx.Err() == nil {
+				for _, err := range []error{v.Stop(id), v.Start(id)} {
+					if err != nil && !errors.Is(err, ErrActive) && !errors.Is(err, ErrInactive) && !errors.Is(err, ErrUnknown) {
+						t.Error(err)
+					}
+				}
+				v.Things()
+				time.Sleep(time.Millisecond)
+			}
+		})
+	}
+	batches := 0
+	if err := v.Run(ctx, func(traffic.Batch) { batches++ }); err != nil || batches < 3 {
+		t.Errorf("%d batches, %v", batches, err)
+	}
+	others.Wait()
 }
 
 // TestStopShowsSoon: with a long interval the batch that shows a change comes early.
