@@ -256,7 +256,7 @@ func TestManyDisksGone(t *testing.T) {
 	defer s.close()
 	var th things
 	th.init(nil)
-	for i := range 3 * maxGoneDisks {
+	for i := range maxGoneDisks + 200 {
 		write(t, proc, map[string]string{"diskstats": "8 0 sd" + strings.Repeat("x", i%7) + time.Duration(i).String() + " 1 0 8 1 0 0 0 0 0 1 1\n"})
 		r := reading{at: time.Now(), things: &th}
 		r.begin()

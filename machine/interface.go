@@ -1,8 +1,6 @@
 package machine
 
 import (
-	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -16,7 +14,7 @@ import (
 // the thread that reads. Drops there are those of too little room in the driver, too
 // (rx_missed_errors of linux/if_link.h).
 type interfaces struct {
-	proc string
+	fs   procfs.FS
 	last map[string]troubles
 	at   time.Time
 }
@@ -24,10 +22,19 @@ type interfaces struct {
 // troubles is what the kernel counted of an interface since it was made.
 type troubles struct{ rxErrors, txErrors, rxDrops, txDrops uint64 }
 
+// newInterfaces reads below /proc/thread-self, since /proc/net is that of the process's
+// first thread.
+func newInterfaces(fs procfs.FS, proc string) *interfaces {
+	if own, err := procfs.NewFS(filepath.Join(proc, "thread-self")); err == nil {
+		fs = own
+	} // else it is a kernel before 3.17, or a copy of /proc
+	return &interfaces{fs: fs}
+}
+
 func (s *interfaces) close() {}
 
 func (s *interfaces) read(r *reading) {
-	list, err := s.list()
+	list, err := s.fs.NetDev()
 	if err != nil {
 		r.fault("interfaces", err)
 		return
@@ -62,19 +69,6 @@ func (s *interfaces) read(r *reading) {
 		r.add("tx_drops_total", float64(now.txDrops))
 		r.done("")
 	}
-}
-
-// list reads /proc/net/dev. /proc/net itself is that of the process's first thread.
-func (s *interfaces) list() (procfs.NetDev, error) {
-	root := filepath.Join(s.proc, "thread-self")
-	if _, err := os.Stat(root); err != nil {
-		root = s.proc // a kernel before 3.17, or a copy of /proc
-	}
-	fs, err := procfs.NewFS(root)
-	if err != nil {
-		return nil, fmt.Errorf("list network interfaces: %w", err)
-	}
-	return fs.NetDev()
 }
 
 func (t *troubles) fell(before *troubles) bool {

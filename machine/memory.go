@@ -28,26 +28,43 @@ func newMemory(fs procfs.FS, proc string) *memory {
 func (s *memory) close() { s.vmstat.close() }
 
 func (s *memory) read(r *reading) {
+	memory, swap := r.things.note(traffic.SeriesMemory, ""), r.things.note(traffic.SeriesSwap, "")
+	if !swap {
+		s.at = time.Time{}
+	}
+	if !memory && !swap {
+		return
+	}
 	info, err := s.fs.Meminfo()
 	if err != nil {
 		r.fault("memory", err)
 	}
-	if r.want(traffic.SeriesMemory, "") {
-		if err != nil {
-			r.done("it cannot be read")
-		} else {
+	if memory {
+		r.start(traffic.SeriesMemory, "")
+		if err == nil {
 			r.memory(&info)
-			r.done("")
 		}
+		r.done(unreadable(err))
 	}
-	if !r.want(traffic.SeriesSwap, "") {
-		s.at = time.Time{}
-		return
+	if swap {
+		r.start(traffic.SeriesSwap, "")
+		if err == nil {
+			s.swap(r, &info)
+		}
+		r.done(unreadable(err))
 	}
-	if err != nil {
-		r.done("it cannot be read")
-		return
+}
+
+// unreadable is the detail of a series whose source could not be read, which the
+// monitor's own says more of; "" of no error.
+func unreadable(err error) string {
+	if err == nil {
+		return ""
 	}
+	return "it cannot be read"
+}
+
+func (s *memory) swap(r *reading, info *procfs.Meminfo) {
 	if info.SwapTotalBytes != nil && info.SwapFreeBytes != nil {
 		total, free := float64(*info.SwapTotalBytes), float64(*info.SwapFreeBytes)
 		r.add("total_bytes", total)
@@ -56,7 +73,6 @@ func (s *memory) read(r *reading) {
 		r.add("used_percent", share(total-free, total)) // 0 where there is no swap
 	}
 	s.swapped(r)
-	r.done("")
 }
 
 // memory adds what /proc/meminfo says. Used is what programs could not get without

@@ -68,8 +68,11 @@ func newMounts(fs procfs.FS, proc string) *mounts {
 func (s *mounts) close() { s.info.close() }
 
 func (s *mounts) read(r *reading) {
-	if err := s.find(); err != nil {
-		r.fault("mounts", err)
+	if s.seen == nil || s.info.changed() {
+		if err := s.find(); err != nil {
+			r.fault("mounts", err)
+			s.seen = nil // so that it is tried again
+		}
 	}
 	if n := len(s.list) - maxMounts; n > 0 {
 		r.note(fmt.Sprintf("%d mounts are not measured: there are more than %d", n, maxMounts))
@@ -167,7 +170,7 @@ func (s *mounts) find() error {
 	if err != nil {
 		return err
 	}
-	if s.seen != nil && bytes.Equal(text, s.seen) {
+	if s.seen != nil && bytes.Equal(text, s.seen) { // a copy of /proc
 		return nil
 	}
 	all, err := s.fs.GetMounts()

@@ -244,6 +244,30 @@ func TestRealDeadMount(t *testing.T) {
 	}
 }
 
+// TestRealMountsChange: what is mounted is noticed, and the umount.
+func TestRealMountsChange(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("mounting takes root")
+	}
+	b := newBench(t, VitalsOptions{Active: func(id string) bool { return strings.HasPrefix(id, "mount:") }})
+	dir := t.TempDir()
+	for range 2 {
+		if _, ok := b.read(time.Second)["mount:"+dir]; ok {
+			t.Fatal("it is there before it is mounted, or after")
+		}
+		if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"); err != nil {
+			t.Skipf("mount: %v", err)
+		}
+		got, ok := b.read(time.Second)["mount:"+dir]
+		if err := unix.Unmount(dir, 0); err != nil {
+			t.Fatal(err)
+		}
+		if !ok || figures(got)["size_bytes"] != 1<<20 {
+			t.Errorf("of a file system of 1 MiB: %+v", got)
+		}
+	}
+}
+
 // TestDF compares the space of the root with df(1).
 func TestDF(t *testing.T) {
 	b := newBench(t, VitalsOptions{Active: func(id string) bool { return id == "mount:/" }})

@@ -15,6 +15,7 @@ import (
 // (Documentation/accounting/psi.rst).
 type pressure struct {
 	fs   procfs.FS
+	has  [len(pressed)]bool // the kernel told of it
 	last [len(pressed)]stall
 }
 
@@ -32,9 +33,15 @@ func (s *pressure) close() {}
 
 func (s *pressure) read(r *reading) {
 	for i, what := range pressed {
+		// Asking costs the kernel something: of what is not wanted it is asked once.
+		wanted := s.has[i] && r.things.note(traffic.SeriesPressure, what)
+		if s.has[i] && !wanted {
+			s.last[i] = stall{}
+			continue
+		}
 		now, err := s.fs.PSIStatsForResource(what)
 		if err != nil {
-			s.last[i] = stall{}
+			s.has[i], s.last[i] = false, stall{}
 			if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.EOPNOTSUPP) {
 				r.note(`no pressure figures: the kernel has none: boot it with "psi=1"`)
 				return
@@ -42,10 +49,12 @@ func (s *pressure) read(r *reading) {
 			r.fault("pressure", err)
 			continue
 		}
-		if !r.want(traffic.SeriesPressure, what) {
+		s.has[i] = true
+		if !wanted && !r.things.note(traffic.SeriesPressure, what) {
 			s.last[i] = stall{}
 			continue
 		}
+		r.start(traffic.SeriesPressure, what)
 		before := s.last[i]
 		s.last[i] = stall{at: r.at}
 		if now.Some != nil {

@@ -25,7 +25,7 @@ func (s *processor) read(r *reading) {
 	if err != nil {
 		s.last = nil
 		r.fault("cpu", err)
-		r.done("its time cannot be read")
+		r.done(unreadable(err))
 		return
 	}
 	now := stat.CPUTotal
@@ -79,7 +79,7 @@ func (s *load) read(r *reading) {
 	mean, err := s.fs.LoadAvg()
 	if err != nil {
 		r.fault("load", err)
-		r.done("it cannot be read")
+		r.done(unreadable(err))
 		return
 	}
 	r.add("load1", mean.Load1)

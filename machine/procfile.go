@@ -58,6 +58,22 @@ func (f *procFile) read() ([]byte, error) {
 	}
 }
 
+// changed tells whether /proc/PID/mountinfo has changed since it was asked last, which
+// costs less than reading it (proc_pid_mounts(5)); always true of files on other file
+// systems, of which the kernel does not say.
+func (f *procFile) changed() bool {
+	if f.fd < 0 {
+		return true
+	}
+	var fs unix.Statfs_t
+	if err := unix.Fstatfs(f.fd, &fs); err != nil || fs.Type != unix.PROC_SUPER_MAGIC {
+		return true
+	}
+	poll := []unix.PollFd{{Fd: int32(f.fd), Events: unix.POLLPRI}}
+	_, err := unix.Poll(poll, 0)
+	return err != nil || poll[0].Revents != 0
+}
+
 func (f *procFile) close() {
 	if f.fd >= 0 {
 		unix.Close(f.fd)

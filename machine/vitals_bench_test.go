@@ -2,6 +2,7 @@ package machine
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -87,4 +88,22 @@ func processorTime(t testing.TB) time.Duration {
 		t.Fatal(err)
 	}
 	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
+}
+
+// BenchmarkCgroups reads the io.stat of 200 units, which are files of a copy here: what
+// the kernel takes to add up its own comes on top.
+func BenchmarkCgroups(b *testing.B) {
+	root := b.TempDir()
+	files := map[string]string{"cgroup.controllers": "io\n", "cgroup.stat": "nr_descendants 200\n"}
+	for i := range 200 {
+		files[fmt.Sprintf("system.slice/u%d.service/io.stat", i)] =
+			"8:0 rbytes=123456789 wbytes=123456789 rios=12345 wios=12345 dbytes=0 dios=0\n"
+	}
+	write(b, root, files)
+	one := newBench(b, VitalsOptions{Proc: root, Sys: root, Cgroup: root, Name: names})
+	one.v.sources = one.v.sources[len(one.v.sources)-1:]
+	b.ReportAllocs()
+	for b.Loop() {
+		one.v.readAt(time.Now(), time.Now)
+	}
 }
