@@ -77,7 +77,7 @@ func (l *fetchLooker) look(ctx context.Context) (traffic.Metrics, string) {
 
 // do adds the figures to metrics as they come.
 func (f *fetch) do(metrics traffic.Metrics) (traffic.Metrics, string) {
-	r, err := f.request.make(f.ctx)
+	r, err := f.request.build(f.ctx)
 	if err != nil {
 		return metrics, f.explain(err)
 	}

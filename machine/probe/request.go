@@ -104,8 +104,8 @@ func (r *request) shown() string {
 	return (&url.URL{Scheme: r.url.Scheme, Host: r.url.Host, Path: r.url.Path}).String()
 }
 
-// make makes the request to send.
-func (r *request) make(ctx context.Context) (*http.Request, error) {
+// build makes the request to send.
+func (r *request) build(ctx context.Context) (*http.Request, error) {
 	h, err := http.NewRequestWithContext(ctx, http.MethodGet, r.url.String(), nil)
 	if err != nil {
 		return nil, err

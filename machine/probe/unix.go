@@ -90,14 +90,15 @@ func locate(path string) (location, error) {
 		return at, &pathError{"what is there is no socket"}
 	}
 	// MKDEV of include/linux/kdev_t.h
-	at.file = unixFile{uint32(st.Ino), unix.Major(st.Dev)<<20 | unix.Minor(st.Dev)}
+	at.file = unixFile{uint32(st.Ino), unix.Major(uint64(st.Dev))<<20 | unix.Minor(uint64(st.Dev))}
 	var sys unix.Statfs_t
 	if err := unix.Statfs(path, &sys); err != nil {
 		return at, &pathError{fmt.Sprintf("look at the file system: %v", err)}
 	}
 	// A subvolume of btrfs has a device number of its own, an overlay has inodes of
 	// the file systems below it.
-	at.loose = sys.Type == unix.BTRFS_SUPER_MAGIC || sys.Type == unix.OVERLAYFS_SUPER_MAGIC
+	kind := uint32(sys.Type) // whose type differs by architecture, as that of st.Dev
+	at.loose = kind == unix.BTRFS_SUPER_MAGIC || kind == unix.OVERLAYFS_SUPER_MAGIC
 	return at, nil
 }
 
