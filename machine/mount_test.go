@@ -207,6 +207,7 @@ func TestRealDeadMount(t *testing.T) {
 		unix.Close(fuse)
 		t.Skipf("mount a FUSE file system: %v", err)
 	}
+	ran(t)
 	alive := true
 	end := func() {
 		if alive {

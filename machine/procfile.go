@@ -13,7 +13,10 @@ import (
 type procFile struct {
 	path string
 	fd   int // -1: not open
-	buf  []byte
+	// short: the kernel gives the whole text at once where there is room for it, as it
+	// does for files of one figure or cgroup, so the end need not be asked for.
+	short bool
+	buf   []byte
 }
 
 // maxProcFile bounds what is read of one file. 1 MiB of /proc/diskstats is some 8,000
@@ -48,6 +51,9 @@ func (f *procFile) read() ([]byte, error) {
 			return f.buf[:n], nil
 		}
 		if n += got; n < len(f.buf) {
+			if f.short {
+				return f.buf[:n], nil
+			}
 			continue
 		}
 		if n >= maxProcFile {

@@ -23,7 +23,8 @@ type VitalsOptions struct {
 	Cgroup string
 	Name   func(path string) (container, unit string)
 	// Active says which series are measured before anybody started or stopped them, by
-	// their ID; nil: all. It is called from Run's goroutine, once for each that appears.
+	// their ID; nil: all. It is called from Run's goroutine, once for each that appears,
+	// and must not call this Vitals.
 	Active func(id string) bool
 }
 

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"bwmon/traffic"
 )
 
 // due tells whether it is time to look for cgroups that came: when their number has
@@ -76,6 +78,7 @@ func (s *cgroups) descend(path string, above *group) {
 		g := s.groups[path]
 		if g == nil {
 			g = &group{path: path, counted: !s.first, file: newProcFile(filepath.Join(s.root, path, "io.stat"))}
+			g.file.short = true
 			g.container, g.unit = s.name(path)
 			s.groups[path] = g
 		}
@@ -97,7 +100,8 @@ func (s *cgroups) forget() {
 	}
 	there := make(map[thingKey]bool, 2*len(s.order))
 	for _, g := range s.order {
-		there[thingKey{"container", g.container}], there[thingKey{"unit", g.unit}] = true, true
+		there[thingKey{traffic.SeriesContainer, g.container}] = true
+		there[thingKey{traffic.SeriesUnit, g.unit}] = true
 	}
 	for key := range s.names {
 		if !there[key] {
