@@ -29,6 +29,7 @@ type database struct {
 	get, put          [levels]*sql.Stmt
 	getTrend          [levels]*sql.Stmt // nil where there are none
 	putTrend          [levels]*sql.Stmt
+	dropTrend         [levels]*sql.Stmt
 	findName, addName *sql.Stmt
 }
 
@@ -148,6 +149,7 @@ func (d *database) prepare() (err error) {
 		if l.hasTrends() {
 			d.getTrend[l] = prepare("SELECT data FROM " + l.trends() + " WHERE id = ?")
 			d.putTrend[l] = prepare("INSERT OR REPLACE INTO " + l.trends() + " (id, data) VALUES (?, ?)")
+			d.dropTrend[l] = prepare("DELETE FROM " + l.trends() + " WHERE id >= ? AND id < ?")
 		}
 	}
 	d.findName = prepare("SELECT id, kind, app, name FROM series WHERE hash = ?")
@@ -164,7 +166,7 @@ func (d *database) close() error {
 	if d.read != nil {
 		errs = append(errs, d.read.Close())
 	}
-	for _, s := range append(slices.Concat(d.get[:], d.put[:], d.getTrend[:], d.putTrend[:]), d.findName, d.addName) {
+	for _, s := range append(slices.Concat(d.get[:], d.put[:], d.getTrend[:], d.putTrend[:], d.dropTrend[:]), d.findName, d.addName) {
 		if s != nil {
 			errs = append(errs, s.Close())
 		}

@@ -13,6 +13,7 @@ type host struct {
 	rand   *rand.Rand
 	list   []traffic.Series
 	steady map[string]bool // what does not move: totals and the like
+	idle   bool            // of disks, containers and units three of four are not used
 }
 
 // newHost has so many series: a seventh are disks, a seventh mounts, and so on.
@@ -60,7 +61,9 @@ func (h *host) tick() []traffic.Series {
 		list[i] = s
 		list[i].Metrics = make(traffic.Metrics, len(s.Metrics))
 		for j, m := range s.Metrics {
-			if !h.steady[m.Name] {
+			if h.idle && i%4 > 0 && (s.Kind == traffic.SeriesDisk || s.Kind == traffic.SeriesContainer || s.Kind == traffic.SeriesUnit) {
+				m.Value = 0
+			} else if !h.steady[m.Name] {
 				m.Value *= math.Exp(h.rand.NormFloat64())
 				if traffic.UnitOf(m.Name) == traffic.UnitBytes {
 					m.Value = math.Round(s.Metrics[j].Value*(1<<20) + 4096*float64(h.rand.IntN(100)))

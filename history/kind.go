@@ -70,6 +70,9 @@ func (k kind) of() string {
 	return ""
 }
 
+// paged reports whether a kind's bytes are mostly whole pages.
+func (k kind) paged() bool { return k.of() == traffic.OfDisk }
+
 // String is for people.
 func (k kind) String() string {
 	switch {

@@ -10,7 +10,9 @@ import (
 // A piece is a CRC-32C of what follows it (4 bytes, little-endian) and, for each
 // figure by group and id, varints as package encoding/binary has them: of a grouped
 // kind what the group is more than the one before; the id, or within one group what
-// it is more than the one before; rx and tx, zigzag.
+// it is more than the one before; rx and tx, zigzag. Bytes of disks are mostly whole
+// pages of 4096: the lowest bit of theirs says whether what is above it counts these (0)
+// or bytes (1).
 
 // errPiece is that a piece is not what was written.
 var errPiece = errors.New("a piece is damaged")
@@ -33,8 +35,11 @@ func encode(to []byte, k kind, list []figure) []byte {
 			}
 		}
 		to = binary.AppendUvarint(to, uint64(f.id-former.id))
-		to = binary.AppendVarint(to, f.rx)
-		to = binary.AppendVarint(to, f.tx)
+		if k.paged() {
+			to = appendPaged(appendPaged(to, f.rx), f.tx)
+		} else {
+			to = binary.AppendVarint(binary.AppendVarint(to, f.rx), f.tx)
+		}
 		former = f
 	}
 	binary.LittleEndian.PutUint32(to[start:], checksum(to[start+4:]))
@@ -61,7 +66,11 @@ func decode(to []figure, k kind, data []byte) ([]figure, error) {
 			return to, errPiece // one series twice
 		}
 		r.add(&f.id, more)
-		f.rx, f.tx = r.signed(), r.signed()
+		if k.paged() {
+			f.rx, f.tx = r.paged(), r.paged()
+		} else {
+			f.rx, f.tx = r.signed(), r.signed()
+		}
 		if r.bad {
 			return to, errPiece
 		}
@@ -91,9 +100,41 @@ func (r *reading) number() uint64 {
 }
 
 func (r *reading) signed() int64 {
-	v := r.number()
-	return int64(v>>1) ^ -int64(v&1)
+	return unzigzag(r.number())
 }
+
+// pageBits are those of a disk's bytes that are mostly 0.
+const pageBits = 12
+
+// appendPaged writes a figure of a disk. That may need a bit more than a varint has: then
+// the word 1 stands before it, which no figure is.
+func appendPaged(to []byte, n int64) []byte {
+	bytes := uint64(1)
+	if n&(1<<pageBits-1) == 0 {
+		bytes, n = 0, n>>pageBits
+	}
+	zigzag := uint64(n)<<1 ^ uint64(n>>63)
+	if zigzag >= 1<<63 {
+		return binary.AppendVarint(append(to, 1), n)
+	}
+	return binary.AppendUvarint(to, zigzag<<1|bytes)
+}
+
+// paged reads a figure of a disk.
+func (r *reading) paged() int64 {
+	v := r.number()
+	switch {
+	case v == 1:
+		return r.signed()
+	case v&1 == 1:
+		return unzigzag(v >> 1)
+	}
+	n := unzigzag(v >> 1)
+	r.bad = r.bad || n != n<<pageBits>>pageBits
+	return n << pageBits
+}
+
+func unzigzag(v uint64) int64 { return int64(v>>1) ^ -int64(v&1) }
 
 // add makes a group or id so much more.
 func (r *reading) add(n *uint32, more uint64) {

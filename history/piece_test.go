@@ -19,6 +19,9 @@ func randomFigures(r *rand.Rand, k kind) []figure {
 		if k.grouped() {
 			f.group = uint32(r.IntN(5))
 		}
+		if r.IntN(3) > 0 {
+			f.rx = f.rx >> 12 << 12
+		}
 		list = append(list, f)
 	}
 	return tidy(list)
@@ -38,9 +41,12 @@ func TestPiece(t *testing.T) {
 		}
 	}
 	extreme := []figure{{0, 0, octets{math.MinInt64, math.MaxInt64}}, {0, math.MaxUint32, octets{}}, {math.MaxUint32, 0, octets{1, 1}}, {math.MaxUint32, math.MaxUint32, octets{0, -1}}}
-	got, err := decode(nil, kindCommand, encode(nil, kindCommand, extreme))
-	if err != nil || !slices.Equal(got, extreme) {
-		t.Errorf("got %v, %v", got, err)
+	extreme[1].octets = octets{math.MinInt64 + 1, math.MinInt64 + 4096}
+	for _, k := range []kind{kindCommand, kindDiskCommand} {
+		got, err := decode(nil, k, encode(nil, k, extreme))
+		if err != nil || !slices.Equal(got, extreme) {
+			t.Errorf("got %v, %v", got, err)
+		}
 	}
 }
 
@@ -64,6 +70,7 @@ func TestFlippedPiece(t *testing.T) {
 func FuzzDecodePiece(f *testing.F) {
 	f.Add(uint8(kindCommand), []byte{1, 0, 5, 4, 0, 1, 6, 6})
 	f.Add(uint8(kindApp), []byte{0, 2, 2, 0, 0, 0})
+	f.Add(uint8(kindDiskApp), []byte{1, 3, 4, 1, 1, 5})
 	f.Add(uint8(kindApp), []byte{0xff, 0xff, 0xff, 0xff, 0x1f, 2, 2})
 	f.Fuzz(func(t *testing.T, n uint8, body []byte) {
 		k := kind(n % uint8(kinds))

@@ -3,14 +3,16 @@ package history
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 )
 
 // A piece of trends is a CRC-32C of what follows it (4 bytes, little-endian) and, for
-// each series by id, varints: what the id is more than the one before, how many metrics
-// follow, and, zigzag, how many milliseconds longer it was measured than the series
-// before. Then, for each metric by id: what the id is more than the one before; a byte
-// that says how its figures are written; if it says so, how long this metric was
-// measured; mean, min and max, big-endian.
+// each series by id, varints: what the id is more than the one before; how many metrics
+// follow, 0 where they are those of the series before; and, zigzag, how many milliseconds
+// longer it was measured than that. Then, for each metric by id: unless they are those of
+// the series before, what the id is more than the one before; a byte that says how its
+// figures are written; if it says so, how long this metric was measured; mean, min and
+// max, big-endian.
 //
 // Figures are in single precision, of which the last byte is left out where it is 0. It
 // is made 0 where what is left, 16 bits, still divides the way from min to max into some
@@ -57,22 +59,30 @@ func encodeTrend(to []byte, list []gauge, open bool) []byte {
 	to = append(to, 0, 0, 0, 0)
 	var group uint32
 	var weight int64
+	var former []gauge
 	for len(list) > 0 {
 		n := 1
 		for n < len(list) && list[n].group == list[0].group {
 			n++
 		}
+		again := slices.EqualFunc(former, list[:n], func(g, h gauge) bool { return g.id == h.id })
 		to = binary.AppendUvarint(to, uint64(list[0].group-group))
-		to = binary.AppendUvarint(to, uint64(n))
+		if again {
+			to = append(to, 0)
+		} else {
+			to = binary.AppendUvarint(to, uint64(n))
+		}
 		to = binary.AppendVarint(to, list[0].weight-weight)
 		group, weight = list[0].group, list[0].weight
 		var id uint32
 		for _, g := range list[:n] {
-			to = binary.AppendUvarint(to, uint64(g.id-id))
+			if !again {
+				to = binary.AppendUvarint(to, uint64(g.id-id))
+			}
 			to = appendMeasure(to, g.measure, weight, open)
 			id = g.id
 		}
-		list = list[n:]
+		former, list = list[:n], list[n:]
 	}
 	binary.LittleEndian.PutUint32(to[start:], checksum(to[start+4:]))
 	return to
@@ -139,22 +149,34 @@ func decodeTrend(to []gauge, data []byte) ([]gauge, error) {
 	r := reading{data: data, at: 4}
 	var g gauge
 	var weight int64
+	var former int // where in to the series before begins
+	count := 0     // its metrics
 	for r.at < len(r.data) {
 		r.addID(&g.group)
 		n := r.number()
 		weight += r.signed()
-		if n == 0 || !isWeight(weight) {
+		again := n == 0
+		if again {
+			n = uint64(count)
+		}
+		if n == 0 || !isWeight(weight) || r.bad {
 			return to, errPiece
 		}
+		begin := len(to)
 		g.id = 0
-		for ; n > 0; n-- {
-			r.addID(&g.id)
+		for i := range n {
+			if again {
+				g.id = to[former+int(i)].id
+			} else {
+				r.addID(&g.id)
+			}
 			g.measure = r.measure(weight)
 			if r.bad {
 				return to, errPiece
 			}
 			to = append(to, g)
 		}
+		former, count = begin, int(n)
 	}
 	return to, nil
 }

@@ -27,6 +27,12 @@ func randomGauges(r *rand.Rand) []gauge {
 	for range r.IntN(10) {
 		group := 1 + uint32(r.Uint64N(1<<r.IntN(33)))
 		m := randomMeasure(r)
+		if n := len(list); n > 0 && r.IntN(2) == 0 { // it has the metrics of another
+			for _, g := range list[max(0, n-10):] {
+				list = append(list, gauge{group: max(1, group), id: g.id, measure: m})
+			}
+			continue
+		}
 		for range r.IntN(20) {
 			g := gauge{group: max(1, group), id: max(1, uint32(r.Uint64N(1<<r.IntN(33)))), measure: randomMeasure(r)}
 			if r.IntN(5) > 0 {
@@ -144,6 +150,7 @@ func FuzzDecodeTrend(f *testing.F) {
 	f.Add([]byte{1, 2, 0x80, 0x8d, 6, 1, 2, 0x42, 0xc8, 0, 0, 1, ownWeight | 3, 5, 0x3f, 0xf0, 0, 0, 0, 0, 0, 1})
 	f.Add([]byte{1, 1, 2, 1, 0x3f, 0x7f, 0xc0, 0, 0})
 	f.Add([]byte{1, 1, 2, 1, endSingle << maxShift, 0x7e, 0xff, 0xff, 0xff})
+	f.Add([]byte{1, 1, 2, 1, 0, 1, 0, 0, 0, 1, 0, 1, 0})
 	f.Add([]byte{1, 0xff, 0xff, 0xff, 0xff, 0x0f, 2})
 	for _, open := range []bool{true, false} {
 		f.Add(encodeTrend(nil, randomGauges(rand.New(rand.NewPCG(5, 6))), open)[4:])

@@ -1,7 +1,6 @@
 package history
 
 import (
-	"bytes"
 	"database/sql"
 	"errors"
 )
@@ -28,12 +27,12 @@ func (w *writer) writeTrends(l level, parts []part) error {
 		return nil
 	}
 	start := parts[0].span[l]
-	for t := range themes {
-		if w.open[l] != start {
-			if err := w.changeTrend(l, t, w.open[l], nil); err != nil {
-				return err
-			}
+	if w.open[l] != start {
+		if err := w.closeTrends(l, w.open[l]); err != nil {
+			return err
 		}
+	}
+	for t := range themes {
 		w.gauges = w.gauges[:0]
 		for i := range parts {
 			w.gauges = append(w.gauges, parts[i].gauges[t]...)
@@ -48,30 +47,58 @@ func (w *writer) writeTrends(l level, parts []part) error {
 	return nil
 }
 
-// changeTrend adds a list to a piece; an empty one closes it.
+// changeTrend adds a list to a piece.
 func (w *writer) changeTrend(l level, t theme, start int64, list []gauge) error {
-	key := pieceKey(start, kind(t))
-	var data []byte
-	err := w.db.getTrend[l].QueryRow(key).Scan(&data)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+	old, err := w.trend(l, t, start)
+	if err != nil {
 		return err
 	}
-	open := len(list) > 0
-	var old []gauge
-	if err == nil {
-		if old, err = decodeTrend(nil, data); err != nil {
-			w.damaged++
-			old, data = nil, nil
+	return w.putTrend(l, t, start, tidyGauges(append(old, list...), maxGauges), true)
+}
+
+// trend reads a piece. One that is damaged is begun anew.
+func (w *writer) trend(l level, t theme, start int64) (list []gauge, err error) {
+	var data []byte
+	err = w.db.getTrend[l].QueryRow(pieceKey(start, kind(t))).Scan(&data)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if list, err = decodeTrend(nil, data); err != nil {
+		w.damaged++
+		return nil, nil
+	}
+	return list, nil
+}
+
+func (w *writer) putTrend(l level, t theme, start int64, list []gauge, open bool) error {
+	w.data = encodeTrend(w.data[:0], list, open)
+	_, err := w.db.putTrend[l].Exec(pieceKey(start, kind(t)), w.data)
+	return err
+}
+
+// closeTrends writes the pieces of a time as they stay. They become shorter: only where
+// they are written one after the other, with nothing there before, they leave no gaps.
+func (w *writer) closeTrends(l level, start int64) error {
+	var lists [themes][]gauge
+	for t := range themes {
+		var err error
+		if lists[t], err = w.trend(l, t, start); err != nil {
+			return err
 		}
 	}
-	merged := tidyGauges(append(old, list...), maxGauges)
-	if len(merged) == 0 {
-		return nil
+	if _, err := w.db.dropTrend[l].Exec(pieceKey(start, 0), pieceKey(start+1, 0)); err != nil {
+		return err
 	}
-	w.data = encodeTrend(w.data[:0], merged, open)
-	if bytes.Equal(w.data, data) {
-		return nil // nothing to change
+	for t := range themes {
+		if len(lists[t]) == 0 {
+			continue
+		}
+		if err := w.putTrend(l, t, start, lists[t], false); err != nil {
+			return err
+		}
 	}
-	_, err = w.db.putTrend[l].Exec(key, w.data)
-	return err
+	return nil
 }

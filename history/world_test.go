@@ -123,7 +123,11 @@ func (w *world) tick() {
 				w.gainCommand(kindApp, k, a.octets())
 			}
 			if w.rand.IntN(3) == 0 {
-				w.spin(k, w.amount())
+				a := w.amount()
+				if w.rand.IntN(2) == 0 {
+					a = total{a.rx &^ 4095, a.tx &^ 4095}
+				}
+				w.spin(k, a)
 			}
 		case n < 62:
 			w.move(touched, closed)

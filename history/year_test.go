@@ -31,7 +31,9 @@ const yearEnv = "BWMON_HISTORY_YEAR"
 // some 600 do in a minute on average, and in an hour most. In "even" each app has ten
 // commands, and all of them carry something in every minute. Beside them there are 20
 // users, 300 units, 100 containers, 50 LAN hosts, 8 interfaces, and remote hosts:
-// of 20,000 some 400 are heard of in a minute.
+// of 20,000 some 400 are heard of in a minute. In a minute a command writes to disks, and
+// one of four times reads from them, with a fifth of the probability that it carries
+// something. There are 8 disks more, and the trends of 60 series.
 func BenchmarkYear(b *testing.B) {
 	if os.Getenv(yearEnv) == "" {
 		b.Skipf("set %s=1: it takes some minutes", yearEnv)
@@ -59,8 +61,11 @@ type year struct {
 	owner   []int            // of the n-th command: its app
 	place   []int            // and where it stands in that
 
-	step              time.Duration
-	commands, remotes []float64
+	host   *host
+	drives [8]total
+
+	step                     time.Duration
+	commands, disks, remotes []float64
 }
 
 func newYear(even bool) *year {
@@ -68,7 +73,7 @@ func newYear(even bool) *year {
 }
 
 func newTraffic(apps, commands, remotes int, even bool) *year {
-	y := &year{rand: rand.New(rand.NewPCG(2026, 1)), even: even, at: time.Date(2025, 10, 1, 0, 0, 0, 0, time.UTC)}
+	y := &year{rand: rand.New(rand.NewPCG(2026, 1)), host: newHost(60, 1), even: even, at: time.Date(2025, 10, 1, 0, 0, 0, 0, time.UTC)}
 	for n := range apps {
 		y.rows.Apps = append(y.rows.Apps, traffic.App{Name: fmt.Sprintf("application-%03d", n)})
 	}
@@ -114,7 +119,7 @@ func newTraffic(apps, commands, remotes int, even bool) *year {
 // chances are those that the n-th command and remote host carry something in a time.
 func (y *year) chances(step time.Duration) (commands, remotes []float64) {
 	if y.step != step {
-		y.step, y.commands, y.remotes = step, nil, nil
+		y.step, y.commands, y.disks, y.remotes = step, nil, nil, nil
 		in := func(chance float64) float64 { return 1 - math.Pow(1-min(chance, 1), step.Minutes()) }
 		for n := range y.owner {
 			chance := 1.0
@@ -122,6 +127,7 @@ func (y *year) chances(step time.Duration) (commands, remotes []float64) {
 				chance = math.Pow(100/float64(n+1), 0.9)
 			}
 			y.commands = append(y.commands, in(chance))
+			y.disks = append(y.disks, in(min(chance, 1)/5))
 		}
 		for n := range y.rows.RemoteHosts {
 			y.remotes = append(y.remotes, in(math.Pow(50/float64(n+1), 0.9)))
@@ -142,7 +148,18 @@ func (y *year) live(step time.Duration) *traffic.Snapshot {
 		}
 	}
 	for n := range y.owner {
-		carry(&y.rows.Apps[y.owner[n]].Commands[y.place[n]].Usage, commands[n])
+		c := &y.rows.Apps[y.owner[n]].Commands[y.place[n]]
+		carry(&c.Usage, commands[n])
+		if y.rand.Float64() < y.disks[n] {
+			if y.rand.IntN(4) == 0 {
+				c.DiskReadBytes += 4096 * uint64(1+minutes*math.Exp2(10*y.rand.Float64()))
+			}
+			c.DiskWriteBytes += 4096 * uint64(1+minutes*math.Exp2(10*y.rand.Float64()))
+		}
+	}
+	for n := range y.drives {
+		y.drives[n].rx += 512 * uint64(minutes*math.Exp2(8+12*y.rand.Float64()))
+		y.drives[n].tx += 512 * uint64(minutes*math.Exp2(8+12*y.rand.Float64()))
 	}
 	for n := range y.rows.LANHosts {
 		carry(&y.rows.LANHosts[n].Usage, 0.5)
@@ -154,6 +171,10 @@ func (y *year) live(step time.Duration) *traffic.Snapshot {
 		carry(&y.rows.Interfaces[n].Usage, 1)
 	}
 	s := y.rows
+	s.Series = y.host.tick()
+	for n, to := range y.drives {
+		s.Series = append(s.Series, driven(fmt.Sprint("nvme", n), to))
+	}
 	s.At, s.Elapsed = y.at, y.elapsed
 	return &s
 }
@@ -229,12 +250,12 @@ func timeReports(b *testing.B, s *Store, y *year) time.Duration {
 	}
 	var all []timed
 	from := y.at.Add(-365*24*time.Hour + time.Minute)
-	for _, by := range kindNames[kindApp:] {
+	for k := kindApp; k < kinds; k++ {
 		for _, step := range []string{"", traffic.StepMonth, traffic.StepDay, traffic.StepHour, traffic.StepMinute} {
 			for _, top := range []int{10, 0} {
-				q := traffic.Query{By: by, Step: step, Top: top, From: from}
+				q := traffic.Query{By: kindNames[k.names()], Of: k.of(), Step: step, Top: top, From: from}
 				for _, name := range []string{"", "application-000"} {
-					if name != "" && by != traffic.ByApp {
+					if name != "" && k.names() != kindApp {
 						continue
 					}
 					q.Name = name
@@ -244,7 +265,7 @@ func timeReports(b *testing.B, s *Store, y *year) time.Duration {
 					begin := time.Now()
 					r, err := s.Report(b.Context(), q)
 					took := time.Since(begin)
-					what := strings.Join([]string{"by " + by, cmp.Or("step "+step, "no step"), fmt.Sprint("top ", top), name}, ", ")
+					what := strings.Join([]string{"by " + k.String(), cmp.Or("step "+step, "no step"), fmt.Sprint("top ", top), name}, ", ")
 					if err != nil {
 						fmt.Printf("report        %s: %v\n", what, err)
 						continue
@@ -254,8 +275,25 @@ func timeReports(b *testing.B, s *Store, y *year) time.Duration {
 			}
 		}
 	}
+	for _, step := range append(everyStep, "") {
+		for _, q := range []traffic.TrendQuery{{}, {Series: "disk:sd3"}, {Series: "disk:sd3", Metric: "await_ms"}} {
+			q.Step, q.From = step, from
+			begin := time.Now()
+			t, err := s.Trend(b.Context(), q)
+			took := time.Since(begin)
+			what := fmt.Sprintf("trend of %s %s, %s", cmp.Or(q.Series, "all"), q.Metric, cmp.Or("step "+step, "no step"))
+			if err != nil {
+				fmt.Printf("trend         %s: %v\n", what, err)
+				continue
+			}
+			all = append(all, timed{fmt.Sprintf("%s: %d rows × %d", what, len(t.Rows), len(t.Times)), took})
+		}
+	}
 	slices.SortFunc(all, func(p, q timed) int { return cmp.Compare(q.took, p.took) })
-	for _, r := range all[:12] {
+	for i, r := range all {
+		if i >= 12 && !strings.HasPrefix(r.name, "trend") {
+			continue
+		}
 		fmt.Printf("report        %7.1f ms %s\n", float64(r.took.Microseconds())/1000, r.name)
 	}
 	return all[0].took
