@@ -112,7 +112,8 @@ func (b *beacon) published(s *traffic.Snapshot, now time.Time) {
 	b.latest = now
 	status := "STATUS=" + statusLine(s)
 	switch {
-	case !b.ready && !b.reloading:
+	case b.reloading: // what is told then ends with it
+	case !b.ready:
 		if b.ready = b.tell("READY=1", status); b.ready {
 			b.status, b.statusAt = status, now
 		}
