@@ -41,7 +41,8 @@ type Book struct {
 	wall     time.Time // the calendar's, of this tick
 	snapshot *traffic.Snapshot
 	events   []Event
-	epoch    uint32 // changes with what the hours of rules say
+	epoch    uint32   // changes with what the hours of rules say
+	lacking  []string // see seekLacking
 	sweptAt  int64
 
 	// watched and names go by the same index; known finds it.
@@ -213,6 +214,7 @@ func (b *Book) Troubles() []string {
 	if b.dropped > 0 {
 		list = append(list, fmt.Sprintf("%d subjects that used little of a quota were forgotten", b.dropped))
 	}
+	list = append(list, b.lacking...)
 	for _, err := range []error{b.loadError, b.saveError} {
 		if err != nil {
 			list = append(list, traffic.CleanText(err.Error(), traffic.MaxCommand))

@@ -1,8 +1,11 @@
 package notify
 
 import (
+	"cmp"
+	"fmt"
+	"maps"
 	"slices"
-	"unsafe"
+	"strings"
 
 	"bwmon/traffic"
 )
@@ -40,8 +43,7 @@ func (l *levels) takeMetrics(ticks uint32, metrics traffic.Metrics) {
 	if l.ticks == ticks {
 		return
 	}
-	again := len(metrics) > 0 && len(metrics) == len(l.metrics) &&
-		unsafe.SliceData(metrics) == unsafe.SliceData(l.metrics)
+	again := len(metrics) > 0 && len(metrics) == len(l.metrics) && &metrics[0] == &l.metrics[0]
 	l.ticks, l.fresh, l.metrics = ticks, !again, metrics
 }
 
@@ -167,4 +169,43 @@ func (b *Book) holdAlarms(i int32, m *meter, gone bool) {
 			b.say(a)
 		}
 	}
+}
+
+// seekLacking finds the rules about series that were heard of, of which none ever had
+// the metric: its name may be wrong.
+func (b *Book) seekLacking() {
+	b.lacking = b.lacking[:0]
+	type heard struct {
+		of  int32 // a subject
+		had bool  // of some subject
+	}
+	rules := make(map[int32]heard)
+	for i := range b.watched {
+		w := &b.watched[i]
+		if w.levels == nil || w.levels.seen == 0 || b.names[i].kind != KindSubject {
+			continue
+		}
+		for k := range w.plan.meters {
+			had := w.levels.gauges[k].seen != 0
+			for _, c := range w.plan.meters[k].asks {
+				rules[c.rule] = heard{int32(i), had || rules[c.rule].had}
+			}
+		}
+	}
+	for _, rule := range slices.Sorted(maps.Keys(rules)) {
+		if h := rules[rule]; !h.had {
+			b.lacking = append(b.lacking, b.lack(&b.rules[rule].Rule, h.of))
+		}
+	}
+}
+
+// lack says that a metric was never measured, and what was of a subject.
+func (b *Book) lack(r *Rule, of int32) string {
+	var names []string
+	for _, m := range b.watched[of].levels.metrics {
+		names = append(names, m.Name)
+	}
+	const most = 600 // bytes
+	list := traffic.CleanText(strings.Join(names, ", "), most)
+	return fmt.Sprintf("rule %q: %s has no metric %q so far; it has %s", r.Name, b.names[of].name, r.Metric, cmp.Or(list, "none"))
 }

@@ -296,3 +296,58 @@ func TestSeriesAreForgotten(t *testing.T) {
 		}
 	})
 }
+
+// TestMetricThatNeverWas is told of as long as no series that a rule is about has it.
+func TestMetricThatNeverWas(t *testing.T) {
+	rules := []Rule{
+		metricRule("typo", "disk:.*", "await", Above, 20, time.Second),
+		metricRule("some", ".*", "await_ms", Above, 20, time.Second),
+	}
+	inWorkshop(t, rules, func(w *workshop) {
+		w.measure("memory ", traffic.Metric{Name: "used_bytes", Value: 1})
+		w.measure("disk sda", traffic.Metric{Name: "await_ms", Value: 1}, traffic.Metric{Name: "reads_per_s", Value: 1})
+		w.seconds(61)
+		want := []string{`rule "typo": disk:sda has no metric "await" so far; it has await_ms, reads_per_s`}
+		if diff := cmp.Diff(want, w.book.Troubles()); diff != "" {
+			t.Errorf("troubles (-want +got):\n%s", diff)
+		}
+		w.measure("disk sdb", traffic.Metric{Name: "await", Value: 1})
+		w.seconds(60)
+		if got := w.book.Troubles(); len(got) != 0 {
+			t.Errorf("troubles: %q", got)
+		}
+	})
+}
+
+// TestGaugeIsBounded: a day of ticks with a window of an hour stays small, and its
+// mean is about right though the older moments are thinned out.
+func TestGaugeIsBounded(t *testing.T) {
+	const window = int64(time.Hour)
+	m := &meter{windows: []int64{window}, hints: []int{0}, calm: band{math.Inf(-1), math.Inf(1)}}
+	var g gauge
+	c := clock{ticks: 1}
+	var all []float64
+	for k := range 24 * 3600 {
+		c.before, c.now, c.elapsed = c.now, c.now+1e9, time.Second
+		v := 1000 * math.Sin(float64(k)/300)
+		if k > 40_000 && k < 45_000 { // sums of this are not to spoil what follows
+			v = 1e13 + 1e12*float64(k%7)
+		}
+		g.advance(v, &c, m, int64(time.Minute))
+		c.ticks++
+		all = append(all, v)
+		if len(g.past.moments) > ringFull || int64(k)*1e9 > window && g.past.moments[0].at > c.now-window {
+			t.Fatalf("after %d s: %d moments since %v", k, len(g.past.moments), time.Duration(g.past.moments[0].at))
+		}
+		if k < 3600 || k%1000 != 0 {
+			continue
+		}
+		var sum float64
+		for _, v := range all[len(all)-3600:] {
+			sum += v / 3600
+		}
+		if got, _ := g.mean(c.now-window, 0, &m.hints[0]); math.Abs(got-sum) > 20+math.Abs(sum)/100 {
+			t.Errorf("after %d s the mean is %v, want about %v", k, got, sum)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package notify
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -46,7 +47,8 @@ func parseWithUnit(unit traffic.Unit, text string) (float64, error) {
 	case traffic.UnitPercent:
 		want, number = `a share like "90 %"`, strings.TrimSuffix(number, "%")
 	case traffic.UnitCelsius:
-		want, number = `a temperature like "80 °C"`, strings.TrimSuffix(strings.TrimSuffix(number, "C"), "°")
+		want = `a temperature like "80 °C"`
+		number = strings.TrimSuffix(strings.TrimSuffix(number, "°C"), "C")
 	case traffic.UnitPerSecond:
 		want, number = `a number a second like "100 /s"`, strings.TrimSuffix(number, "/s")
 	}
@@ -189,10 +191,8 @@ func (r Rule) checkMetric() error {
 		return nil
 	}
 	names := rowMetrics()
-	for _, name := range names {
-		if name == r.Metric {
-			return nil
-		}
+	if slices.Contains(names, r.Metric) {
+		return nil
 	}
 	want := "one of " + strings.Join(names, ", ")
 	if kind == KindContainer || kind == KindUnit {

@@ -43,13 +43,12 @@ func (p *plan) size() int {
 
 // ruleAt is the rule of the k-th state.
 func (p *plan) ruleAt(k int) int32 {
-	if k < len(p.rates) {
+	switch rates := len(p.rates); {
+	case k < rates:
 		return p.rates[k].rule
+	case k < rates+len(p.quotas):
+		return p.quotas[k-rates]
 	}
-	if k -= len(p.rates); k < len(p.quotas) {
-		return p.quotas[k]
-	}
-	k += len(p.rates)
 	for i := range p.meters {
 		if m := &p.meters[i]; k < m.first+len(m.asks) {
 			return m.asks[k-m.first].rule

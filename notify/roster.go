@@ -98,6 +98,7 @@ func (b *Book) sweep() {
 		in.retry()
 	}
 	b.sweepUsage()
+	b.seekLacking()
 }
 
 func (b *Book) forget(i int32) {

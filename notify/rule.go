@@ -86,7 +86,8 @@ type Rule struct {
 	// figures in it. So a window may be shorter than the time from one measurement to
 	// the next. A window that reaches back to when nothing was known never begins an
 	// alert, and with Consecutive only windows count in which something was measured:
-	// a figure that is merely still there proves nothing twice.
+	// a figure that is merely still there proves nothing twice. What rows use is taken
+	// to be measured for every snapshot.
 	//
 	// What is gone is not zero, as an app that carries nothing is. For three times the
 	// time from one measurement to the next it may be late: alerts stay as they are.
