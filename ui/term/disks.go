@@ -1,6 +1,8 @@
 package term
 
 import (
+	"cmp"
+
 	"bwmon/traffic"
 )
 
@@ -20,6 +22,17 @@ func (r *seriesRow) state() string {
 		return seriesOff
 	}
 	return seriesState(r.Series)
+}
+
+// offLast orders what is measured before what is not.
+func (r *seriesRow) offLast(o *seriesRow) int {
+	switch {
+	case r.off == o.off:
+		return 0
+	case r.off:
+		return 1
+	}
+	return -1
 }
 
 // diskName says beside the name what must not be overlooked.
@@ -71,6 +84,8 @@ func metricColumn(name, title string, rank, w int, finds ...queryField) column[s
 // diskColumns are the figures of iostat -x.
 func diskColumns() []column[seriesRow] {
 	name := words("disk", "DISK", 0, 8, 16, 32, diskName, queryDisk)
+	name.order = func(a, b *seriesRow) int { return cmp.Or(a.offLast(b), compareFold(a.Name, b.Name)) }
+	name.find = func(r *seriesRow, v *queryValues) { v.word(r.Name) }
 	name.exact = func(r *seriesRow) exportCell { return textCell(clean(r.Name)) }
 	util := metricColumn("utilization_percent", "UTIL", 0, 5, queryUtil)
 	util.want, util.most = 16, 24
@@ -102,8 +117,8 @@ func diskColumns() []column[seriesRow] {
 		metricColumn("flushes_per_s", "F/s", 5, 6),
 		metricColumn("flush_await_ms", "FAWAIT", 5, 7),
 		metricColumn("in_flight", "FLIGHT", 5, 7),
-		totalColumn("read_bytes", "READ", 5, func(r *seriesRow) uint64 { return r.RxBytes }),
-		totalColumn("write_bytes", "WRITTEN", 5, func(r *seriesRow) uint64 { return r.TxBytes }),
+		totalColumn("read_bytes", "READ", 2, func(r *seriesRow) uint64 { return r.RxBytes }),
+		totalColumn("write_bytes", "WRITTEN", 2, func(r *seriesRow) uint64 { return r.TxBytes }),
 	}
 	const usual = 10 // the others where they are asked for
 	for i := usual; i < len(list); i++ {

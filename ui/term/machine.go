@@ -1,6 +1,7 @@
 package term
 
 import (
+	"cmp"
 	"strings"
 
 	"bwmon/traffic"
@@ -14,6 +15,7 @@ func (k *kinds) machineKind() *kind[seriesRow] {
 	detail.prose, detail.aside = true, true
 	series := words("series", "SERIES", 0, 16, 24, 30, func(r *seriesRow) string { return r.ID() }, querySeries)
 	series.full = 20
+	series.order = func(a, b *seriesRow) int { return cmp.Or(a.offLast(b), compareFold(a.ID(), b.ID())) }
 	return &kind[seriesRow]{
 		of:   ofSeries,
 		name: "machine",

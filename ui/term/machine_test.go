@@ -75,6 +75,7 @@ func TestMachineFilters(t *testing.T) {
 		{"0", "write>1MiB/s", []string{"nvme0n1"}},
 		{"0", "written>1GiB disk:nvme", []string{"nvme0n1"}},
 		{"0", "state:off", []string{"sdc (off)"}},
+		{"0", "disk=sdc", []string{"sdc (off)"}},
 		{"0", "series=disk:sdb", []string{"sdb"}},
 		{"0", "queue>1", []string{"nvme0n1"}},
 		{"M", "state:down", []string{"probe:api"}},
@@ -200,6 +201,20 @@ func TestMachineExport(t *testing.T) {
 	if diff := cmp.Diff(want, lines("bwmon-machine-*")); diff != "" {
 		t.Errorf("machine (-want +got):\n%s", diff)
 	}
+}
+
+// TestTotalsOfDisks: t leaves rates or totals out, of disks too.
+func TestTotalsOfDisks(t *testing.T) {
+	s := newStage(t, 120, 28)
+	s.take(working(100)).press("0")
+	s.has("both", "READ/s", "WRITE/s")
+	s.lacks("both: totals are chosen", "WRITTEN")
+	s.press("tt")
+	s.has("totals", "READ", "WRITTEN", "2.08 GiB")
+	s.lacks("totals", "READ/s")
+	s.press("1m")
+	s.has("totals of apps", "WRITTEN", "CPU %")
+	s.lacks("totals of apps", "READ/s", "TX/s")
 }
 
 // TestMachineIsRemembered: what is asked for is there the next time.

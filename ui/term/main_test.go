@@ -16,7 +16,7 @@ import (
 )
 
 // childEnv makes the test binary a program with the surface in a real
-// terminal: "steady", "ticking", "killer", or "panic" as soon as connections are
+// terminal: "steady", "ticking", "machine", "killer", or "panic" as soon as connections are
 // opened.
 const childEnv = "BWMON_TERM_CHILD"
 
@@ -40,7 +40,10 @@ func child(how string) int {
 	case "panic":
 		opts.WantFlows = func(bool) { panic("told about flows") }
 	case "ticking":
-		go tickForever(ctx, ch)
+		go tickForever(ctx, ch, alarming)
+	case "machine":
+		demoThings(&opts)
+		go tickForever(ctx, ch, working)
 	case "killer":
 		opts.Signal = func(pid int, command string, sig syscall.Signal) error {
 			return fmt.Errorf("%v for %d %s", sig, pid, command)
@@ -58,9 +61,9 @@ func child(how string) int {
 }
 
 // tickForever brings a new snapshot five times a second.
-func tickForever(ctx context.Context, ch chan *traffic.Snapshot) {
+func tickForever(ctx context.Context, ch chan *traffic.Snapshot, at func(tick int) *traffic.Snapshot) {
 	for tick := 11; ctx.Err() == nil; tick++ {
-		s := alarming(tick)
+		s := at(tick)
 		select {
 		case <-ch:
 		default:

@@ -51,7 +51,7 @@ func (u *UI) keepThings(list []traffic.Thing, err error) {
 	}
 	t.known, t.list = true, list[:min(len(list), maxThings)]
 	u.reload()
-	if u.mode == modeCommand {
+	if u.mode == modeCommand && u.prompt.wrong == "" && u.prompt.chosen < 0 { // else it would be in the way
 		u.commandTyped()
 	}
 }

@@ -240,6 +240,50 @@ func TestKeysInATerminal(t *testing.T) {
 	x.isClean()
 }
 
+// TestMachineInATerminal: the rest of the machine, with real keys while figures
+// change; what is off is started.
+func TestMachineInATerminal(t *testing.T) {
+	x := newTerminal(t)
+	x.press("./run machine; echo exit=$?", "Enter")
+	x.shows("firefox", "q quit", "probe api is down", "M Machine")
+	x.lacks("postgres")
+	x.press("m")
+	x.shows("postgres", "READ/s", "CPU %")
+	x.press("m")
+	x.lacks("postgres")
+
+	x.press("0") // disks
+	x.shows("RAWAIT", "UTIL", "nvme0n1", "sdc (off)")
+	x.press("End")
+	x.shows("+ start")
+	x.press("+")
+	x.shows("disk:sdc is measured")
+	x.lacks("(off)")
+	x.press("Home", "Enter")
+	x.shows("Disks › nvme0n1", "utilization_percent")
+	x.press("BSpace")
+	x.shows("RAWAIT")
+
+	x.press("M")
+	x.shows("SERIES", "probe:api", "down", "coretemp package")
+	x.press("/")
+	x.press("-l", "mount:/ value>70")
+	x.press("Enter")
+	x.shows("1 of ")
+	x.press("Escape")
+	x.lacks("filter:")
+	x.press(":")
+	x.press("-l", "start probe:")
+	x.shows("probe:db")
+	x.press("Tab", "Enter")
+	x.shows("probe:db is measured")
+	x.press("8", "Enter") // what the first alert is about
+	x.shows("›dd", "CPU %")
+	x.press("q")
+	x.shows("exit=0")
+	x.isClean()
+}
+
 // TestResizeInATerminal: every size is filled, and nothing of the one before is
 // left.
 func TestResizeInATerminal(t *testing.T) {
