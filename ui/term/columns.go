@@ -13,7 +13,7 @@ func (u *UI) runColumns(args string) error {
 	if err != nil {
 		return err
 	}
-	if names != nil && !l.namesMachine(names) {
+	if names != nil && u.knowsMachine() && !l.namesMachine(names) {
 		u.machine = false // these columns and no others
 	}
 	u.setColumns(l.name, names)
@@ -118,6 +118,7 @@ func (u *UI) shape(l *list) {
 			l.arranged = append(l.arranged, i)
 		}
 	}
+	l.chosen = len(l.arranged)
 	for i := range l.shapes {
 		if l.shapes[i].machine && machine {
 			l.arranged = append(l.arranged, i)
@@ -145,6 +146,13 @@ func (u *UI) showMachine(on bool) {
 		u.forgetMachine()
 	}
 	u.enter()
+	if u.knowsMachine() {
+		return
+	}
+	u.said = "apps and commands show what they use of the machine" // which is not to be seen here
+	if !on {
+		u.said = "apps and commands show their traffic only"
+	}
 }
 
 // forgetMachine takes the columns of the machine out of what was chosen, and sorts
@@ -154,7 +162,8 @@ func (u *UI) forgetMachine() {
 		for _, p := range v.stack {
 			l := p.base()
 			chosen := slices.DeleteFunc(slices.Clone(u.columns[l.name]), func(name string) bool { return l.namesMachine([]string{name}) })
-			if len(chosen) == 0 {
+			usual := slices.DeleteFunc(l.usualColumns(), func(name string) bool { return l.namesMachine([]string{name}) })
+			if len(chosen) == 0 || slices.Equal(chosen, usual) {
 				chosen = nil
 			}
 			u.setColumns(l.name, chosen)
@@ -183,7 +192,10 @@ func (l *list) layout(w int) []slot {
 	shapes := make([]shape, len(l.arranged))
 	for i, col := range l.arranged {
 		shapes[i] = l.shapes[col]
-		if shapes[i].rank = 0; i > 0 {
+		switch {
+		case i == 0:
+			shapes[i].rank = 0
+		case !shapes[i].machine || i < l.chosen: // else it was asked for with all of them
 			shapes[i].rank = i // those chosen last are the first without room
 		}
 		shapes[i].rank = min(shapes[i].rank, extra-1) // and wait for nothing

@@ -99,12 +99,12 @@ func diskColumns() []column[seriesRow] {
 		metricColumn("writes_per_s", "W/s", 2, 6),
 		storageRate("read_bytes_per_s", "READ/s", 1, func(r *seriesRow) float64 { return r.RxRate }),
 		storageRate("write_bytes_per_s", "WRITE/s", 1, func(r *seriesRow) float64 { return r.TxRate }),
-		metricColumn("read_await_ms", "RAWAIT", 3, 7),
-		metricColumn("write_await_ms", "WAWAIT", 3, 7),
+		metricColumn("read_await_ms", "RAWAIT", 3, 8),
+		metricColumn("write_await_ms", "WAWAIT", 3, 8),
 		metricColumn("queue_size", "QUEUE", 4, 6, queryQueue),
 		metricColumn("request_bytes", "REQ", 5, sizeWidth),
 		util,
-		metricColumn("await_ms", "AWAIT", 5, 7, queryAwait),
+		metricColumn("await_ms", "AWAIT", 5, 8, queryAwait),
 		metricColumn("read_request_bytes", "R_REQ", 5, sizeWidth),
 		metricColumn("write_request_bytes", "W_REQ", 5, sizeWidth),
 		metricColumn("reads_merged_per_s", "RRQM/s", 5, 7),
@@ -112,10 +112,10 @@ func diskColumns() []column[seriesRow] {
 		metricColumn("discards_per_s", "D/s", 5, 6),
 		metricColumn("discard_bytes_per_s", "DISC/s", 5, figureWidth),
 		metricColumn("discards_merged_per_s", "DRQM/s", 5, 7),
-		metricColumn("discard_await_ms", "DAWAIT", 5, 7),
+		metricColumn("discard_await_ms", "DAWAIT", 5, 8),
 		metricColumn("discard_request_bytes", "D_REQ", 5, sizeWidth),
 		metricColumn("flushes_per_s", "F/s", 5, 6),
-		metricColumn("flush_await_ms", "FAWAIT", 5, 7),
+		metricColumn("flush_await_ms", "FAWAIT", 5, 8),
 		metricColumn("in_flight", "FLIGHT", 5, 7),
 		totalColumn("read_bytes", "READ", 2, func(r *seriesRow) uint64 { return r.RxBytes }),
 		totalColumn("write_bytes", "WRITTEN", 2, func(r *seriesRow) uint64 { return r.TxBytes }),
@@ -165,10 +165,14 @@ func findSeries(r *seriesRow, f queryField, v *queryValues) {
 		}
 	case queryState:
 		v.word(r.state())
-	case queryRead:
-		v.amount(r.RxBytes, r.RxRate)
-	case queryWrite:
-		v.amount(r.TxBytes, r.TxRate)
+	case queryRead, queryWrite:
+		switch {
+		case r.off: // it is not known
+		case f == queryRead:
+			v.amount(r.RxBytes, r.RxRate)
+		default:
+			v.amount(r.TxBytes, r.TxRate)
+		}
 	}
 }
 

@@ -48,7 +48,16 @@ func TestRowsWithoutTraffic(t *testing.T) {
 	s.press("m")
 	s.has("m hides it", "9 rows")
 	s.lacks("m hides it", "MEM")
-	s.press("m", ":columns app rx_rate", "<Enter>")
+	s.press("m0", ":columns +await_ms", "<Enter>", "1")
+	s.has("columns of disks are others", "CPU %")
+	s.press("0m")
+	s.has("said where it cannot be seen", "their traffic only")
+	s.press("m1")
+	quiet := working(101)
+	quiet.Apps = quiet.Apps[len(quiet.Apps)-3:]
+	s.press("m").take(quiet)
+	s.has("nothing but that", "no traffic yet", "m or :machine shows 3 rows")
+	s.take(working(102)).press("m", ":columns app rx_rate", "<Enter>")
 	s.has("these columns", "9 rows")
 	s.lacks("these columns", "CPU %", "TX/s")
 }
@@ -393,7 +402,7 @@ func TestThingsThatFail(t *testing.T) {
 	if n != 2 {
 		t.Errorf("asked %d times in ten seconds", n)
 	}
-	s.has("still known", "sdc (off)")
+	s.has("still known", "sdc (off)", "what could be measured is not known: no daemon")
 	s.press("1")
 	s.ui.askThings(start.Add(time.Hour))
 	s.settle()

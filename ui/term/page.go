@@ -116,6 +116,7 @@ type list struct {
 	selected identity
 	has      bool  // selected is set
 	arranged []int // the columns chosen, in their order; nil are all
+	chosen   int   // how many of them were named
 	follow   bool  // the window goes along with the selected row
 	top      int   // place in order of the window's first row
 	slots    []slot

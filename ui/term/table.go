@@ -120,7 +120,7 @@ func (u *UI) emptyText(l *list) []piece {
 	case l.resting > 0:
 		return []piece{
 			{"no traffic yet", plain},
-			{"the key or command machine shows " + plural(l.resting, "row") + " that use disks, CPU and memory", u.colors.dim},
+			{u.command("machine").label() + " or :machine shows " + plural(l.resting, "row") + " of what uses disks, CPU and memory.", u.colors.dim},
 		}
 	case l.why != "":
 		return []piece{{l.why, plain}}

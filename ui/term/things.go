@@ -24,6 +24,9 @@ const (
 	thingsFor = 5 * time.Second // an answer is good for so long
 	maxThings = 10_000
 	allThings = "all"
+
+	startThing = "start"
+	stopThing  = "stop"
 )
 
 // askThings asks what there is while somebody looks at it.
@@ -46,7 +49,11 @@ func (u *UI) askThings(now time.Time) {
 func (u *UI) keepThings(list []traffic.Thing, err error) {
 	t := &u.things
 	t.asking = false
+	first := t.err == nil
 	if t.err = err; err != nil {
+		if first {
+			u.said = "what could be measured is not known: " + err.Error()
+		}
 		return
 	}
 	t.known, t.list = true, list[:min(len(list), maxThings)]
@@ -85,14 +92,14 @@ func thingBindings() []binding {
 		{name: "start", keys: []string{"+"}, hint: "start", early: true, args: "ID|all",
 			useful:   func(u *UI) bool { s := u.switchable(); return s != nil && s.off },
 			help:     "measure what the selected row is about: a disk, a mount, a probe",
-			do:       func(u *UI) { u.switchSelected("start") },
-			run:      func(u *UI, id string) error { return u.switchThing("start", id) },
+			do:       func(u *UI) { u.switchSelected(startThing) },
+			run:      func(u *UI, id string) error { return u.switchThing(startThing, id) },
 			complete: func(u *UI, _ []string) []string { return u.thingNames(false) }},
 		{name: "stop", keys: []string{"-"}, hint: "stop", args: "ID|all",
 			useful:   func(u *UI) bool { s := u.switchable(); return s != nil && !s.off },
 			help:     "measure it no longer",
-			do:       func(u *UI) { u.switchSelected("stop") },
-			run:      func(u *UI, id string) error { return u.switchThing("stop", id) },
+			do:       func(u *UI) { u.switchSelected(stopThing) },
+			run:      func(u *UI, id string) error { return u.switchThing(stopThing, id) },
 			complete: func(u *UI, _ []string) []string { return u.thingNames(true) }},
 		{name: "switch", keys: []string{"o"},
 			help: "start or stop all that can be measured; it asks first",
@@ -143,8 +150,8 @@ func (u *UI) chooseSwitch() {
 		}
 	}
 	u.ask(choice{question: "all that can be measured:", options: []option{
-		{'s', "start", all("start")},
-		{'t', "stop", all("stop")},
+		{'s', "start", all(startThing)},
+		{'t', "stop", all(stopThing)},
 		{'n', "neither", func(*UI) {}},
 	}})
 }
@@ -161,13 +168,17 @@ func (u *UI) switchThing(action, id string) error {
 		return fmt.Errorf("there is no %q that could be measured%s: Tab lists what there is", id, didYouMean(id, u.thingIDs()))
 	}
 	t.switching = true
-	u.said = map[string]string{"start": "starting ", "stop": "stopping "}[action] + id + "…"
+	begun, done := "starting ", " is measured"
+	if action == stopThing {
+		begun, done = "stopping ", " is no longer measured"
+	}
+	u.said = begun + id + "…"
 	do := u.opts.Switch
 	u.errands.run(func(ctx context.Context) func(*UI) {
 		err := do(ctx, id, action)
 		return func(u *UI) {
 			u.things.switching, u.things.at = false, time.Time{} // to be asked anew
-			u.said = id + map[string]string{"start": " is measured", "stop": " is no longer measured"}[action]
+			u.said = id + done
 			if err != nil {
 				u.said = err.Error()
 			}
