@@ -28,6 +28,7 @@ type cgroups struct {
 	cost    time.Duration // of that
 	had     uint64        // cgroups, when walked
 	stale   bool          // one is gone
+	failed  error         // why the last walk was none
 	lacking bool          // there is no io controller
 
 	names map[thingKey]*account
@@ -52,6 +53,7 @@ type group struct {
 // where a cgroup below is found late; told never does.
 type account struct {
 	booked, told storageIO
+	moved        storageIO // what told grew by in the latest reading
 	round        uint64
 }
 
@@ -82,10 +84,11 @@ func (s *cgroups) close() {
 
 func (s *cgroups) read(r *reading) {
 	if s.due(r.at) {
-		if err := s.walk(r.at); err != nil {
-			r.fault("cgroups", err)
-			return
-		}
+		s.failed = s.walk(r.at)
+	}
+	if s.failed != nil {
+		r.fault("cgroups", s.failed)
+		return
 	}
 	if s.lacking {
 		r.note("no storage I/O of containers and units: cgroup v2 has no io controller here")
@@ -97,22 +100,22 @@ func (s *cgroups) read(r *reading) {
 		return
 	}
 	s.round++
-	before := make(map[thingKey]storageIO, len(wanted))
-	for _, key := range wanted {
-		before[key] = s.names[key].told
-	}
 	for i, g := range s.order {
 		s.book(g, i < maxOpenStats)
+	}
+	for _, a := range s.names {
+		before := a.told
+		a.told = before.highest(a.booked)
+		a.moved = a.told.sub(before)
 	}
 	elapsed := r.at.Sub(s.at).Seconds()
 	for _, key := range wanted {
 		a := s.names[key]
-		a.told = a.told.highest(a.booked)
 		if a.round != s.round {
 			continue // none of its cgroups has figures
 		}
 		r.start(key.kind, key.name)
-		if d := a.told.sub(before[key]); r.rates && !s.at.IsZero() {
+		if d := a.moved; r.rates && !s.at.IsZero() {
 			r.add("read_bytes_per_s", float64(d.readBytes)/elapsed)
 			r.add("write_bytes_per_s", float64(d.writeBytes)/elapsed)
 			r.add("reads_per_s", float64(d.reads)/elapsed)

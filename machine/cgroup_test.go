@@ -115,7 +115,19 @@ func TestCgroupsComeAndGo(t *testing.T) {
 	if got := read(walkAge)["unit:b.service"]; got["read_bytes"] != 370 {
 		t.Errorf("it began again: %v", got)
 	}
-	// Stopped, it is not read, and nothing is lost.
+	// What one did while it was stopped is in its total, and in no rate.
+	if err := b.v.Stop("unit:b.service"); err != nil {
+		t.Fatal(err)
+	}
+	write(t, root, map[string]string{"system.slice/b.service/io.stat": "8:0 rbytes=90\n"})
+	read(time.Second)
+	if err := b.v.Start("unit:b.service"); err != nil {
+		t.Fatal(err)
+	}
+	if got := read(time.Second)["unit:b.service"]; got["read_bytes"] != 390 || got["read_bytes_per_s"] != 0 {
+		t.Errorf("it was stopped for a while: %v", got)
+	}
+	// Where all are stopped nothing is read, and nothing is lost.
 	if err := b.v.Stop(All); err != nil {
 		t.Fatal(err)
 	}

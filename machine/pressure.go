@@ -81,8 +81,9 @@ func (s *pressure) read(r *reading) {
 	}
 }
 
-// stalled adds the part of the time since the last reading that was lost. The kernel
-// adds up lost time every two seconds and when it is asked.
+// stalled adds the part of the time since the last reading that was lost. Totals are up
+// to date whenever they are read; only the averages are made anew every two seconds
+// (psi_show in kernel/sched/psi.c).
 func (r *reading) stalled(name string, now *procfs.PSILine, before uint64, elapsed float64) {
 	if now != nil && now.Total >= before {
 		r.add(name, min(100, share(float64(now.Total-before), elapsed)))

@@ -71,11 +71,14 @@ func (s *cgroups) descend(path string, above *group) {
 		return // it is gone
 	}
 	for _, e := range entries {
-		if !e.IsDir() || len(s.groups) >= maxGroups {
+		if !e.IsDir() {
 			continue
 		}
 		path := path + "/" + e.Name()
 		g := s.groups[path]
+		if g == nil && len(s.groups) >= maxGroups {
+			continue // what it does is the one's above
+		}
 		if g == nil {
 			g = &group{path: path, counted: !s.first, file: newProcFile(filepath.Join(s.root, path, "io.stat"))}
 			g.file.short = true
