@@ -1,0 +1,256 @@
+package tasks
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"bwmon/traffic"
+)
+
+// lockThread makes the calling goroutine's thread end with it.
+func lockThread() { runtime.LockOSThread() }
+
+// TestShortWriters: 1,000 dd that live some milliseconds. At least 99 % of what they
+// wrote is on the right command line, and none of it on their parent's as well.
+func TestShortWriters(t *testing.T) {
+	needKernel(t)
+	b, stop := watch(t, Options{})
+	parent := child("writers", "writers", diskFile(t))
+	out, err := parent.Output()
+	stop()
+	var want []wrote
+	if err := errors.Join(err, json.Unmarshal(out, &want)); err != nil {
+		t.Fatal(err)
+	}
+	var sum, right, exact uint64
+	var mean time.Duration
+	for _, w := range want {
+		got := b.of(w.Command).DiskWrite
+		sum, right, mean = sum+w.Bytes, right+min(got, w.Bytes), mean+w.Lived/time.Duration(len(want))
+		if got > w.Bytes {
+			t.Errorf("%s: %d bytes booked, it wrote %d", w.Command, got, w.Bytes)
+		}
+		if got == w.Bytes {
+			exact++
+		} else {
+			t.Logf("%s: %d bytes booked, it wrote %d", w.Command, got, w.Bytes)
+		}
+	}
+	if got := b.of(strings.Join(parent.Args, " ")).DiskWrite; got > sum/100 {
+		t.Errorf("%d bytes are booked to the parent, which wrote none", got)
+	}
+	t.Logf("%d bytes written, %d (%.2f %%) on the right command line; %d of %d dd exactly; they lived %v on average; %s",
+		sum, right, 100*float64(right)/float64(sum), exact, len(want), mean, b.last.Detail)
+	if sum == 0 || float64(right) < 0.99*float64(sum) {
+		t.Errorf("want 99 %%")
+	}
+}
+
+// talk starts a child and returns functions that wait for it to be done with a step,
+// and that make it take the next.
+func talk(t *testing.T, cmd *exec.Cmd) (done, next func()) {
+	t.Helper()
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if cmd.ProcessState == nil {
+			cmd.Process.Kill()
+			cmd.Wait()
+		}
+	})
+	return func() {
+			t.Helper()
+			if _, err := out.Read(make([]byte, 1)); err != nil {
+				t.Fatalf("wait for the child: %v", err)
+			}
+		}, func() {
+			t.Helper()
+			if _, err := in.Write([]byte("g")); err != nil {
+				t.Fatal(err)
+			}
+		}
+}
+
+// TestThreads: what threads did that ended before their process is told, and what the
+// last did after the last reading.
+func TestThreads(t *testing.T) {
+	needKernel(t)
+	for name, interval := range map[string]time.Duration{"readings between": 50 * time.Millisecond, "no reading": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			b, stop := watch(t, Options{Interval: interval})
+			cmd := child("threads", "threads "+name, diskFile(t))
+			done, next := talk(t, cmd)
+			done()
+			if interval < time.Hour {
+				await(t, "what four threads wrote", func() bool { return b.of(strings.Join(cmd.Args, " ")).DiskWrite >= 4*8*4096 })
+			}
+			next()
+			if err := cmd.Wait(); err != nil {
+				t.Fatal(err)
+			}
+			stop()
+			sameAsTruth(t, b.of(strings.Join(cmd.Args, " ")), cmd)
+			if !b.final(cmd.Process.Pid) {
+				t.Error("its end was not told")
+			}
+		})
+	}
+}
+
+func sameAsTruth(t *testing.T, got traffic.ProcessTotal, cmd *exec.Cmd) {
+	t.Helper()
+	if read, wrote := truth(cmd); got.DiskWrite != wrote || wrote == 0 || got.DiskRead != read {
+		t.Errorf("%s: read and wrote %d and %d, want %d and %d", cmd.Args, got.DiskRead, got.DiskWrite, read, wrote)
+	}
+}
+
+// TestOlder: of a process that was there before the monitor only what it did since is
+// told, be there threads that had ended by then or not.
+func TestOlder(t *testing.T) {
+	needKernel(t)
+	cmd := child("steps", "older", diskFile(t))
+	done, next := talk(t, cmd)
+	next()
+	done()
+	b, stop := watch(t, Options{Interval: 50 * time.Millisecond})
+	next()
+	done()
+	command := strings.Join(cmd.Args, " ")
+	await(t, "a step", func() bool { return b.of(command).DiskWrite >= 4*4096 })
+	if got := b.of(command).DiskWrite; got != 4*4096 {
+		t.Errorf("it wrote %d since, want %d", got, 4*4096)
+	}
+	next()
+	done()
+	stop()
+	if got := b.of(command).DiskWrite; got != 8*4096 {
+		t.Errorf("it wrote %d since, want %d", got, 8*4096)
+	}
+	cmd.Process.Kill()
+	cmd.Wait()
+}
+
+// TestOlderEnds: what it did between the last reading and its end is told, too.
+func TestOlderEnds(t *testing.T) {
+	needKernel(t)
+	cmd := child("threads", "older", diskFile(t))
+	done, next := talk(t, cmd)
+	done()
+	b, stop := watch(t, Options{Interval: time.Hour})
+	next()
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	if got := b.of(strings.Join(cmd.Args, " ")).DiskWrite; got != 5*4096 {
+		t.Errorf("it wrote %d since, want %d", got, 5*4096)
+	}
+}
+
+// TestExec: what a process did before it executed another program stays with what it
+// was.
+func TestExec(t *testing.T) {
+	needKernel(t)
+	for name, interval := range map[string]time.Duration{"readings between": 50 * time.Millisecond, "no reading": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			b, stop := watch(t, Options{Interval: interval})
+			file := diskFile(t)
+			cmd := child("exec", "before", file)
+			done, next := talk(t, cmd)
+			done()
+			next()
+			if err := cmd.Wait(); err != nil {
+				t.Fatal(err)
+			}
+			stop()
+			was := b.of("before " + file)
+			is := b.of("dd if=/dev/zero of=" + file + "dd bs=4096 count=9 conv=fsync status=none")
+			if was.DiskWrite != 6*4096 || is.DiskWrite != 9*4096 {
+				t.Errorf("before the exec it wrote %d, then %d; want %d and %d", was.DiskWrite, is.DiskWrite, 6*4096, 9*4096)
+			}
+			if is.Owner != nil && (is.Owner.Comm != "dd" || is.Owner.PID != cmd.Process.Pid) {
+				t.Errorf("its owner is %+v", is.Owner)
+			}
+		})
+	}
+}
+
+// TestAgain: a monitor that runs again goes on with its totals; what was done in
+// between is not told.
+func TestAgain(t *testing.T) {
+	needKernel(t)
+	cmd := child("steps", "again", diskFile(t))
+	done, next := talk(t, cmd)
+	m := New(Options{Interval: 20 * time.Millisecond})
+	b := newBook(t)
+	for run := range 3 {
+		b.count = 0
+		stop := runs(t, m, b)
+		next()
+		done()
+		stop()
+		if got, want := b.of(strings.Join(cmd.Args, " ")).DiskWrite, uint64(4*4096*(run+1)); got != want {
+			t.Errorf("after run %d: %d, want %d", run, got, want)
+		}
+		next()
+		done() // unseen
+	}
+	cmd.Process.Kill()
+	cmd.Wait()
+}
+
+func TestNoEvents(t *testing.T) {
+	b, stop := watch(t, Options{Interval: 20 * time.Millisecond, NoEvents: true})
+	cmd := child("steps", "no events", diskFile(t))
+	done, next := talk(t, cmd)
+	next()
+	done()
+	await(t, "a step", func() bool { return b.of(strings.Join(cmd.Args, " ")).DiskWrite >= 4*4096 })
+	cmd.Process.Kill()
+	cmd.Wait()
+	await(t, "its end", func() bool { return b.final(cmd.Process.Pid) })
+	stop()
+	if !strings.Contains(b.last.Detail, "no events of processes: switched off") {
+		t.Errorf("the detail is %q", b.last.Detail)
+	}
+}
+
+// TestElsewhere: a monitor in another network namespace opens its sockets in the
+// initial one, or says that it cannot.
+func TestElsewhere(t *testing.T) {
+	needKernel(t)
+	runtime.LockOSThread() // and never unlocked: the thread is of no use to others
+	here := fmt.Sprintf("/proc/%d/ns/net", os.Getpid())
+	if err := syscall.Unshare(syscall.CLONE_NEWNET); err != nil {
+		t.Skipf("make a network namespace: %v", err)
+	}
+	o := New(Options{Namespace: here}).opts
+	src := o.openSources()
+	if src.lean != nil || src.accounting == nil || src.execs == nil {
+		t.Errorf("from another network namespace: %v", src.lean)
+	}
+	src.close()
+	o.Namespace = t.TempDir() + "/none"
+	src = o.openSources()
+	if len(src.lean) != 2 || !strings.Contains(src.lean[0], "network namespace") {
+		t.Errorf("without a way there: %q", src.lean)
+	}
+	src.close()
+}

@@ -1,0 +1,306 @@
+package tasks
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"bwmon/traffic"
+)
+
+// scan lists the processes that are there, adds those that are new, and notes the ends
+// of those that are not. At the beginning of a Run what all have used is not ours to
+// tell.
+func (t *table) scan(now time.Duration, beginning bool) error {
+	there := make(map[int]bool, len(t.all))
+	err := t.read.list(func(pid int) {
+		there[pid] = true
+		p := t.all[pid]
+		if p == nil || p.ending != 0 && t.replaced(p) {
+			p = t.add(pid, now)
+		}
+		if beginning && p.ending == 0 {
+			t.begin(p, now)
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("list processes: %w", err)
+	}
+	for pid, p := range t.all {
+		if !there[pid] {
+			p.reaped = true
+			p.end(t.round)
+		}
+		if parent := t.all[p.parent]; parent != nil {
+			parent.begat()
+		}
+	}
+	if beginning {
+		t.kernel = t.kernelTold
+	}
+	return nil
+}
+
+// doubt is told whether records of threads that ended may have been lost.
+func (t *table) doubt(lost bool) {
+	for _, p := range t.order {
+		p.unsure = p.unsure || lost
+	}
+}
+
+// replaced reports whether the number of p, which ended, is another's by now. Else
+// nobody has waited for it yet.
+func (t *table) replaced(p *process) bool {
+	defer t.read.shut(p)
+	st, err := t.read.stat(p)
+	return err == nil && p.start != 0 && st.start != p.start
+}
+
+// begin makes what p has used until now what is not told of it.
+func (t *table) begin(p *process, now time.Duration) {
+	defer t.read.shut(p)
+	p.dead, p.past, p.whole, p.leaving, p.kids = usage{}, usage{}, usage{}, nil, true
+	if t.read.clocked {
+		p.clock, _ = t.read.clock(p.pid)
+	}
+	p.latest = usage{} // what its threads that live used, from now on
+	if !t.look(p, now) {
+		return
+	}
+	p.rebase()
+	p.firm = p.latest
+	p.looked -= time.Duration(p.pid) * time.Second % refresh // not all of them at once
+	if p.whole != (usage{}) {
+		p.past, p.kids = p.whole.sub(p.latest), false
+	}
+}
+
+// lookAtAll looks at all processes. Those that did not run since the last time cost one
+// system call each.
+func (t *table) lookAtAll(now time.Duration) {
+	for _, p := range t.order {
+		if p.ending == 0 && t.moved(p, now) {
+			t.look(p, now)
+		}
+	}
+}
+
+// moved reports whether p is worth reading: it ran, or was not read for long.
+func (t *table) moved(p *process, now time.Duration) bool {
+	due := p.start == 0 || now-p.looked >= refresh
+	if p.outside && !due {
+		return false
+	}
+	if !t.read.clocked {
+		return true
+	}
+	clock, ok := t.read.clock(p.pid)
+	if !ok {
+		p.reaped = true
+		p.end(t.round)
+		return false
+	}
+	moved := clock != p.clock
+	p.clock = clock
+	return moved || due
+}
+
+// look reads p anew, and reports whether that was possible.
+func (t *table) look(p *process, now time.Duration) bool {
+	cold := p.start != 0 && now-p.looked >= refresh
+	p.looked = now
+	defer func() { t.read.settle(p, !cold && p.ending == 0) }()
+	st, err := t.read.stat(p)
+	if err != nil {
+		t.failed(p, err)
+		return false
+	}
+	newborn := p.start == 0
+	if !newborn && st.start != p.start {
+		t.add(p.pid, now) // its number is another's by now
+		return false
+	}
+	exec := p.image != 0 && st.image != 0 && st.image != p.image && st.state != 'Z'
+	if exec && t.who.conn != nil && !p.waits {
+		// The event is on its way, with what it had used until then.
+		p.waits, p.clock = true, 0
+		return false
+	}
+	p.waits = false
+	p.memory = st.rss * t.read.page
+	u := usage{cpu: p.clock}
+	if !t.read.clocked {
+		u.cpu = st.cpu
+	}
+	p.parent = st.parent
+	if parent := t.all[p.parent]; newborn && parent != nil {
+		parent.begat()
+	}
+	if newborn {
+		p.kernel = st.flags&flagKernelThread != 0
+	}
+	old := newborn && t.old(st.start)
+	flags, threads := st.flags, st.threads
+	if u, err = t.used(p, u, flags, threads); err != nil {
+		t.failed(p, err)
+		return false
+	}
+	if old {
+		p.latest, p.firm = u, u
+		p.rebase()
+		p.kids = true
+	}
+	t.move(p, u)
+	if newborn || exec || !p.kernel && now >= p.doubt {
+		t.recognise(p, now)
+	}
+	return true
+}
+
+// used adds what p's own threads read and wrote, where we may know it.
+func (t *table) used(p *process, u usage, flags, threads uint64) (usage, error) {
+	if p.sealed {
+		return u, nil
+	}
+	io, err := t.readIO(p, flags, threads)
+	if gone(err) {
+		return u, err
+	}
+	if p.sealed = err != nil; p.sealed {
+		return u, nil
+	}
+	io.cpu = u.cpu
+	return io, nil
+}
+
+// readIO reads what p's own threads read and wrote, those that ended among them. Its
+// whole io file has also what its children did whom it waited for, which is theirs.
+func (t *table) readIO(p *process, flags, threads uint64) (usage, error) {
+	var living usage
+	var err error
+	leaving := flags&flagExiting != 0 && t.recorded // its first thread: the kernel has told of it, or will
+	if threads <= 1 {
+		if !leaving {
+			living, err = t.read.own(p)
+		}
+		return p.settle(living, t.recorded), err
+	}
+	whole, err := t.read.all(p)
+	if err != nil {
+		return usage{}, err
+	}
+	if !p.kids {
+		return whole.sub(p.past), nil
+	}
+	if whole == p.whole && !p.unsure {
+		return p.latest, nil
+	}
+	p.whole = whole
+	if leaving {
+		p.leaving = append(p.leaving, p.pid)
+	}
+	living, err = t.read.living(p, p.leaving)
+	return p.settle(living, t.recorded), err
+}
+
+// failed notes the end of a process that cannot be read because it is gone. Where we
+// only ran out of descriptors, the next look may succeed.
+func (t *table) failed(p *process, err error) {
+	if gone(err) {
+		p.reaped = true
+		p.end(t.round)
+	}
+}
+
+// recognise compares who p is with /proc.
+func (t *table) recognise(p *process, now time.Duration) {
+	if f, ok := t.who.look(t.read, p); ok {
+		t.identify(p, f, now)
+	}
+}
+
+// say is what there is to say of p now.
+func (t *table) say(p *process) traffic.ProcessTotal {
+	owner, total := t.ownerOf(p), p.total()
+	p.told, p.toldMemory, p.toldOwner = total, p.memory, owner
+	return traffic.ProcessTotal{
+		Owner: owner, DiskRead: total.read, DiskWrite: total.write,
+		CacheRead: total.cacheRead, CacheWrite: total.cacheWrite,
+		CPU: total.cpu, Memory: p.memory,
+	}
+}
+
+// sayAll is what changed since it was last called, with the last totals of processes
+// that ended. last says that no more will be learnt: all ends are told.
+func (t *table) sayAll(last bool) []traffic.ProcessTotal {
+	list := t.splits
+	t.splits = nil
+	for _, p := range t.order {
+		if total, ok := t.news(p, last); ok {
+			list = append(list, total)
+		}
+		p.firm, p.leaving = p.latest, p.leaving[:0]
+	}
+	if t.kernel != t.kernelTold && t.who.names.group == "" {
+		t.kernelTold = t.kernel
+		list = append(list, traffic.ProcessTotal{
+			Owner: t.kernelIs, DiskRead: t.kernel.read, DiskWrite: t.kernel.write,
+			CacheRead: t.kernel.cacheRead, CacheWrite: t.kernel.cacheWrite, CPU: t.kernel.cpu,
+		})
+	}
+	t.forget()
+	return list
+}
+
+// news is what there is to say of p, if anything.
+func (t *table) news(p *process, last bool) (total traffic.ProcessTotal, ok bool) {
+	if p.final || p.kernel && p.ending == 0 {
+		return total, false
+	}
+	p.final = p.ending != 0 && (p.ending < t.round || last)
+	left := p.outside && p.isTold() // the cgroup that is asked for
+	switch {
+	case p.kernel, p.outside && !left:
+		return total, false
+	case p.final && !p.isTold() && p.total() == usage{}:
+		return total, false
+	}
+	if p.ending != 0 {
+		p.memory = 0
+	}
+	if !p.final && !left && p.isTold() && p.total() == p.told && p.memory == p.toldMemory && p.owner == p.toldOwner {
+		return total, false
+	}
+	total = t.say(p)
+	if left {
+		p.toldOwner = nil
+	}
+	total.Final = p.final || left
+	return total, true
+}
+
+// forget drops the processes whose end was told. One that nobody has waited for yet is
+// still listed and must not be taken for a new one.
+func (t *table) forget() {
+	t.order = slices.DeleteFunc(t.order, func(p *process) bool {
+		if !p.final {
+			return false
+		}
+		t.read.shut(p)
+		if !p.reaped && t.read.clocked {
+			_, there := t.read.clock(p.pid)
+			p.reaped = !there
+		}
+		if p.reaped && t.all[p.pid] == p {
+			delete(t.all, p.pid)
+			t.former[p.pid] = t.round
+		}
+		return p.reaped
+	})
+	for pid, round := range t.former {
+		if t.round-round > formerRounds {
+			delete(t.former, pid)
+		}
+	}
+	clear(t.groups)
+}
