@@ -1,12 +1,14 @@
 package tasks
 
 import (
+	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -55,8 +57,8 @@ func TestShortWriters(t *testing.T) {
 }
 
 // talk starts a child and returns functions that wait for it to be done with a step,
-// and that make it take the next.
-func talk(t *testing.T, cmd *exec.Cmd) (done, next func()) {
+// which return what it has written by then, and that make it take the next.
+func talk(t *testing.T, cmd *exec.Cmd) (done func() uint64, next func()) {
 	t.Helper()
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -75,17 +77,24 @@ func talk(t *testing.T, cmd *exec.Cmd) (done, next func()) {
 			cmd.Wait()
 		}
 	})
-	return func() {
-			t.Helper()
-			if _, err := out.Read(make([]byte, 1)); err != nil {
-				t.Fatalf("wait for the child: %v", err)
-			}
-		}, func() {
-			t.Helper()
-			if _, err := in.Write([]byte("g")); err != nil {
-				t.Fatal(err)
-			}
+	lines := bufio.NewScanner(out)
+	done = func() uint64 {
+		t.Helper()
+		if !lines.Scan() {
+			t.Fatalf("wait for the child: %v", lines.Err())
 		}
+		n, err := strconv.ParseUint(lines.Text(), 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	return done, func() {
+		t.Helper()
+		if _, err := in.Write([]byte("g")); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // TestThreads: what threads did that ended before their process is told, and what the
@@ -97,9 +106,9 @@ func TestThreads(t *testing.T) {
 			b, stop := watch(t, Options{Interval: interval})
 			cmd := child("threads", "threads "+name, diskFile(t))
 			done, next := talk(t, cmd)
-			done()
+			wrote := done()
 			if interval < time.Hour {
-				await(t, "what four threads wrote", func() bool { return b.of(strings.Join(cmd.Args, " ")).DiskWrite >= 4*8*4096 })
+				await(t, "what four threads wrote", func() bool { return b.of(strings.Join(cmd.Args, " ")).DiskWrite == wrote })
 			}
 			next()
 			if err := cmd.Wait(); err != nil {
@@ -128,20 +137,17 @@ func TestOlder(t *testing.T) {
 	cmd := child("steps", "older", diskFile(t))
 	done, next := talk(t, cmd)
 	next()
-	done()
+	before := done()
 	b, stop := watch(t, Options{Interval: 50 * time.Millisecond})
 	next()
-	done()
+	wrote := done() - before
 	command := strings.Join(cmd.Args, " ")
-	await(t, "a step", func() bool { return b.of(command).DiskWrite >= 4*4096 })
-	if got := b.of(command).DiskWrite; got != 4*4096 {
-		t.Errorf("it wrote %d since, want %d", got, 4*4096)
-	}
+	await(t, "a step", func() bool { return b.of(command).DiskWrite == wrote })
 	next()
-	done()
+	wrote = done() - before
 	stop()
-	if got := b.of(command).DiskWrite; got != 8*4096 {
-		t.Errorf("it wrote %d since, want %d", got, 8*4096)
+	if got := b.of(command).DiskWrite; got != wrote {
+		t.Errorf("it wrote %d since, want %d", got, wrote)
 	}
 	cmd.Process.Kill()
 	cmd.Wait()
@@ -152,15 +158,16 @@ func TestOlderEnds(t *testing.T) {
 	needKernel(t)
 	cmd := child("threads", "older", diskFile(t))
 	done, next := talk(t, cmd)
-	done()
+	before := done()
 	b, stop := watch(t, Options{Interval: time.Hour})
 	next()
 	if err := cmd.Wait(); err != nil {
 		t.Fatal(err)
 	}
 	stop()
-	if got := b.of(strings.Join(cmd.Args, " ")).DiskWrite; got != 5*4096 {
-		t.Errorf("it wrote %d since, want %d", got, 5*4096)
+	_, wrote := truth(cmd)
+	if got := b.of(strings.Join(cmd.Args, " ")).DiskWrite; got != wrote-before || got == 0 {
+		t.Errorf("it wrote %d since, want %d", got, wrote-before)
 	}
 }
 
@@ -174,7 +181,14 @@ func TestExec(t *testing.T) {
 			file := diskFile(t)
 			cmd := child("exec", "before", file)
 			done, next := talk(t, cmd)
-			done()
+			before := done()
+			if interval < time.Hour {
+				await(t, "what it was", func() bool { return b.of("before "+file).DiskWrite == before })
+			} else {
+				// Long enough for the reading at its exec to come soon after it, busy as
+				// the machine may be.
+				time.Sleep(200 * time.Millisecond)
+			}
 			next()
 			if err := cmd.Wait(); err != nil {
 				t.Fatal(err)
@@ -182,8 +196,9 @@ func TestExec(t *testing.T) {
 			stop()
 			was := b.of("before " + file)
 			is := b.of("dd if=/dev/zero of=" + file + "dd bs=4096 count=9 conv=fsync status=none")
-			if was.DiskWrite != 6*4096 || is.DiskWrite != 9*4096 {
-				t.Errorf("before the exec it wrote %d, then %d; want %d and %d", was.DiskWrite, is.DiskWrite, 6*4096, 9*4096)
+			_, wrote := truth(cmd)
+			if was.DiskWrite != before || is.DiskWrite != wrote-before {
+				t.Errorf("before the exec it wrote %d, then %d; want %d and %d", was.DiskWrite, is.DiskWrite, before, wrote-before)
 			}
 			if is.Owner != nil && (is.Owner.Comm != "dd" || is.Owner.PID != cmd.Process.Pid) {
 				t.Errorf("its owner is %+v", is.Owner)
@@ -200,17 +215,19 @@ func TestAgain(t *testing.T) {
 	done, next := talk(t, cmd)
 	m := New(Options{Interval: 20 * time.Millisecond})
 	b := newBook(t)
+	var want, unseen uint64
 	for run := range 3 {
 		b.count = 0
 		stop := runs(t, m, b)
 		next()
-		done()
+		seen := done()
 		stop()
-		if got, want := b.of(strings.Join(cmd.Args, " ")).DiskWrite, uint64(4*4096*(run+1)); got != want {
+		want += seen - unseen
+		if got := b.of(strings.Join(cmd.Args, " ")).DiskWrite; got != want {
 			t.Errorf("after run %d: %d, want %d", run, got, want)
 		}
 		next()
-		done() // unseen
+		unseen = done()
 	}
 	cmd.Process.Kill()
 	cmd.Wait()
@@ -221,8 +238,8 @@ func TestNoEvents(t *testing.T) {
 	cmd := child("steps", "no events", diskFile(t))
 	done, next := talk(t, cmd)
 	next()
-	done()
-	await(t, "a step", func() bool { return b.of(strings.Join(cmd.Args, " ")).DiskWrite >= 4*4096 })
+	wrote := done()
+	await(t, "a step", func() bool { return b.of(strings.Join(cmd.Args, " ")).DiskWrite == wrote })
 	cmd.Process.Kill()
 	cmd.Wait()
 	await(t, "its end", func() bool { return b.final(cmd.Process.Pid) })

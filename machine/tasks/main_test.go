@@ -196,7 +196,7 @@ func child(role string, args ...string) *exec.Cmd {
 const childRole = "TASKS_TEST_CHILD"
 
 // childMain is what the test binary does as a child. Each role waits for lines on its
-// standard input, and says "done" after what it does.
+// standard input, and says what it has written after each.
 func childMain(role string) int {
 	step := func() bool {
 		var b [1]byte
@@ -214,19 +214,19 @@ func childMain(role string) int {
 			wait.Go(func() { write(file+strconv.Itoa(i), 8) })
 		}
 		wait.Wait()
-		os.Stdout.WriteString("d")
+		say()
 		step()
 		write(file+"last", 5)
 		return 0
 	case "steps": // writes at each step
 		for i := 0; step(); i++ {
 			write(file+strconv.Itoa(i), 4)
-			os.Stdout.WriteString("d")
+			say()
 		}
 		return 0
 	case "exec": // writes, and becomes dd at a step
 		write(file, 6)
-		os.Stdout.WriteString("d")
+		say()
 		step()
 		dd, _ := exec.LookPath("dd")
 		err := syscall.Exec(dd, []string{"dd", "if=/dev/zero", "of=" + file + "dd", "bs=4096", "count=9", "conv=fsync", "status=none"}, os.Environ())
@@ -276,6 +276,19 @@ func writers(file string) {
 func truth(cmd *exec.Cmd) (read, write uint64) {
 	u := cmd.ProcessState.SysUsage().(*syscall.Rusage)
 	return uint64(u.Inblock) * 512, uint64(u.Oublock) * 512
+}
+
+// say tells how much this process has written by its own account.
+func say() {
+	text, err := os.ReadFile("/proc/self/io")
+	if err != nil {
+		panic(err)
+	}
+	u, err := parseIO(text)
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(u.write)
 }
 
 // write writes and syncs that many pages, on a thread that ends with it.

@@ -38,7 +38,7 @@ const (
 
 // Fields of /proc/PID/stat, less the three up to the state.
 const (
-	statParent  = 4 - 4
+	statParent  = 0
 	statFlags   = 9 - 4
 	statUser    = 14 - 4
 	statSystem  = 15 - 4
