@@ -3,6 +3,7 @@ package history
 import (
 	"context"
 	"fmt"
+	"math"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -111,11 +112,32 @@ func TestReportsWhileItRuns(t *testing.T) {
 			}
 		})
 	}
+	readers.Go(func() {
+		for last := 0.0; ; {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			got, err := s.Trend(t.Context(), traffic.TrendQuery{})
+			if err != nil {
+				t.Errorf("trend: %v", err)
+				return
+			}
+			for _, r := range got.Rows { // load1 counts Snapshots from 1 on
+				if r.Min != 1 || r.Max < last || math.Abs(r.Mean-(1+r.Max)/2) > 0.01 {
+					t.Errorf("after %v: %+v", last, r)
+				}
+				last = r.Max
+			}
+		}
+	})
 	n := 400
 	if testing.Short() {
 		n = 60
 	}
-	for range n {
+	for done := range n {
+		m.rows.Series = []traffic.Series{{Kind: traffic.SeriesLoad, Metrics: traffic.Metrics{{Name: "load1", Value: float64(1 + done)}}}}
 		for i := range 20 {
 			m.carry(fmt.Sprint("app ", i%3), fmt.Sprint("command ", i), 1, 2)
 		}
