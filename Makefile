@@ -42,6 +42,9 @@ bench: check-go ## run all benchmarks
 install: build ## install below PREFIX (/usr/local)
 	install -Dm 755 bwmon $(DESTDIR)$(PREFIX)/bin/bwmon
 	install -Dm 644 bwmon.toml $(DESTDIR)$(PREFIX)/share/doc/bwmon/bwmon.toml
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's#/usr/local/bin/#$(PREFIX)/bin/#' dist/systemd/bwmon.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/bwmon.service
+	install -m 644 dist/systemd/bwmon.socket $(DESTDIR)$(PREFIX)/lib/systemd/system/bwmon.socket
 	./bwmon man --dir $(DESTDIR)$(PREFIX)/share/man/man1
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	./bwmon completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/bwmon
@@ -50,6 +53,7 @@ uninstall: ## remove what install put there; configuration stays
 	rm -f $(DESTDIR)$(PREFIX)/bin/bwmon
 	rm -f $(DESTDIR)$(PREFIX)/share/man/man1/bwmon.1 $(DESTDIR)$(PREFIX)/share/man/man1/bwmon-*.1
 	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/bwmon
+	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/bwmon.service $(DESTDIR)$(PREFIX)/lib/systemd/system/bwmon.socket
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/bwmon
 
 clean: ## remove what building left

@@ -163,4 +163,3 @@ func TestPassedSurprises(t *testing.T) {
 		t.Errorf("what is for another process: %+v, %v", got, err)
 	}
 }
-

@@ -79,4 +79,3 @@ func TestDetachFails(t *testing.T) {
 		t.Errorf("%v: %s", err, s.errs)
 	}
 }
-
