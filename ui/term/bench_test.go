@@ -100,6 +100,49 @@ func BenchmarkTick(b *testing.B) {
 	}
 }
 
+// BenchmarkSeries is a tick with so many disks, or as many other series and as many
+// that are not measured.
+func BenchmarkSeries(b *testing.B) {
+	const n = 10_000
+	for _, tt := range []struct{ name, keys, filter string }{
+		{"disks", "0", ""}, {"disks by figure", "0>>", ""}, {"machine", "M", ""}, {"machine by figure", "M>>", ""}, {"machine filter", "M", "value>50 kind:mount"},
+	} {
+		b.Run(fmt.Sprintf("rows=%d/%s", n, tt.name), func(b *testing.B) {
+			ui, screen := stageFor(b, 200, 50)
+			src := &ticks{}
+			for tick := range 2 {
+				s := typical(tick + 1)
+				s.Series = nil
+				for i := range n {
+					kind := []string{traffic.SeriesMount, traffic.SeriesUnit, traffic.SeriesProbe}[i%3]
+					if tt.keys[0] == '0' {
+						kind = traffic.SeriesDisk
+					}
+					s.Series = append(s.Series, traffic.Series{Kind: kind, Name: fmt.Sprint("name-", i), Metrics: machineSeries(i + tick)[1].Metrics})
+				}
+				src.list = append(src.list, s)
+			}
+			var idle []traffic.Thing
+			for i := range n {
+				idle = append(idle, traffic.Thing{ID: fmt.Sprint("mount:/off-", i), Kind: traffic.SeriesMount, Name: fmt.Sprint("/off-", i)})
+			}
+			ui.keepThings(idle, nil)
+			src.warm(ui, 10)
+			for _, k := range tt.keys {
+				ui.handle(tcell.NewEventKey(tcell.KeyRune, k, tcell.ModNone))
+			}
+			if err := ui.refilter(tt.filter); err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				ui.take(src.next())
+				ui.frame(screen)
+			}
+		})
+	}
+}
+
 // connected is a host with n connections of 100 commands.
 func connected(n, tick int) *traffic.Snapshot {
 	s := typical(tick + 1)

@@ -224,10 +224,10 @@ func (sc *scene) series(rows []seriesRow, disks bool) []seriesRow {
 	}
 	for i := range sc.idle {
 		t := &sc.idle[i]
-		if !isSeries(t.Kind) || (t.Kind == traffic.SeriesDisk) != disks || sc.measured[t.ID] {
+		if !isSeries(t.Kind) || (t.Kind == traffic.SeriesDisk) != disks || sc.measured[measuredKey{t.Kind, t.Name}] {
 			continue
 		}
-		rows = append(rows, seriesRow{Series: &traffic.Series{Kind: t.Kind, Name: t.Name, Detail: t.Detail}, off: true, units: sc.units, seat: -1})
+		rows = append(rows, seriesRow{Series: t.series, off: true, units: sc.units, seat: -1})
 	}
 	return rows
 }

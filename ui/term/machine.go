@@ -15,7 +15,7 @@ func (k *kinds) machineKind() *kind[seriesRow] {
 	detail.prose, detail.aside = true, true
 	series := words("series", "SERIES", 0, 16, 24, 30, func(r *seriesRow) string { return r.ID() }, querySeries)
 	series.full = 20
-	series.order = func(a, b *seriesRow) int { return cmp.Or(a.offLast(b), compareFold(a.ID(), b.ID())) }
+	series.order = func(a, b *seriesRow) int { return cmp.Or(a.offLast(b), compareSeries(a, b)) }
 	return &kind[seriesRow]{
 		of:   ofSeries,
 		name: "machine",
@@ -28,7 +28,7 @@ func (k *kinds) machineKind() *kind[seriesRow] {
 		},
 		sorting: sorting{col: 0, ascending: true},
 		id:      func(r *seriesRow) identity { return seriesIdentity(r.Series) },
-		tie:     func(a, b *seriesRow) int { return compareFold(a.ID(), b.ID()) },
+		tie:     compareSeries,
 		calm:    func(r *seriesRow) bool { return r.off },
 		grave:   func(r *seriesRow) bool { return !r.off && r.state() != seriesFine },
 		open:    k.openSeries,
@@ -48,6 +48,14 @@ func (k *kinds) machineKind() *kind[seriesRow] {
 		},
 		finds: fields(queryContainer, queryUnit, queryInterface),
 	}
+}
+
+// compareSeries orders series by kind and name, as by their IDs.
+func compareSeries(a, b *seriesRow) int {
+	if a.Kind != b.Kind {
+		return cmp.Or(compareFold(a.Kind, b.Kind), compareFold(a.Name, b.Name))
+	}
+	return compareFold(a.Name, b.Name)
 }
 
 // gaugeColumn is the figure that a series is known by, with a meter where it is a
@@ -148,8 +156,8 @@ func secondOf(kind string) []secondFigure {
 	case traffic.SeriesMount:
 		return []secondFigure{{"available_bytes", "", " available"}, {"inodes_used_percent", "inodes ", ""}}
 	case traffic.SeriesPressure:
-		return []secondFigure{{"full_percent", "full ", ""}, {"some_avg10_percent", "10 s ", ""}, {"some_avg60_percent", "1 min ", ""},
-			{"some_avg300_percent", "5 min ", ""}}
+		return []secondFigure{{"some_avg10_percent", "10 s ", ""}, {"some_avg60_percent", "1 min ", ""}, {"some_avg300_percent", "5 min ", ""},
+			{"full_percent", "full ", ""}}
 	case traffic.SeriesInterface:
 		return []secondFigure{{"rx_errors_total", "errors rx ", ""}, {"tx_errors_total", "tx ", ""}, {"rx_drops_total", "drops rx ", ""},
 			{"tx_drops_total", "tx ", ""}}

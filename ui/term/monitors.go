@@ -48,7 +48,7 @@ func (k *kinds) monitorsPage() page {
 			rows = append(rows, monitorRow{MonitorStatus: &sc.Monitors[i]})
 		}
 		for i := range sc.idle {
-			if t := &sc.idle[i]; !isSeries(t.Kind) && !sc.measured[t.ID] {
+			if t := &sc.idle[i]; !isSeries(t.Kind) && !sc.measured[measuredKey{"", t.ID}] {
 				rows = append(rows, monitorRow{&traffic.MonitorStatus{Name: t.ID, Kind: t.Kind, State: seriesOff, Detail: t.Detail}, true})
 			}
 		}

@@ -17,9 +17,9 @@ type scene struct {
 	names  *names        // nil where none are looked up
 	units  units
 	// idle is what could be measured and is not, as it was when it was asked for;
-	// measured has the IDs of what is, where there is anything idle.
-	idle     []traffic.Thing
-	measured map[string]bool
+	// measured is what is, where there is anything idle.
+	idle     []idleThing
+	measured map[measuredKey]bool
 }
 
 // usage is the figures of a row to be shown.

@@ -64,6 +64,9 @@ func whole(v float64) uint64 {
 
 // gaugeOf picks the figure that a series is known by.
 func gaugeOf(s *traffic.Series) gauge {
+	if len(s.Metrics) == 0 {
+		return gauge{}
+	}
 	switch s.Kind {
 	case traffic.SeriesCPU, traffic.SeriesMemory, traffic.SeriesSwap, traffic.SeriesMount:
 		return single(s, "used_percent")
@@ -89,19 +92,18 @@ func gaugeOf(s *traffic.Series) gauge {
 // state does too.
 func answers(metric string) bool { return metric == "up" || metric == "listening" }
 
-// single is the first of the metrics that a series has, or its first of all.
+// single is the first of the metrics that a series has, or its first of all; it has
+// one at least.
 func single(s *traffic.Series, names ...string) gauge {
 	for _, name := range names {
 		if v, ok := s.Metrics.Get(name); ok {
 			return level(name, v)
 		}
 	}
-	if len(s.Metrics) > 0 {
-		return level(s.Metrics[0].Name, s.Metrics[0].Value)
-	}
-	return gauge{}
+	return level(s.Metrics[0].Name, s.Metrics[0].Value)
 }
 
+// level is the gauge of one figure.
 func level(name string, v float64) gauge {
 	g := gauge{plotted: plotted{up: name, unit: traffic.UnitOf(name), floor: 1}, value: v, rise: v, known: true}
 	switch g.unit {
@@ -113,6 +115,7 @@ func level(name string, v float64) gauge {
 	return g
 }
 
+// double is the gauge of two figures of one unit, known by their sum.
 func double(up, down string, unit traffic.Unit, rise, drop float64) gauge {
 	g := level(up, rise)
 	g.down, g.unit, g.floor = down, unit, 1

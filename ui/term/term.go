@@ -299,7 +299,7 @@ func (u *UI) reload() {
 	}
 	u.scene = &scene{Snapshot: u.shown, memory: u.memory, window: u.window, names: u.names, units: u.units}
 	if u.page().base().things {
-		if u.scene.idle = u.things.idle(); len(u.scene.idle) > 0 {
+		if u.scene.idle = u.things.off; len(u.scene.idle) > 0 {
 			u.scene.measured = measuredOf(u.shown)
 		}
 	}

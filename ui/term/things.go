@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"bwmon/traffic"
@@ -13,6 +14,7 @@ import (
 // things is what can be measured, whether it is or not, and who asks for it.
 type things struct {
 	list      []traffic.Thing
+	off       []idleThing // of them, what is not measured
 	err       error
 	known     bool
 	at        time.Time // when it was asked for; zero: it has to be
@@ -56,35 +58,38 @@ func (u *UI) keepThings(list []traffic.Thing, err error) {
 		}
 		return
 	}
-	t.known, t.list = true, list[:min(len(list), maxThings)]
+	t.known, t.list, t.off = true, list[:min(len(list), maxThings)], nil
+	for i := range t.list {
+		if x := &t.list[i]; !x.Active {
+			t.off = append(t.off, idleThing{x, &traffic.Series{Kind: x.Kind, Name: x.Name, Detail: x.Detail}})
+		}
+	}
 	u.reload()
 	if u.mode == modeCommand && u.prompt.wrong == "" && u.prompt.chosen < 0 { // else it would be in the way
 		u.commandTyped()
 	}
 }
 
-// idle lists what is not measured.
-func (t *things) idle() []traffic.Thing {
-	var out []traffic.Thing
-	for i := range t.list {
-		if !t.list[i].Active {
-			out = append(out, t.list[i])
-		}
-	}
-	return out
+// idleThing is something that is not measured, and the series that it would be.
+type idleThing struct {
+	*traffic.Thing
+	series *traffic.Series
 }
 
-// measuredOf are the IDs of all that a snapshot has: what is measured, whatever was
-// said of it a while ago.
-func measuredOf(s *traffic.Snapshot) map[string]bool {
-	ids := make(map[string]bool, len(s.Series)+len(s.Monitors))
+// measuredKey is a series by kind and name, or a monitor by its name.
+type measuredKey struct{ kind, name string }
+
+// measuredOf is all that a snapshot has: what is measured, whatever was said of it a
+// while ago.
+func measuredOf(s *traffic.Snapshot) map[measuredKey]bool {
+	keys := make(map[measuredKey]bool, len(s.Series)+len(s.Monitors))
 	for i := range s.Series {
-		ids[s.Series[i].ID()] = true
+		keys[measuredKey{s.Series[i].Kind, s.Series[i].Name}] = true
 	}
 	for i := range s.Monitors {
-		ids[s.Monitors[i].Name] = true
+		keys[measuredKey{"", s.Monitors[i].Name}] = true
 	}
-	return ids
+	return keys
 }
 
 func thingBindings() []binding {
@@ -179,8 +184,11 @@ func (u *UI) switchThing(action, id string) error {
 		return func(u *UI) {
 			u.things.switching, u.things.at = false, time.Time{} // to be asked anew
 			u.said = id + done
-			if err != nil {
-				u.said = err.Error()
+			if err == nil {
+				return
+			}
+			if u.said = err.Error(); !strings.Contains(u.said, id) {
+				u.said = id + ": " + u.said
 			}
 		}
 	})
