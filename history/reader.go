@@ -46,9 +46,10 @@ func OpenReader(path string) (*Reader, error) {
 	return r, nil
 }
 
-// openReadOnly opens a file of our schema, or of one before it, which it returns. Who may write it has what the write-ahead
-// log needs, and clears it up. Others need the log to be there; where it is not,
-// nobody writes, and they read the file as one that does not change.
+// openReadOnly opens a file of our schema, or of one before it, which it returns. Who
+// may write it has what the write-ahead log needs, and clears it up. Others need the log
+// to be there; where it is not, nobody writes, and they read the file as one that does
+// not change.
 func openReadOnly(path string) (pool *sql.DB, version int, err error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, 0, err
