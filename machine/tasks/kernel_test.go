@@ -128,6 +128,10 @@ func sameAsTruth(t *testing.T, got traffic.ProcessTotal, cmd *exec.Cmd) {
 	if read, wrote := truth(cmd); got.DiskWrite != wrote || wrote == 0 || got.DiskRead != read {
 		t.Errorf("%s: read and wrote %d and %d, want %d and %d", cmd.Args, got.DiskRead, got.DiskWrite, read, wrote)
 	}
+	used := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	if off := (got.CPU - used).Abs(); off > used/20+time.Millisecond {
+		t.Errorf("%s: computed for %v, want %v", cmd.Args, got.CPU, used)
+	}
 }
 
 // TestOlder: of a process that was there before the monitor only what it did since is
@@ -246,6 +250,58 @@ func TestNoEvents(t *testing.T) {
 	stop()
 	if !strings.Contains(b.last.Detail, "no events of processes: switched off") {
 		t.Errorf("the detail is %q", b.last.Detail)
+	}
+}
+
+// TestCgroup: only processes of a cgroup are told of, also those that were forked into
+// it.
+func TestCgroup(t *testing.T) {
+	needKernel(t)
+	dir := ""
+	for _, root := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
+		try := fmt.Sprintf("%s/bwmon-tasks-%d", root, os.Getpid())
+		if _, err := openGroup(root); err == nil && os.Mkdir(try, 0o755) == nil {
+			dir = try
+			break
+		}
+	}
+	if dir == "" {
+		t.Skip("no cgroup v2 can be made here")
+	}
+	t.Cleanup(func() {
+		await(t, "the cgroup to go", func() bool { err := os.Remove(dir); return err == nil || os.IsNotExist(err) })
+	})
+	group, err := os.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer group.Close()
+	b, stop := watch(t, Options{Interval: 20 * time.Millisecond, Cgroup: dir})
+	var wrote uint64
+	for _, name := range []string{"inside", "outside"} {
+		cmd := child("steps", name, diskFile(t))
+		if name == "inside" {
+			cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(group.Fd())}
+		}
+		done, next := talk(t, cmd)
+		next()
+		if n := done(); name == "inside" {
+			wrote = n
+		}
+		cmd.Process.Kill()
+		cmd.Wait()
+	}
+	stop()
+	for command, p := range b.by {
+		if !strings.HasPrefix(command, "inside") || p.DiskWrite != wrote {
+			t.Errorf("%s is told of, it wrote %d; want that of %d", command, p.DiskWrite, wrote)
+		}
+	}
+	if len(b.by) != 1 {
+		t.Errorf("%d commands are told of, want one", len(b.by))
+	}
+	if _, err := openGroup(t.TempDir()); err == nil {
+		t.Error("a directory that is no cgroup is taken")
 	}
 }
 

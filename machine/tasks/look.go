@@ -68,7 +68,7 @@ func (t *table) begin(p *process, now time.Duration) {
 		return
 	}
 	p.rebase()
-	p.firm = p.latest
+	p.firm, p.blind = p.latest, p.sealed
 	p.looked -= time.Duration(p.pid) * time.Second % refresh // not all of them at once
 	if p.whole != (usage{}) {
 		p.past, p.kids = p.whole.sub(p.latest), false
@@ -110,6 +110,9 @@ func (t *table) look(p *process, now time.Duration) bool {
 	cold := p.start != 0 && now-p.looked >= refresh
 	p.looked = now
 	defer func() { t.read.settle(p, !cold && p.ending == 0) }()
+	if p.kernel && p.start != 0 && t.read.clocked && !cold {
+		return t.lookAtIO(p, usage{cpu: p.clock}, stat{threads: 1})
+	}
 	st, err := t.read.stat(p)
 	if err != nil {
 		t.failed(p, err)
@@ -139,38 +142,37 @@ func (t *table) look(p *process, now time.Duration) bool {
 	if newborn {
 		p.kernel = st.flags&flagKernelThread != 0
 	}
-	old := newborn && t.old(st.start)
-	flags, threads := st.flags, st.threads
-	if u, err = t.used(p, u, flags, threads); err != nil {
-		t.failed(p, err)
+	st.comm = nil // the buffer is read into again
+	if !t.lookAtIO(p, u, st) {
 		return false
 	}
-	if old {
-		p.latest, p.firm = u, u
-		p.rebase()
-		p.kids = true
-	}
-	t.move(p, u)
 	if newborn || exec || !p.kernel && now >= p.doubt {
 		t.recognise(p, now)
 	}
 	return true
 }
 
-// used adds what p's own threads read and wrote, where we may know it.
-func (t *table) used(p *process, u usage, flags, threads uint64) (usage, error) {
-	if p.sealed {
-		return u, nil
+// lookAtIO notes what p used, and reads what its own threads read and wrote, where we
+// may know it. st is p's stat; it reports whether p is still there.
+func (t *table) lookAtIO(p *process, u usage, st stat) bool {
+	if !p.sealed {
+		io, err := t.readIO(p, st.flags, st.threads)
+		if gone(err) {
+			t.failed(p, err)
+			return false
+		}
+		if p.sealed = err != nil; !p.sealed {
+			io.cpu = u.cpu
+			u = io
+		}
 	}
-	io, err := t.readIO(p, flags, threads)
-	if gone(err) {
-		return u, err
+	if p.start == 0 && t.old(st.start) {
+		p.latest, p.firm = u, u
+		p.rebase()
+		p.kids = true
 	}
-	if p.sealed = err != nil; p.sealed {
-		return u, nil
-	}
-	io.cpu = u.cpu
-	return io, nil
+	t.move(p, u)
+	return true
 }
 
 // readIO reads what p's own threads read and wrote, those that ended among them. Its

@@ -24,6 +24,7 @@ type process struct {
 	kernel  bool // a kernel thread
 	outside bool // of the cgroup that is asked for
 	sealed  bool // its io may not be read
+	blind   bool // nor could it when the monitor began: how much of it is older is not known
 
 	clock  time.Duration // its processor clock when it was last looked at
 	looked time.Duration // when all of it was last read

@@ -30,13 +30,18 @@ func (o *Options) openSources() *sources {
 			records, events = err, err
 		}
 	}
-	if records != nil {
-		s.lean = append(s.lean, "no records of ends: "+records.Error())
-	}
-	if events != nil {
-		s.lean = append(s.lean, "no events of processes: "+events.Error())
-	}
+	s.lack("no records of ends: ", records)
+	s.lack("no events of processes: ", events)
 	return s
+}
+
+func (s *sources) lack(what string, err error) {
+	if errors.Is(err, unix.EPERM) {
+		what += "only root is told: "
+	}
+	if err != nil {
+		s.lean = append(s.lean, what+err.Error())
+	}
 }
 
 var errSwitchedOff = errors.New("switched off")

@@ -201,6 +201,9 @@ func (t *table) died(r record) {
 		}
 		p = t.unseen(pid, r)
 	}
+	if p.blind {
+		r.usage = usage{cpu: r.usage.cpu}
+	}
 	p.dead = p.dead.add(r.usage)
 	p.leaving = append(p.leaving, r.thread)
 	p.whole, p.clock = usage{}, 0 // it is to be read anew, without that thread

@@ -16,7 +16,7 @@ import (
 // Owners makes owners of processes; process.Describer does. Its calls are never at the
 // same time, but from more than one goroutine.
 type Owners interface {
-	// Describe returns the owner that a process is. start is in clock ticks after
+	// Describe returns the owner that a process is, never nil. start is in clock ticks after
 	// boot; comm and cmdline are as in /proc; cut says that the command line goes on,
 	// and cgroup is 0: both are then found in /proc while the process is there.
 	Describe(pid int, start uint64, uid uint32, comm string, cmdline []byte, cut bool, cgroup uint64) *traffic.Owner
@@ -180,9 +180,11 @@ func (n *namer) look(r *reader, p *process, used bool) (f facts, ok bool) {
 	cut := len(b) == len(r.buf)
 	cmdline := append(make([]byte, 0, len(b)), b...)
 	if used {
-		f.own, err = r.own(p)
+		f.whole, err = r.all(p)
 		f.sealed = err != nil && !gone(err)
-		f.whole, _ = r.all(p)
+		if f.whole.write+f.whole.cacheWrite > 0 {
+			f.own, _ = r.own(p)
+		} // else it is not worth telling apart, and most have just begun
 		if r.clocked {
 			f.own.cpu, _ = r.clock(p.pid)
 		}
