@@ -14,7 +14,8 @@ import (
 // daemonLog is where a daemon says what happens to it. Any goroutine may use it.
 type daemonLog struct {
 	*slog.Logger
-	to      string // never logAuto
+	asked   string // log.to
+	to      string // what that is here: never logAuto
 	level   slog.LevelVar
 	file    *rotatingFile // nil: there is none
 	journal *journal      // likewise
@@ -34,7 +35,7 @@ type logOptions struct {
 
 // openLog opens the log that is configured.
 func openLog(c logConfig, o logOptions) (*daemonLog, error) {
-	l := &daemonLog{to: c.To}
+	l := &daemonLog{asked: c.To, to: c.To}
 	l.level.Set(c.Level)
 	inJournal := isJournal(o.stderr, o.journalStream)
 	switch {
@@ -81,14 +82,19 @@ func openLog(c logConfig, o logOptions) (*daemonLog, error) {
 // warn logs a warning that needs no attributes.
 func (l *daemonLog) warn(text string) { l.Warn(text) }
 
-// Reload takes over a new level, and opens the log file anew, which somebody may have
-// moved away. Where the log goes is decided at the start.
+// Reload takes over a new configuration, and opens the log file anew, which somebody
+// may have moved away. On an error the one before goes on. Whether the log goes to a
+// file is decided at the start.
 func (l *daemonLog) Reload(c logConfig) error {
 	l.level.Set(c.Level)
-	if l.file == nil {
-		return nil
+	var err error
+	if l.file != nil {
+		err = l.file.Reopen(c)
 	}
-	return l.file.Reopen()
+	if c.To != l.asked {
+		l.Warn("where the log goes changes with the next start", "log.to", c.To, "now", l.to)
+	}
+	return err
 }
 
 // Close closes what openLog opened.

@@ -17,29 +17,24 @@ import (
 // from going on: what cannot be written, as where the disk is full, is counted, and
 // the count is written when lines can be again. Any goroutine may write.
 type rotatingFile struct {
-	path     string
-	maxSize  int64
-	maxFiles int
-	trouble  func(error)    // is told when lines begin to get lost
-	opened   func(*os.File) // is given each file that is written to; may be nil
+	trouble func(error)    // is told when lines begin to get lost
+	opened  func(*os.File) // is given each file that is written to; may be nil
 
 	mu sync.Mutex
 	// mu protects the fields below.
-	file *os.File // nil where it cannot be opened
-	size int64
-	lost int // lines since the last one that was written
+	path     string
+	maxSize  int64
+	maxFiles int
+	file     *os.File // nil where it cannot be opened
+	size     int64
+	lost     int // lines since the last one that was written
 }
 
 func openRotatingFile(c logConfig, trouble func(error), opened func(*os.File)) (*rotatingFile, error) {
-	f := &rotatingFile{path: c.File, maxSize: int64(c.MaxSize), maxFiles: c.MaxFiles, trouble: trouble, opened: opened}
-	if err := os.MkdirAll(filepath.Dir(f.path), 0o755); err != nil {
-		return nil, fmt.Errorf("log.file: %w", err)
-	}
-	file, size, err := openLogFile(f.path)
-	if err != nil {
+	f := &rotatingFile{trouble: trouble, opened: opened}
+	if err := f.Reopen(c); err != nil {
 		return nil, err
 	}
-	f.take(file, size)
 	return f, nil
 }
 
@@ -60,26 +55,31 @@ func openLogFile(path string) (*os.File, int64, error) {
 	return file, st.Size(), nil
 }
 
-// take makes a file the one that is written to.
+// take makes a file the one that is written to. Who is given them has the new one
+// before the old one is closed.
 func (f *rotatingFile) take(file *os.File, size int64) {
+	if f.opened != nil {
+		f.opened(file)
+	}
 	if f.file != nil {
 		f.file.Close()
 	}
 	f.file, f.size = file, size
-	if f.opened != nil {
-		f.opened(file)
-	}
 }
 
-// Reopen closes the file and opens, or makes, the one that is called so by now: after
-// somebody has moved it away. On an error the one before goes on.
-func (f *rotatingFile) Reopen() error {
+// Reopen closes the file and opens, or makes, the one that is called as configured by
+// now: another one where somebody has moved it away. On an error the one before goes on.
+func (f *rotatingFile) Reopen(c logConfig) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	file, size, err := openLogFile(f.path)
+	if err := os.MkdirAll(filepath.Dir(c.File), 0o755); err != nil {
+		return fmt.Errorf("log.file: %w", err)
+	}
+	file, size, err := openLogFile(c.File)
 	if err != nil {
 		return err
 	}
+	f.path, f.maxSize, f.maxFiles = c.File, int64(c.MaxSize), c.MaxFiles
 	f.take(file, size)
 	return nil
 }
@@ -151,9 +151,11 @@ func (f *rotatingFile) rotate() error {
 		f.trouble(fmt.Errorf("rotate the log: %w", err))
 		return nil
 	}
-	f.file.Close()
-	f.file = nil
-	return f.open()
+	if err = f.open(); err != nil { // what is written now would go to what was moved
+		f.file.Close()
+		f.file = nil
+	}
+	return err
 }
 
 // Close closes the file. What is written afterwards is lost.

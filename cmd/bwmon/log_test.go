@@ -90,13 +90,13 @@ func TestLogReopens(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.Info("second")
-	c.Level = slog.LevelDebug
+	c.Level, c.To = slog.LevelDebug, logStderr
 	if err := l.Reload(c); err != nil {
 		t.Fatal(err)
 	}
 	l.Debug("third")
 	if old, text := readLog(t, c.File+".old"), readLog(t, c.File); strings.Count(old, "\n") != 2 || !strings.Contains(old, "second") ||
-		strings.Count(text, "\n") != 1 || !strings.Contains(text, "level=DEBUG msg=third") {
+		strings.Count(text, "\n") != 2 || !strings.Contains(text, "changes with the next start") || !strings.Contains(text, "level=DEBUG msg=third") {
 		t.Errorf("%q, %q", old, text)
 	}
 	if err := os.Remove(c.File); err != nil {
