@@ -360,6 +360,8 @@ func TestSwitching(t *testing.T) {
 	s.press("1", "+")
 	s.has("no thing", "select what to start")
 	s.press("9", "-")
+	s.has("a monitor", "stop the monitor conntrack?")
+	s.press("y")
 	s.settle()
 	s.has("a monitor", "conntrack is no longer measured")
 }

@@ -102,7 +102,7 @@ func thingBindings() []binding {
 			complete: func(u *UI, _ []string) []string { return u.thingNames(false) }},
 		{name: "stop", keys: []string{"-"}, hint: "stop", args: "ID|all",
 			useful:   func(u *UI) bool { s := u.switchable(); return s != nil && !s.off },
-			help:     "measure it no longer",
+			help:     "measure it no longer; of a monitor it asks first",
 			do:       func(u *UI) { u.switchSelected(stopThing) },
 			run:      func(u *UI, id string) error { return u.switchThing(stopThing, id) },
 			complete: func(u *UI, _ []string) []string { return u.thingNames(true) }},
@@ -131,10 +131,20 @@ func (u *UI) switchSelected(action string) {
 		u.said = errSwitch(action).Error()
 	case about == nil:
 		u.said = "select what to " + action + " in the views Disks, Machine or Monitors"
+	case action == stopThing && u.page().base().of == ofMonitors: // what it counts is lost then
+		u.ask(choice{question: "stop the monitor " + about.thing + "?", options: []option{
+			{'y', "yes", func(u *UI) { u.trySwitch(action, about.thing) }},
+			{'n', "no", func(*UI) {}},
+		}})
 	default:
-		if err := u.switchThing(action, about.thing); err != nil {
-			u.said = err.Error()
-		}
+		u.trySwitch(action, about.thing)
+	}
+}
+
+// trySwitch is switchThing for keys.
+func (u *UI) trySwitch(action, id string) {
+	if err := u.switchThing(action, id); err != nil {
+		u.said = err.Error()
 	}
 }
 
@@ -147,13 +157,7 @@ func (u *UI) chooseSwitch() {
 		u.said = errSwitch("switch").Error()
 		return
 	}
-	all := func(action string) func(*UI) {
-		return func(u *UI) {
-			if err := u.switchThing(action, allThings); err != nil {
-				u.said = err.Error()
-			}
-		}
-	}
+	all := func(action string) func(*UI) { return func(u *UI) { u.trySwitch(action, allThings) } }
 	u.ask(choice{question: "all that can be measured:", options: []option{
 		{'s', "start", all(startThing)},
 		{'t', "stop", all(stopThing)},
