@@ -107,12 +107,16 @@ func demo(at, start time.Time) *traffic.Snapshot {
 	for i, a := range demoApps {
 		rate, top := a.at(at), traffic.Rate{Rx: a.rx, Tx: a.tx}
 		u := demoUsage(rate, top, elapsed)
-		s.Apps = append(s.Apps, traffic.App{Name: a.name, Usage: u, Processes: 1 + a.conns/20, Connections: a.conns, Commands: []traffic.Command{demoCommand(a, u, i)}})
+		r := demoResources(u, i, elapsed)
+		s.Apps = append(s.Apps, traffic.App{Name: a.name, Usage: u, Resources: r, Processes: 1 + a.conns/20, Connections: a.conns, Commands: []traffic.Command{demoCommand(a, u, r, i)}})
 		sum, most = sum.Add(rate), most.Add(top)
 	}
+	s.Apps = append(s.Apps, traffic.App{Name: "updatedb", Resources: demoResources(s.Apps[3].Usage, 7, elapsed), Commands: []traffic.Command{{Command: "/usr/bin/updatedb.plocate", User: "root"}}})
 	demoHosts(s, at, elapsed)
 	demoInterfaces(s, sum, most, elapsed)
+	demoMachine(s, at, elapsed)
 	s.Alerts = []traffic.Alert{
+		{Rule: "disk is quick", Kind: "disk", Subject: "disk:nvme0n1", State: "firing", Since: at.Add(-3 * time.Minute), Metric: "await_ms", Condition: "above", Value: 31.25, Threshold: 20, Window: 60},
 		{Rule: "backup cap", Kind: "app", Subject: "Backup", App: "Backup", State: "firing", Since: at.Add(-11 * time.Minute),
 			Direction: "tx", Condition: "above", Value: s.Apps[1].TxRate, Threshold: 8 << 20, Window: 60},
 		{Rule: "guest quota", Kind: "lan_host", Subject: "192.0.2.23", State: "pending", Since: at.Add(-40 * time.Second),
@@ -128,8 +132,60 @@ func demoUsage(r traffic.Rate, most traffic.Rate, elapsed float64) traffic.Usage
 	return traffic.Usage{RxRate: r.Rx, TxRate: r.Tx, RxBytes: demoTotal(most.Rx, elapsed), TxBytes: demoTotal(most.Tx, elapsed)}
 }
 
-func demoCommand(a demoApp, u traffic.Usage, i int) traffic.Command {
-	c := traffic.Command{Command: a.command, User: a.user, Container: a.container, Usage: u, Processes: 1, Connections: a.conns, PIDs: []int{800 + 37*i}}
+// demoResources is what an app with that traffic does besides.
+func demoResources(u traffic.Usage, i int, elapsed float64) traffic.Resources {
+	read, written := u.TxRate*0.7, u.RxRate*0.9
+	return traffic.Resources{
+		DiskReadRate: read, DiskWriteRate: written, DiskReadBytes: demoTotal(read, elapsed), DiskWriteBytes: demoTotal(written, elapsed),
+		CPUPercent: (u.RxRate + u.TxRate) / 1e5, MemoryBytes: uint64(17+13*i) << 20,
+	}
+}
+
+// demoMachine is what the machine itself shows.
+func demoMachine(s *traffic.Snapshot, at time.Time, elapsed float64) {
+	seconds := float64(at.UnixMilli()) / 1e3
+	for i, name := range []string{"nvme0n1", "sda", "sdb"} {
+		f := swing(seconds, 17+11*float64(i), float64(i)) / float64(1+i)
+		read, written := 90e6*f, 40e6*f
+		s.Series = append(s.Series, traffic.Series{Kind: traffic.SeriesDisk, Name: name, Metrics: traffic.Metrics{
+			{Name: "reads_per_s", Value: 1800 * f}, {Name: "writes_per_s", Value: 640 * f}, {Name: "read_bytes_per_s", Value: read}, {Name: "write_bytes_per_s", Value: written},
+			{Name: "read_await_ms", Value: 0.21 + 3*f}, {Name: "write_await_ms", Value: 0.44 + 5*f}, {Name: "queue_size", Value: 2.2 * f}, {Name: "utilization_percent", Value: 100 * f},
+			{Name: "read_bytes", Value: math.Trunc(45e6 * elapsed)}, {Name: "write_bytes", Value: math.Trunc(20e6 * elapsed)},
+		}})
+	}
+	used := 11 + 50*swing(seconds, 29, 2)
+	s.Series = append(s.Series,
+		traffic.Series{Kind: traffic.SeriesCPU, Metrics: traffic.Metrics{{Name: "used_percent", Value: used}, {Name: "user_percent", Value: used * 0.7}, {Name: "system_percent", Value: used * 0.3}, {Name: "idle_percent", Value: 100 - used}, {Name: "processors", Value: 8}}},
+		traffic.Series{Kind: traffic.SeriesLoad, Metrics: traffic.Metrics{{Name: "load1", Value: used / 12}, {Name: "load5", Value: 2.31}, {Name: "load15", Value: 1.98}, {Name: "processes", Value: 412}}},
+		traffic.Series{Kind: traffic.SeriesMemory, Metrics: traffic.Metrics{{Name: "total_bytes", Value: 32 << 30}, {Name: "used_bytes", Value: 19 << 30}, {Name: "available_bytes", Value: 13 << 30}, {Name: "used_percent", Value: 59.4}}},
+		traffic.Series{Kind: traffic.SeriesMount, Name: "/", Metrics: traffic.Metrics{{Name: "size_bytes", Value: 1 << 40}, {Name: "used_percent", Value: 61.7}, {Name: "inodes_used_percent", Value: 8.2}}},
+		traffic.Series{Kind: traffic.SeriesMount, Name: "/srv/a long name of a place where something is mounted", Metrics: traffic.Metrics{{Name: "size_bytes", Value: 8 << 40}, {Name: "used_percent", Value: 93.1}}},
+		traffic.Series{Kind: traffic.SeriesPressure, Name: "io", Metrics: traffic.Metrics{{Name: "some_percent", Value: 4.4}, {Name: "full_percent", Value: 1.2}}},
+		traffic.Series{Kind: traffic.SeriesInterface, Name: "wan0", Metrics: traffic.Metrics{{Name: "rx_errors_per_s", Value: 0}, {Name: "rx_errors_total", Value: 12}}},
+		traffic.Series{Kind: traffic.SeriesSensor, Name: "Package id 0", Metrics: traffic.Metrics{{Name: "temperature_celsius", Value: 51.5}, {Name: "critical_celsius", Value: 100}}},
+		traffic.Series{Kind: traffic.SeriesProbe, Name: "wiki", Detail: "GET https://wiki.example.net/health: 503 Service Unavailable", Metrics: traffic.Metrics{{Name: "up", Value: 0}, {Name: "status", Value: 503}, {Name: "response_ms", Value: 12.7}}},
+	)
+}
+
+// demoTrend is how a figure went.
+func demoTrend(q traffic.TrendQuery) traffic.Trend {
+	r := demoReport(traffic.Query{By: traffic.ByApp, From: q.From, To: q.To, Step: q.Step, Top: 1})
+	t := traffic.Trend{Schema: traffic.SchemaVersion, Host: r.Host, Step: q.Step, From: r.From, To: r.To, Zone: r.Zone, Times: r.Times}
+	row := traffic.TrendRow{Series: q.Series, Metric: q.Metric}
+	for i := range r.Times {
+		if i%50 == 20 {
+			row.Steps = append(row.Steps, nil) // it was not running
+			continue
+		}
+		v := 100 * swing(float64(r.Times[i].Unix()), 86400, 1)
+		row.Steps = append(row.Steps, &traffic.TrendStep{Mean: v, Min: v / 2, Max: v * 2})
+	}
+	t.Rows = []traffic.TrendRow{row}
+	return t
+}
+
+func demoCommand(a demoApp, u traffic.Usage, r traffic.Resources, i int) traffic.Command {
+	c := traffic.Command{Command: a.command, User: a.user, Container: a.container, Usage: u, Resources: r, Processes: 1, Connections: a.conns, PIDs: []int{800 + 37*i}}
 	if a.container == "" && a.user != "" {
 		c.Unit = a.name + ".service"
 	}
@@ -187,7 +243,7 @@ func demoInterfaces(s *traffic.Snapshot, sum, most traffic.Rate, elapsed float64
 func demoOptions() Options {
 	return Options{Host: "gw.example.net", Version: "1.0", History: func(_ context.Context, q traffic.Query) (*traffic.Report, error) {
 		return demoReport(q), nil
-	}}
+	}, Trend: func(_ context.Context, q traffic.TrendQuery) (traffic.Trend, error) { return demoTrend(q), nil }}
 }
 
 // demoReport is the past of the gateway.

@@ -65,12 +65,13 @@ func chromiumPictures(t *testing.T, browser context.Context) {
 		b.size(1440, 900)
 	}
 	b.dark(false)
-	for _, v := range []struct{ name, hash string }{{"year", "#range=1y"}, {"day", "#range=24h"}, {"commands", "#app=Backup&range=24h"}, {"alerts", "#view=alerts"}, {"interfaces", "#view=interfaces"}, {"lan", "#view=lan"}} {
+	for _, v := range []struct{ name, hash string }{{"year", "#range=1y"}, {"day", "#range=24h"}, {"commands", "#app=Backup&range=24h"}, {"alerts", "#view=alerts"}, {"interfaces", "#view=interfaces"}, {"lan", "#view=lan"}, {"disks", "#view=disks"}, {"machine", "#view=machine"}, {"metrics", "#view=machine&series=cpu&range=24h"}} {
 		value[bool](b, `(location.hash = "`+v.hash+`", true)`)
 		time.Sleep(400 * time.Millisecond)
 		b.picture(v.name)
 	}
 	value[bool](b, `(location.hash = "#", true)`)
+	b.pictureMachine()
 	b.size(360, 740)
 	time.Sleep(200 * time.Millisecond)
 	b.picture("phone")
@@ -81,12 +82,36 @@ func chromiumPictures(t *testing.T, browser context.Context) {
 	b.picture("wide")
 }
 
+// pictureMachine writes what apps use of the machine, and disks, on a large screen, in
+// the dark, and on a small one.
+func (b *tab) pictureMachine() {
+	b.Helper()
+	b.click(`#uses [value="machine"]`)
+	for _, c := range []struct {
+		name  string
+		width int64
+		dark  bool
+	}{{"uses", 1440, false}, {"uses-dark", 1440, true}, {"uses-wide", 2560, true}, {"uses-phone", 360, false}} {
+		b.size(c.width, 800)
+		b.dark(c.dark)
+		value[bool](b, `(scrollTo(0, innerWidth < 500 ? 700 : 0), true)`)
+		time.Sleep(200 * time.Millisecond)
+		b.picture(c.name)
+	}
+	value[bool](b, `(location.hash = "#view=disks", true)`)
+	time.Sleep(200 * time.Millisecond)
+	b.picture("disks-phone")
+	value[bool](b, `(location.hash = "#", scrollTo(0, 0), true)`)
+	b.size(1440, 900)
+	b.click(`#uses [value="network"]`)
+}
+
 // chromiumWidths: on no screen is anything wider than it.
 func chromiumWidths(t *testing.T, browser context.Context) {
 	_, b := gateway(t, browser)
 	for _, width := range []int64{320, 360, 480, 761, 1024, 1181, 1440, 1901, 2560} {
 		b.size(width, 800)
-		for _, hash := range []string{"#", "#view=lan", "#view=interfaces", "#view=alerts", "#view=monitors", "#app=Backup", "#view=lan&host=192.0.2.20", "#range=24h&q=zz:"} {
+		for _, hash := range []string{"#", "#view=lan", "#view=interfaces", "#view=alerts", "#view=monitors", "#view=disks", "#view=machine", "#view=machine&series=cpu", "#app=Backup", "#view=lan&host=192.0.2.20", "#range=24h&q=zz:"} {
 			value[bool](b, `(location.hash = "`+hash+`", new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true)))))`)
 			if got := value[int64](b, `document.documentElement.scrollWidth`); got > width {
 				wide := value[[]string](b, fmt.Sprintf(`[...document.querySelectorAll("body *")].filter((e) => e.getBoundingClientRect().right > %d + 1).map((e) => e.tagName + "#" + e.id + "." + e.className).slice(0, 8)`, width))

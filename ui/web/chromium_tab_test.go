@@ -46,6 +46,8 @@ const noticing = `
 func pastless() Options {
 	return Options{History: func(_ context.Context, q traffic.Query) (*traffic.Report, error) {
 		return &traffic.Report{Schema: traffic.SchemaVersion, By: q.By, Step: q.Step, From: q.From, To: time.Now(), Rows: []traffic.ReportRow{}}, nil
+	}, Trend: func(_ context.Context, q traffic.TrendQuery) (traffic.Trend, error) {
+		return traffic.Trend{Schema: traffic.SchemaVersion, Step: q.Step, From: q.From, To: time.Now()}, nil
 	}}
 }
 

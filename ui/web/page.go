@@ -2,14 +2,12 @@ package web
 
 import (
 	"bytes"
-	"cmp"
 	"embed"
 	"fmt"
 	"html/template"
 	"io/fs"
 	"net/http"
 	"path"
-	"slices"
 	"time"
 
 	"bwmon/traffic"
@@ -23,6 +21,8 @@ var pageFiles embed.FS
 type page struct {
 	index  *template.Template
 	assets map[string]*body // by path below /
+	// modules are the scripts that others import, so that all are asked for at once.
+	modules []string
 }
 
 // kindsOfFiles are those that the page may be made of.
@@ -45,14 +45,15 @@ func newPage() *page {
 			return err
 		}
 		if name == "page/index.html" {
-			p.index, err = template.New("index").Funcs(template.FuncMap{
-				"bytes": humanBytes, "rate": humanRate, "balance": humanBalance, "time": humanTime,
-			}).Parse(string(text))
+			p.index, err = template.New("index").Funcs(template.FuncMap{"time": humanTime}).Parse(string(text))
 			return err
 		}
 		kind, ok := kindsOfFiles[path.Ext(name)]
 		if !ok {
 			return fmt.Errorf("%s: no file of the page", name)
+		}
+		if bytes.Contains(text, []byte("\nexport ")) {
+			p.modules = append(p.modules, "/assets/"+entry.Name())
 		}
 		zipped := pack.gzip(text)
 		tag := tagOf(text)
@@ -102,45 +103,29 @@ type view struct {
 	Host     string
 	Version  string
 	At       time.Time
-	Apps     []traffic.App // busiest first
-	MoreApps int           // that are not listed
-	LANHosts []traffic.LANHost
-	MoreLAN  int
-	Snapshot *traffic.Snapshot
+	Modules  []string // which the scripts will ask for
+	Meters   []string // interfaces that the strip shows
+	Tables   []servedTable
 }
 
-// maxRows is how many apps, and LAN hosts, the page lists by itself.
-const maxRows = 200
+// mostMeters is how many interfaces the strip shows, as header.js does.
+const mostMeters = 4
 
 func (s *Server) renderPage(now *traffic.Snapshot) (*body, error) {
-	v := view{
-		Measured: true, Host: now.Host, Version: s.opts.Version, At: now.At, Snapshot: now,
-		Apps: slices.Clone(now.Apps), LANHosts: slices.Clone(now.LANHosts),
+	v := view{Measured: true, Host: now.Host, Version: s.opts.Version, At: now.At, Tables: servedTables(now)}
+	for _, i := range now.Interfaces[:min(mostMeters, len(now.Interfaces))] {
+		v.Meters = append(v.Meters, i.Name)
 	}
-	slices.SortStableFunc(v.Apps, func(a, b traffic.App) int { return busier(a.Usage, b.Usage) })
-	slices.SortStableFunc(v.LANHosts, func(a, b traffic.LANHost) int { return busier(a.Usage, b.Usage) })
-	v.Apps, v.MoreApps = atMost(v.Apps, maxRows)
-	v.LANHosts, v.MoreLAN = atMost(v.LANHosts, maxRows)
 	return s.execute(v)
 }
 
 func (s *Server) execute(v view) (*body, error) {
+	v.Modules = s.page.modules
 	var b bytes.Buffer
 	if err := s.page.index.Execute(&b, v); err != nil {
 		return nil, fmt.Errorf("write the page: %w", err)
 	}
 	return s.newBody("text/html; charset=utf-8", b.Bytes()), nil
-}
-
-func busier(a, b traffic.Usage) int {
-	return cmp.Or(cmp.Compare(b.RxRate+b.TxRate, a.RxRate+a.TxRate), cmp.Compare(b.RxBytes+b.TxBytes, a.RxBytes+a.TxBytes))
-}
-
-func atMost[T any](list []T, n int) (kept []T, more int) {
-	if len(list) <= n {
-		return list, 0
-	}
-	return list[:n], len(list) - n
 }
 
 func humanBytes(n uint64) string { return human(float64(n)) }

@@ -31,7 +31,8 @@ func TestPageIsReadable(t *testing.T) {
 		// The busiest first.
 		`<th scope="row">(unattributed)</th><td>500 B/s</td><td>250 B/s</td><td>3.91 KiB</td><td>1.95 KiB</td><td>3</td>`,
 		`<th scope="row">(kernel)</th>`, `<th scope="row">restic</th>`, `<th scope="row">curl</th>`,
-		"192.0.2.7 tv", "(other hosts)", "eth0", "Remainder</th><td>−0.98 KiB</td>",
+		"192.0.2.7 tv", "(other hosts)", "eth0", "<caption>Disks</caption>",
+		`<th scope="row">sda</th><td>4.00 KiB/s</td><td>512 B/s</td><td>40.0 %</td>`, `<th scope="row">sdb</th><td>100 B/s</td><td>–</td>`, "Remainder</th><td>−0.98 KiB</td>",
 		"conntrack", "no such table", "v1.2.3",
 	} {
 		i := strings.Index(text[last:], want)
@@ -51,7 +52,7 @@ func TestPageIsNotTooLong(t *testing.T) {
 	s := open(t, Options{}, Access{})
 	many := typical(1)
 	for i := range 5000 {
-		many.Apps = append(many.Apps, traffic.App{Name: "idle", Usage: usage(uint64(i % 7))})
+		many.Apps = append(many.Apps, traffic.App{Name: "idle", Usage: usage(uint64(1 + i%7))})
 	}
 	s.Publish(many)
 	a := s.get("/").want(t, 200)
@@ -144,7 +145,7 @@ func TestPageFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if most := 150 << 10; total > most {
+	if most := 150_000; total > most {
 		t.Errorf("%d bytes together, want at most %d", total, most)
 	}
 	if !slices.Contains(names, "page/index.html") {

@@ -104,7 +104,7 @@ func serve(address string, apps int) error {
 // snapshot makes up what a busy host shows: each app has two commands.
 func snapshot(apps int, tick uint64) *traffic.Snapshot {
 	s := &traffic.Snapshot{
-		Schema: traffic.SchemaVersion, Host: "load", At: time.Now(), Elapsed: float64(tick), Interval: 1,
+		Schema: traffic.SchemaVersion, Host: "load", Run: "load", At: time.Now(), Elapsed: float64(tick), Interval: 1,
 		Monitors: []traffic.MonitorStatus{{Name: "socket", Kind: "socket", State: traffic.StateRunning}},
 		LANHosts: []traffic.LANHost{}, Pipes: []traffic.PipeRow{}, Rules: []traffic.Rule{}, Alerts: []traffic.Alert{},
 	}
@@ -115,18 +115,32 @@ func snapshot(apps int, tick uint64) *traffic.Snapshot {
 			RxBytes: tick * (1000 + 37*k), TxBytes: tick * (500 + 13*k),
 			RxRate: float64((tick*7919+k*104_729)%1_000_000) / 7, TxRate: float64((tick*6007+k*15_485)%100_000) / 3,
 		}
-		a := traffic.App{Name: fmt.Sprintf("service-%d", i), Usage: u, Processes: 2, Connections: 7}
+		r := traffic.Resources{
+			DiskReadBytes: tick * (4096 + 512*k), DiskWriteBytes: tick * (8192 + 512*k), DiskReadRate: u.RxRate * 2, DiskWriteRate: u.TxRate * 3,
+			CacheReadBytes: tick * (6000 + 29*k), CacheWriteBytes: tick * (9000 + 31*k), CPUPercent: u.RxRate / 3000, MemoryBytes: (100 + k) << 12,
+		}
+		a := traffic.App{Name: fmt.Sprintf("service-%d", i), Usage: u, Resources: r, Processes: 2, Connections: 7}
 		for j := range 2 {
 			half := traffic.Usage{RxBytes: u.RxBytes / 2, TxBytes: u.TxBytes / 2, RxRate: u.RxRate / 2, TxRate: u.TxRate / 2}
 			a.Commands = append(a.Commands, traffic.Command{
 				Command: fmt.Sprintf("/usr/lib/service-%d/bin/worker --config /etc/service-%d/worker-%d.toml --listen 127.0.0.1:%d", i, i, j, 10_000+2*i+j),
 				User:    "service", Unit: fmt.Sprintf("service-%d.service", i), PIDs: []int{1000 + 2*i + j},
-				Usage: half, Processes: 1, Connections: 3,
+				Usage: half, Resources: r, Processes: 1, Connections: 3,
 			})
 		}
 		s.Apps = append(s.Apps, a)
 		all.RxBytes, all.TxBytes = all.RxBytes+u.RxBytes, all.TxBytes+u.TxBytes
 		all.RxRate, all.TxRate = all.RxRate+u.RxRate, all.TxRate+u.TxRate
+	}
+	for i := range 12 {
+		each := traffic.Series{Kind: traffic.SeriesDisk, Name: fmt.Sprintf("sd%c", 'a'+i)}
+		for _, name := range []string{
+			"reads_per_s", "writes_per_s", "read_bytes_per_s", "write_bytes_per_s", "reads_merged_per_s", "writes_merged_per_s", "read_await_ms", "write_await_ms",
+			"await_ms", "queue_size", "read_request_bytes", "write_request_bytes", "request_bytes", "utilization_percent", "in_flight", "read_bytes", "write_bytes",
+		} {
+			each.Metrics = each.Metrics.With(name, float64((tick*7919+uint64(i)*104_729)%1_000_000)/7)
+		}
+		s.Series = append(s.Series, each)
 	}
 	s.Interfaces = []traffic.Interface{{Name: "eth0", Usage: all, Balanced: true}}
 	s.Balance = traffic.Balance{InterfaceRx: all.RxBytes, InterfaceTx: all.TxBytes, LocalRx: all.RxBytes, LocalTx: all.TxBytes}

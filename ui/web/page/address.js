@@ -9,50 +9,25 @@ export function parseAddress(text) {
 
 function parseFour(text) {
 	const parts = text.split(".");
-	if (parts.length !== 4) return null;
-	let bits = 0n;
-	for (const part of parts) {
-		if (!/^(0|[1-9]\d{0,2})$/.test(part) || Number(part) > 255) return null;
-		bits = (bits << 8n) | BigInt(part);
-	}
-	return { bits, size: 32 };
+	if (parts.length !== 4 || !parts.every((part) => /^(0|[1-9]\d{0,2})$/.test(part) && Number(part) <= 255)) return null;
+	return { bits: parts.reduce((bits, part) => (bits << 8n) | BigInt(part), 0n), size: 32 };
 }
 
+// parseSix leaves the reading to the browser, which writes all of one kind alike.
 function parseSix(text) {
-	const halves = text.split("::");
-	if (halves.length > 2) return null;
-	const head = groupsOf(halves[0]);
-	const tail = halves.length === 2 ? groupsOf(halves[1]) : [];
-	if (!head || !tail) return null;
-	const missing = 8 - head.length - tail.length;
-	if (halves.length === 2 ? missing < 1 : missing !== 0) return null;
-	let bits = 0n;
-	for (const group of [...head, ...Array(missing).fill(0n), ...tail]) bits = (bits << 16n) | group;
+	if (!/^[0-9a-f:.]+$/i.test(text) || !URL.canParse(`ws://[${text}]`)) return null;
+	const halves = new URL(`ws://[${text}]`).hostname.slice(1, -1).split("::");
+	const [head, tail = []] = halves.map((half) => half.split(":").filter(Boolean));
+	const groups = [...head, ...Array(8 - head.length - tail.length).fill("0"), ...tail];
+	const bits = groups.reduce((all, group) => (all << 16n) | BigInt("0x" + group), 0n);
 	return bits >> 32n === 0xffffn ? { bits: bits & 0xffffffffn, size: 32 } : { bits, size: 128 };
-}
-
-// groupsOf reads groups of 16 bits, of which the last two may be an IPv4 address.
-function groupsOf(text) {
-	if (text === "") return [];
-	const groups = [];
-	const parts = text.split(":");
-	for (const [i, part] of parts.entries()) {
-		const four = i === parts.length - 1 ? parseFour(part) : null;
-		if (four) groups.push(four.bits >> 16n, four.bits & 0xffffn);
-		else if (/^[0-9a-f]{1,4}$/i.test(part)) groups.push(BigInt("0x" + part));
-		else return null;
-	}
-	return groups;
 }
 
 // splitPort divides "192.0.2.1:80" and "[2001:db8::1]:80" into address and port; the
 // port is 0 where there is none.
 export function splitPort(text) {
-	const six = /^\[([^\]]*)\](?::(\d{1,5}))?$/.exec(text);
-	if (six) return { host: six[1], port: Number(six[2] ?? 0) };
-	const four = /^([^:]*):(\d{1,5})$/.exec(text);
-	if (four) return { host: four[1], port: Number(four[2]) };
-	return { host: text, port: 0 };
+	const [, six, four, port] = /^(?:\[([^\]]*)\]|([^:]*))(?::(\d{1,5}))?$/.exec(text) ?? [];
+	return { host: six ?? four ?? text, port: Number(port ?? 0) };
 }
 
 // parseNetwork reads an address, with its port or without, or a network such as

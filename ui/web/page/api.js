@@ -1,5 +1,4 @@
-// What the page asks the server. A token is shown where one is needed, and asked for
-// when the server says so.
+// What the page asks the server. A token is asked for when the server says so.
 
 export class Problem extends Error {
 	constructor(status, detail) {

@@ -16,7 +16,8 @@ export function makeCell(column) {
 }
 
 export function classesOf({ group, narrow, wraps }, base) {
-	return [base, group && "of-" + group, narrow && "narrow", wraps && "wraps"].filter(Boolean).join(" ");
+	const groups = [group ?? []].flat().map((g) => "of-" + g);
+	return [base, ...groups, narrow && "narrow", wraps && "wraps"].filter(Boolean).join(" ");
 }
 
 class TextCell {

@@ -85,7 +85,7 @@ export class Chart {
 			this.#stacks.push({ below, above });
 			below = above;
 		}
-		for (const v of below) if (v > this.most) this.most = v;
+		this.most = Math.max(0, ...below);
 	}
 
 	#drawGrid(ticks, units) {
@@ -129,8 +129,7 @@ export class Chart {
 	}
 
 	// areaPath goes along the top and back along the bottom. A piece is a point in its
-	// middle; one that is wide is drawn as what it is, an average from its begin to its
-	// end.
+	// middle; a wide one is level, as averages are.
 	#areaPath([first, last], { below, above }) {
 		const top = [];
 		const bottom = [];
@@ -172,14 +171,10 @@ export class Chart {
 	// pieceAt is the index of the piece of a time, the nearest where there is a hole;
 	// -1 without any.
 	pieceAt(time) {
+		const distance = ({ from, to }) => Math.max(from - time, time - to, 0);
 		let best = -1;
-		let distance = Infinity;
 		this.pieces.forEach((p, i) => {
-			const d = time < p.from ? p.from - time : Math.max(0, time - p.to);
-			if (d < distance) {
-				best = i;
-				distance = d;
-			}
+			if (best < 0 || distance(p) < distance(this.pieces[best])) best = i;
 		});
 		return best;
 	}

@@ -34,6 +34,14 @@ export function setAttribute(node, name, value) {
 	if (node.getAttribute(name) !== text) node.setAttribute(name, text);
 }
 
+// arrange makes nodes the children, where they are not yet. The focus stays.
+export function arrange(parent, nodes) {
+	if (nodes.length === parent.children.length && nodes.every((node, i) => node === parent.children[i])) return;
+	const focused = document.activeElement;
+	parent.replaceChildren(...nodes);
+	if (parent.contains(focused)) focused.focus({ preventScroll: true });
+}
+
 // setText writes only what changed, so that nothing is laid out for nothing.
 export function setText(node, text) {
 	const only = node.firstChild;

@@ -1,5 +1,4 @@
-// Runs before the first paint, and is no module for that reason: what the page looks
-// like is settled before it is seen.
+// Runs before the first paint, as modules do not: how the page looks is settled then.
 (() => {
 	const root = document.documentElement;
 	root.classList.add("scripted");

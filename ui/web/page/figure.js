@@ -1,7 +1,5 @@
 // The figures of a filter: "1MiB/s", "5GB", "200kbit/s", "3k".
 
-const prefixes = "kmgtpe";
-
 // parseFigure reads a number of bytes into {value, perSecond}; bits are turned into
 // bytes. Prefixes alone are powers of 1024. It throws what is wrong, in words.
 export function parseFigure(text) {
@@ -15,23 +13,12 @@ export function parseFigure(text) {
 // parseUnit reads what a figure is multiplied with: "", "k", "MiB", "MB", "Mbit/s".
 export function parseUnit(unit) {
 	const perSecond = unit.endsWith("/s");
-	const bare = perSecond ? unit.slice(0, -2) : unit;
-	const [, prefix, kind] = /^([a-z]?i?)(bits?|B|b|)$/i.exec(bare) ?? [];
-	const bad = new Error(`no unit “${unit}”: write KiB, MB, Mbit, with /s for a rate`);
-	if (prefix === undefined) throw bad;
-	const isBits = /^bits?$/i.test(kind);
-	const isBinary = /i$/i.test(prefix);
-	if (kind === "b" && !isBinary) throw new Error("“b” may be bytes or bits: write B for bytes, bit for bits");
-	if (isBits && isBinary) throw bad;
-	let scale = isBits ? 1 / 8 : 1;
-	const letter = prefix.replace(/i$/i, "").toLowerCase();
-	if (letter) {
-		const power = prefixes.indexOf(letter);
-		if (power < 0) throw bad;
-		scale *= ((kind === "B" && !isBinary) || isBits ? 1000 : 1024) ** (power + 1);
-	} else if (isBinary) {
-		throw bad;
-	}
+	const [, prefix, binary, kind] = /^([kmgtpe]?)(i?)(bits?|b|)$/i.exec(perSecond ? unit.slice(0, -2) : unit) ?? [];
+	const isBits = kind?.length > 1;
+	if (prefix === undefined || (binary && (isBits || !prefix))) throw new Error(`no unit “${unit}”: write KiB, MB, Mbit, with /s for a rate`);
+	if (kind === "b" && !binary) throw new Error("“b” may be bytes or bits: write B for bytes, bit for bits");
+	const base = kind && !binary ? 1000 : 1024;
+	const scale = base ** " kmgtpe".indexOf(prefix.toLowerCase()) / (isBits ? 8 : 1);
 	return { scale, perSecond, isWord: kind !== "" || perSecond };
 }
 

@@ -1,14 +1,5 @@
-// Filters, written as in the full-screen view. Words that stand beside each other
-// must all match; "|" separates alternatives.
-//
-//	word            text anywhere in the row, without regard to case
-//	"two words"     text with spaces; \" and \\ inside
-//	app:word        a field contains the word
-//	user=root       a field is the word; user!=root: it is not
-//	host:10.0.0.0/8 an address is in the network; host:192.0.2.1 is the address
-//	port:80-90      a number is in the range; port>1023
-//	rx>1MiB/s       a rate; rx>1GB: a total
-//	!term           not the term
+// Filters, written as in the full-screen view: index.html tells how. Words that stand
+// beside each other must all match; "|" separates alternatives.
 //
 // Regexes are left to the full-screen view: a filter stands in the page's address,
 // and one that somebody else wrote must not be able to keep a browser busy.
@@ -19,13 +10,11 @@ import { parseCount, parseFigure, parseRange, parseUnit } from "./figure.js";
 const longest = 1024;
 
 // The fields, and how each is written and compared.
-export const fields = {
-	app: "text", command: "text", user: "text", container: "text", unit: "text",
-	host: "host", local: "host", remote: "host", port: "number", proto: "text",
-	state: "text", scope: "text", pid: "number", iface: "text", pipe: "text",
-	rule: "text", monitor: "text", subject: "text", kind: "text", detail: "text",
-	rx: "amount", tx: "amount", total: "amount", conns: "count", procs: "count",
+const sorts = {
+	text: "app command user container unit proto state scope iface pipe rule monitor subject kind detail disk series metric",
+	host: "host local remote", number: "port pid", amount: "rx tx total read write memory", count: "conns procs cpu",
 };
+export const fields = Object.fromEntries(Object.entries(sorts).flatMap(([sort, list]) => list.split(" ").map((field) => [field, sort])));
 const aliases = { cmd: "command", interface: "iface" };
 const operators = ["!=", "<=", ">=", ":", "=", "<", ">"];
 
@@ -89,7 +78,7 @@ function tokens(text) {
 	const joined = [];
 	for (const token of found) {
 		const last = joined.at(-1);
-		if (last && /^!*(rx|tx|total)(!=|[<>]?=|[<>:])[0-9.]+$/i.test(last) && isUnit(token)) joined[joined.length - 1] = last + token;
+		if (last && /^!*(rx|tx|total|read|write|memory)(!=|[<>]?=|[<>:])[0-9.]+$/i.test(last) && isUnit(token)) joined[joined.length - 1] = last + token;
 		else joined.push(token);
 	}
 	return joined;
@@ -191,11 +180,6 @@ function unquote(text) {
 }
 
 function compare(a, operator, b) {
-	switch (operator) {
-	case "<": return a < b;
-	case "<=": return a <= b;
-	case ">": return a > b;
-	case ">=": return a >= b;
-	}
-	return a === b;
+	if (a === b) return !/^[<>]$/.test(operator);
+	return operator[0] === "<" ? a < b : operator[0] === ">" && a > b;
 }

@@ -1,6 +1,5 @@
 // Figures and times as text. A figure is a number and its unit, apart, so that
-// columns line up. Totals are uint64 in the document; above 2^53 JavaScript rounds
-// them, by less than what three digits show.
+// columns line up. Above 2^53 JavaScript rounds totals: less than three digits show.
 
 export const none = "–";
 const nothing = [none, ""];
@@ -41,6 +40,23 @@ export class Units {
 		return ["−" + number, unit];
 	}
 
+	// metric is a figure in the unit that the end of its name says, as traffic.UnitOf
+	// has it.
+	metric(name, value) {
+		if (value === undefined) return nothing;
+		const [, end] = /(?:^|_)(bytes_per_s|per_s|bytes|ms|percent|celsius|s)(?:_total)?$/.exec(name) ?? [];
+		if (end === "bytes_per_s") return this.rate(value);
+		if (end === "bytes") return this.signed(value);
+		return [plain(value), { per_s: "/s", percent: "%", celsius: "°C" }[end] ?? end ?? ""];
+	}
+
+	// of is what a metric is drawn in, in place of rates.
+	of(name) {
+		if (name.endsWith("bytes_per_s")) return this;
+		const ofRates = /(^|_)bytes(_total)?$/.test(name) ? this.ofTotals : si;
+		return { name: this.name, factor: 1, ofRates, rate: (value) => this.metric(name, value) };
+	}
+
 	rateText(bytes) {
 		return joined(this.rate(bytes));
 	}
@@ -54,19 +70,23 @@ export function joined([number, unit]) {
 	return unit ? number + " " + unit : number;
 }
 
+// plain is any number: with its fraction, where it has one, to three digits.
+function plain(v) {
+	const size = Math.abs(v);
+	if (Number.isInteger(v) && size < 1e6) return String(v);
+	if (size < 1e5) return v.toFixed(size >= 99.95 ? 0 : size >= 9.995 ? 1 : 2);
+	const [number, step] = scale(size, 1000);
+	return (v < 0 ? "−" : "") + number + " kMGTPE"[step];
+}
+
 // count is how many there are of something.
 export function count(n) {
-	if (!(n > 0)) return nothing;
-	if (n < 1e6) return [String(n), ""];
-	const [number, step] = scale(n, 1000);
-	return [number + " kMGTPE"[step], ""];
+	return n > 0 ? [plain(n), ""] : nothing;
 }
 
 // speed is of a link, in bits by convention.
 export function speed(bits) {
-	if (!(bits > 0)) return nothing;
-	const [number, step] = scale(bits, 1000);
-	return [number, bit.names[step] + "/s"];
+	return new Units("bits").rate(bits / 8);
 }
 
 // scale divides v until it has at most four characters, and says how often. It
@@ -89,11 +109,9 @@ export function percent(part, whole) {
 	const size = Math.abs(p);
 	if (size === 0) return "0 %";
 	if (size < 0.005) return "<0.01 %";
-	if (size < 0.995) return p.toFixed(2) + " %";
-	if (size >= 99.95 && size < 99.995) return p.toFixed(2) + " %";
-	if (size < 99.95) return p.toFixed(1) + " %";
-	if (size < 9999.5) return p.toFixed(0) + " %";
-	return ">9999 %";
+	if (size >= 9999.5) return ">9999 %";
+	const isFine = size < 0.995 || (size >= 99.95 && size < 99.995);
+	return p.toFixed(isFine ? 2 : size < 99.95 ? 1 : 0) + " %";
 }
 
 // span is a length of time in seconds, with its two largest units.
@@ -115,10 +133,7 @@ export function clock(at) {
 	return `${two(d.getHours())}:${two(d.getMinutes())}:${two(d.getSeconds())}`;
 }
 
-export function hourMinute(at) {
-	const d = new Date(at);
-	return `${two(d.getHours())}:${two(d.getMinutes())}`;
-}
+export const hourMinute = (at) => clock(at).slice(0, 5);
 
 export function day(at) {
 	const d = new Date(at);

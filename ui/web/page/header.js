@@ -1,7 +1,7 @@
 // The strip at the top: what the interfaces carry, whether the books balance, what
 // fires.
 
-import { Amount, byId, el, setAttribute, setAttributes, setText, shape } from "./dom.js";
+import { Amount, arrange, byId, el, setAttribute, setAttributes, setText, shape } from "./dom.js";
 import { joined, percent, span, speed } from "./format.js";
 import { hashOf, inside } from "./place.js";
 import { firing, unhealthy } from "./views.js";
@@ -23,18 +23,11 @@ export class Header {
 	}
 
 	#drawRates(now, units) {
-		const sum = { rx: 0, tx: 0 };
-		for (const i of now.interfaces ?? []) {
-			if (!i.balanced) continue;
-			sum.rx += i.rx_rate;
-			sum.tx += i.tx_rate;
-		}
-		figure("rate-rx", units.rate(sum.rx));
-		figure("rate-tx", units.rate(sum.tx));
+		const list = (now.interfaces ?? []).filter((i) => i.balanced);
+		figure("rate-rx", units.rate(list.reduce((sum, i) => sum + i.rx_rate, 0)));
+		figure("rate-tx", units.rate(list.reduce((sum, i) => sum + i.tx_rate, 0)));
 		const b = now.balance ?? {};
-		setText(byId("total-rx"), units.sizeText(b.interface_rx));
-		setText(byId("total-tx"), units.sizeText(b.interface_tx));
-		setText(byId("counted"), span(now.elapsed_s));
+		setText(byId("carried"), `rx ${units.sizeText(b.interface_rx)}, tx ${units.sizeText(b.interface_tx)} in ${span(now.elapsed_s)}`);
 	}
 
 	// As in the full-screen view, errors of opposite sign in rx and tx do not cancel
@@ -68,20 +61,9 @@ export class Header {
 		const used = interfaces.filter((i) => i.rx_bytes + i.tx_bytes > 0 || i.balanced);
 		used.sort((a, b) => Number(b.balanced) - Number(a.balanced));
 		const shown = used.slice(0, mostMeters);
-		if (this.#meters.size === 0) byId("meters").replaceChildren();
-		for (const [name, meter] of this.#meters) {
-			if (shown.some((i) => i.name === name)) continue;
-			meter.node.remove();
-			this.#meters.delete(name);
-		}
-		for (const i of shown) {
-			let meter = this.#meters.get(i.name);
-			if (!meter) {
-				this.#meters.set(i.name, (meter = new Meter(i.name)));
-				byId("meters").append(meter.node);
-			}
-			meter.draw(i, units);
-		}
+		this.#meters = new Map(shown.map((i) => [i.name, this.#meters.get(i.name) ?? new Meter(i.name)]));
+		arrange(byId("meters"), [...this.#meters.values()].map((meter) => meter.node));
+		for (const i of shown) this.#meters.get(i.name).draw(i, units);
 		const more = used.length - shown.length;
 		setText(byId("more-meters"), more > 0 ? `and ${more} more` : "");
 	}

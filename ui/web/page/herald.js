@@ -4,7 +4,8 @@ import { setText } from "./dom.js";
 
 export class Herald {
 	#node;
-	#fires = null; // what fired at the last tick, by rule and subject
+	#fires = new Map(); // what fired at the last tick, by rule and subject
+	#run = ""; // which run of bwmon that was
 
 	constructor(node) {
 		this.#node = node;
@@ -16,9 +17,11 @@ export class Herald {
 			if (a.state === "firing") fires.set(`${a.rule}\n${a.kind}\n${a.subject}`, `${a.rule}: ${a.subject}`);
 		}
 		const words = [];
-		for (const [key, text] of fires) if (!this.#fires?.has(key)) words.push(`Alert: ${text}`);
-		for (const [key, text] of this.#fires ?? []) if (!fires.has(key)) words.push(`Over: ${text}`);
+		for (const [key, text] of fires) if (!this.#fires.has(key)) words.push(`Alert: ${text}`);
+		// Who began anew has not measured yet what may go on.
+		if (now.run === this.#run) for (const [key, text] of this.#fires) if (!fires.has(key)) words.push(`Over: ${text}`);
 		this.#fires = fires;
+		this.#run = now.run;
 		if (words.length > 5) words.splice(5, Infinity, `and ${words.length - 5} more`);
 		if (words.length) setText(this.#node, words.join(". "));
 	}

@@ -30,7 +30,7 @@ export class Nav {
 	}
 
 	#drawCrumbs(place, scene) {
-		const key = JSON.stringify([scene.crumbs.map((c) => [c.text, hashOf(c.place)]), scene.title]);
+		const key = JSON.stringify([scene.crumbs, scene.title]);
 		if (key === this.#crumbs) return;
 		this.#crumbs = key;
 		const items = scene.crumbs.map((c) => el("li", {}, el("a", { href: hashOf(c.place) }, c.text)));

@@ -10,7 +10,7 @@ import { hashOf, inside, readPlace } from "./place.js";
 import { Stage } from "./stage.js";
 import { Switches } from "./switches.js";
 import { Timeline } from "./timeline.js";
-import { sceneAt, views } from "./views.js";
+import { chartOf, sceneAt, views } from "./views.js";
 
 export class Page {
 	#store;
@@ -39,6 +39,7 @@ export class Page {
 		const on = {
 			"/": () => byId("filter").focus(),
 			u: () => this.switches.nextUnits(),
+			m: () => this.switches.nextUses(),
 			f: () => this.switches.nextFigures(),
 			t: () => this.switches.nextTheme(),
 			Backspace: () => this.#up(),
@@ -49,7 +50,6 @@ export class Page {
 	}
 
 	#listen() {
-		addEventListener("popstate", () => this.#read());
 		addEventListener("hashchange", () => this.#read());
 		document.addEventListener("visibilitychange", () => this.redraw());
 		document.addEventListener("scroll", () => this.stage.first?.isLong && this.redraw(), { passive: true });
@@ -83,7 +83,7 @@ export class Page {
 		const before = this.place;
 		this.place = readPlace(location.hash);
 		this.scene = sceneAt(this.place);
-		if (before && (before.view !== this.place.view || before.app !== this.place.app)) this.#selected = undefined;
+		if (before && ["view", "app", "series"].some((key) => before[key] !== this.place[key])) this.#selected = undefined;
 		if (byId("filter").value !== this.place.q) byId("filter").value = this.place.q;
 		byId("filter-box").hidden = !this.scene.tables[0].facts;
 		this.stage.show(this.scene, this.place);
@@ -129,21 +129,22 @@ export class Page {
 		const { now } = this.#store;
 		const units = this.switches.units;
 		const { place, scene } = this;
+		const chart = chartOf(scene, now, this.#selected);
 		this.#nav.draw({ place, scene, now });
 		if (now) {
 			this.#header.draw(now, { units, place });
 			if (scene.asksAlerts) this.past.look(now);
-			this.#drawTables(now, units, isPrinted);
+			this.#drawTables(now, units, this.#store.ring(chart), isPrinted);
 		}
-		this.timeline.draw({ place, scene, units, selected: this.#selected });
+		this.timeline.draw({ place, chart, units, selected: this.#selected });
 	}
 
-	#drawTables(now, units, isPrinted) {
+	#drawTables(now, units, ring, isPrinted) {
 		const start = performance.now();
 		document.getElementById("served")?.remove();
 		const { scene } = this;
 		const waits = scene.flows && !this.#store.hasFlows ? "Asking for the connections…" : "";
-		this.stage.draw({ now, past: this.past.list, units, ring: this.#store.ring(scene.chart.by, scene.chart.app), waits, isPrinted });
+		this.stage.draw({ now, past: this.past.list, units, uses: this.switches.uses, ring, waits, isPrinted });
 		// How long it took is left where tools find it.
 		performance.clearMeasures("tables");
 		performance.measure("tables", { start });

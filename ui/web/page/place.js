@@ -3,17 +3,17 @@
 
 export const ranges = { "1m": 60, "10m": 600, "1h": 3600, "24h": 86400, "7d": 7 * 86400, "30d": 30 * 86400, "1y": 365 * 86400 };
 export const rangeNames = { "1m": "1 min", "10m": "10 min", "1h": "1 h", "24h": "24 h", "7d": "7 d", "30d": "30 d", "1y": "1 y" };
-const directions = ["total", "rx", "tx"];
+export const directions = { total: "rx + tx", rx: "rx", tx: "tx" };
 
 // The keys in the address; each is a text, "" where nothing was chosen.
 //
 //	view           one of views.js
 //	app, command, user, container, unit   the app, and of it the command, that is open
-//	host           the LAN host that is open
+//	host, series   the LAN host that is open, or the series of the machine
 //	q, sort        filter; column, "-" before it for the largest first
 //	range, from, to   of the chart; from and to are seconds since 1970
 //	dir            rx, tx or total
-const keys = ["view", "app", "command", "user", "container", "unit", "host", "q", "sort", "range", "from", "to", "dir"];
+const keys = ["view", "app", "command", "user", "container", "unit", "host", "series", "q", "sort", "range", "from", "to", "dir"];
 const fallbacks = { view: "apps", range: "1m", dir: "total" };
 
 export function readPlace(hash) {
@@ -22,7 +22,7 @@ export function readPlace(hash) {
 	for (const key of keys) place[key] = given.get(key) ?? fallbacks[key] ?? "";
 	place.isCommand = given.has("command"); // which may be ""
 	if (!Object.hasOwn(ranges, place.range)) place.range = fallbacks.range;
-	if (!directions.includes(place.dir)) place.dir = fallbacks.dir;
+	if (!Object.hasOwn(directions, place.dir)) place.dir = fallbacks.dir;
 	if (!(Number(place.from) > 0 && Number(place.to) > Number(place.from))) place.from = place.to = "";
 	return place;
 }

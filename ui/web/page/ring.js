@@ -46,7 +46,7 @@ export class Ring {
 			if (this.#ticks - s.last >= this.ticks) this.#series.delete(name);
 		}
 		for (const row of rows) {
-			if (!(row.rx_rate > 0) && !(row.tx_rate > 0)) continue;
+			if (!row.rx_rate && !row.tx_rate) continue;
 			const name = nameOf(row);
 			let s = this.#series.get(name);
 			if (!s) {
@@ -76,7 +76,7 @@ export class Ring {
 			const slot = this.#slot(first + i);
 			out.rx[i] = s.rx[slot];
 			out.tx[i] = s.tx[slot];
-			moved ||= s.rx[slot] > 0 || s.tx[slot] > 0;
+			moved ||= s.rx[slot] !== 0 || s.tx[slot] !== 0;
 		}
 		return moved ? out : null;
 	}

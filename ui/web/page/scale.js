@@ -23,8 +23,7 @@ function roundUp(v, base) {
 }
 
 const steps = [
-	...[1, 2, 5, 10, 15, 30].map((s) => s * 1e3),
-	...[1, 2, 5, 10, 15, 30].map((m) => m * minuteOf),
+	...[1e3, minuteOf].flatMap((unit) => [1, 2, 5, 10, 15, 30].map((n) => n * unit)),
 	...[1, 2, 3, 6, 12].map((h) => h * hourOf),
 	...[1, 2, 7, 14].map((d) => d * dayOf),
 ];
@@ -59,7 +58,7 @@ function monthTicks(from, to, n) {
 	const most = (to - from) / (30 * dayOf);
 	const months = [1, 2, 3, 6, 12, 24, 60].find((m) => most / m <= n) ?? 120;
 	const d = new Date(from);
-	const first = new Date(d.getFullYear(), Math.floor(d.getMonth() / Math.min(months, 12)) * Math.min(months, 12), 1);
+	const first = new Date(d.getFullYear(), d.getMonth() - (d.getMonth() % Math.min(months, 12)), 1);
 	const ticks = [];
 	for (; first <= to; first.setMonth(first.getMonth() + months)) if (first >= from) ticks.push(first.getTime());
 	return { step: months * 30 * dayOf, ticks };

@@ -25,21 +25,23 @@ export function ofRing(ring, from, to, interval) {
 	return { pieces, series };
 }
 
-// ofReport is what a report of the history says, between two times. Its last step
-// may have only begun.
+// ofReport is what a report of the history says, between two times, or a trend of one
+// metric, which has means. The last step may have only begun.
 export function ofReport(report, from = 0, to = Infinity) {
 	const times = (report.times ?? []).map((t) => Date.parse(t));
 	const end = Date.parse(report.to);
 	const pieces = [];
 	const at = [];
+	const [first] = report.rows ?? [];
 	times.forEach((begin, i) => {
 		const piece = { from: begin, to: Math.min(times[i + 1] ?? Infinity, end) };
-		if (piece.to <= piece.from || piece.to <= from || piece.from >= to) return;
+		if (first?.steps?.[i] === null || piece.to <= piece.from || piece.to <= from || piece.from >= to) return;
 		pieces.push(piece);
 		at.push(i);
 	});
 	const rows = pieces.length ? (report.rows ?? []) : [];
 	const series = rows.map((row) => {
+		if (row.steps) return { name: row.metric, rx: Float64Array.from(at, (i) => row.steps[i].mean), tx: new Float64Array(at.length) };
 		const rate = (bytes) => Float64Array.from(at, (i, n) => (1e3 * (bytes?.[i] ?? 0)) / (pieces[n].to - pieces[n].from));
 		return { name: row.name, rx: rate(row.rx), tx: rate(row.tx) };
 	});
@@ -54,16 +56,15 @@ export function before(older, newer) {
 	if (kept.at(-1).to > start) kept[kept.length - 1] = { ...kept.at(-1), to: start };
 	const pieces = [...kept, ...newer.pieces];
 	const byName = new Map();
-	const fill = (list, offset, length) => {
-		for (const s of list) {
-			let into = byName.get(s.name);
-			if (!into) byName.set(s.name, (into = { name: s.name, rx: new Float64Array(pieces.length), tx: new Float64Array(pieces.length) }));
-			into.rx.set(s.rx.subarray(0, length), offset);
-			into.tx.set(s.tx.subarray(0, length), offset);
+	const fill = ({ series }, offset, length) => {
+		for (const { name, rx, tx } of series) {
+			if (!byName.has(name)) byName.set(name, { name, rx: new Float64Array(pieces.length), tx: new Float64Array(pieces.length) });
+			byName.get(name).rx.set(rx.subarray(0, length), offset);
+			byName.get(name).tx.set(tx.subarray(0, length), offset);
 		}
 	};
-	fill(older.series, 0, kept.length);
-	fill(newer.series, kept.length, newer.pieces.length);
+	fill(older, 0, kept.length);
+	fill(newer, kept.length);
 	return { pieces, series: [...byName.values()] };
 }
 

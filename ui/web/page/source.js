@@ -34,7 +34,6 @@ export class Source {
 	#isNone = false; // no history is kept
 	#asked = { key: "", at: 0, report: null, error: null, stop: null };
 
-	// changed is called when there is something new.
 	constructor(api, store, changed) {
 		this.#api = api;
 		this.#store = store;
@@ -44,7 +43,8 @@ export class Source {
 	// data is what there is of a window now: {pieces, series, note, detail}; what is
 	// missing is asked for.
 	data(chart, window) {
-		const ring = this.#store.ring(chart.by, chart.app);
+		if (chart.metric === "") return empty;
+		const ring = this.#store.ring(chart);
 		const live = () => ofRing(ring, window.from, window.to, this.#store.interval);
 		const isCovered = ring.length > 0 && ring.first - this.#store.interval <= window.from;
 		if (isCovered && window.to <= ring.last + 2 * this.#store.interval) return live();
@@ -62,29 +62,28 @@ export class Source {
 	#ask(chart, window) {
 		const [step, length] = stepFor(window.from, window.to, this.#store.hostTime);
 		const fixed = window.isZoom ? `${window.from}-${window.to}` : String(window.to - window.from);
-		const key = [chart.by, chart.app ?? "", step, fixed].join("\n");
+		const key = JSON.stringify([chart, step, fixed]);
 		const age = Date.now() - this.#asked.at;
 		const patience = window.isLive ? minuteOf : Math.min(5 * minuteOf, Math.max(20e3, length / 4));
 		const isOld = age > (this.#asked.error ? 15e3 : window.isZoom ? Infinity : patience);
 		if (key === this.#asked.key && !isOld) return this.#asked;
-		const same = key === this.#asked.key;
+		const { report, error } = key === this.#asked.key ? this.#asked : { report: null, error: null };
 		this.#asked.stop?.abort();
-		const stop = new AbortController();
-		this.#asked = { key, at: Date.now(), report: same ? this.#asked.report : null, error: same ? this.#asked.error : null, stop };
+		this.#asked = { key, at: Date.now(), report, error, stop: new AbortController() };
 		this.#fetch(this.#asked, chart, window, step, length);
 		return this.#asked;
 	}
 
 	async #fetch(asked, chart, window, step, length) {
-		const given = new URLSearchParams({ by: chart.by, step });
+		const { by, app, metric } = chart;
 		// Others than those on top are summed by the server. More than are drawn are
 		// asked for, so that those on screen can stay.
-		given.set("top", window.isLive ? "50" : "8");
-		if (chart.app !== undefined) given.set("app", chart.app);
+		const what = metric ? { series: app, metric } : { by, top: window.isLive ? "50" : "8", ...(app !== undefined && { app }) };
+		const given = new URLSearchParams({ ...what, step });
 		given.set("from", stamp(Math.floor(window.from / length) * length));
 		if (window.isZoom || window.isLive) given.set("to", stamp(Math.ceil(window.to / length) * length));
 		try {
-			asked.report = await this.#api.json("/api/v1/history?" + given, asked.stop.signal);
+			asked.report = await this.#api.json(`/api/v1/${metric ? "trend" : "history"}?${given}`, asked.stop.signal);
 			asked.error = null;
 		} catch (error) {
 			if (asked.stop.signal.aborted) return;

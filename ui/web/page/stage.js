@@ -25,8 +25,7 @@ export class Stage {
 	show(scene, place) {
 		this.place = place;
 		this.#epoch = hashOf(inside(place, {}));
-		const { view, app, command, user, container, unit, host, isCommand } = place;
-		const key = JSON.stringify([view, app, command, user, container, unit, host, isCommand]);
+		const key = hashOf({ ...place, q: "", sort: "", range: "", from: "", to: "", dir: "" });
 		if (key === this.#key) return;
 		this.#key = key;
 		this.#tables = scene.tables.map((spec, i) => (spec.text ? { spec, node: el("p", { class: "foot" }) } : { spec, table: this.#make(spec, i === 0) }));
@@ -40,7 +39,6 @@ export class Stage {
 				else this.#sorts.set(spec.id, sort);
 				this.#on.redraw();
 			},
-			open: (place) => this.#on.go(inside(this.place, place)),
 			link: (place) => hashOf(inside(this.place, place)),
 			redraw: () => this.#on.redraw(),
 			epoch: () => this.#epoch,
@@ -48,9 +46,11 @@ export class Stage {
 		});
 	}
 
-	// draw shows what is known now. how: {now, past, units, ring, waits}.
+	// draw shows what is known now. how: {now, past, units, uses, ring, waits}.
 	draw(how) {
 		const filter = this.#filter();
+		const isOfMachine = how.uses === "machine" || /\b(read|write|memory|cpu)[<>=!]/.test(this.place.q);
+		byId("uses").hidden = !this.#tables[0].spec.isQuiet;
 		for (const [i, { spec, table, node }] of this.#tables.entries()) {
 			if (node) {
 				setText(node, how.waits ? "" : spec.text(how.now, how.units));
@@ -58,7 +58,9 @@ export class Stage {
 				continue;
 			}
 			const sort = i === 0 ? this.place.sort || spec.sort : (this.#sorts.get(spec.id) ?? spec.sort);
-			table.draw((how.waits && i === 0 ? null : spec.rows(how.now, how.past)) ?? [], { ...how, sort, waits: i === 0 ? how.waits : "", filter: i === 0 ? filter : null });
+			let rows = (how.waits && i === 0 ? null : spec.rows(how.now, how.past)) ?? [];
+			if (spec.isQuiet && !isOfMachine) rows = rows.filter((row) => !spec.isQuiet(row));
+			table.draw(rows, { ...how, sort, waits: i === 0 ? how.waits : "", filter: i === 0 ? filter : null });
 		}
 	}
 

@@ -2,7 +2,7 @@
 
 import { parseTime } from "./format.js";
 import { Ring } from "./ring.js";
-import { hostKey } from "./views.js";
+import { disksOf, hostKey, metricsOf } from "./views.js";
 
 const ticks = 620; // ten minutes, and some
 
@@ -12,7 +12,14 @@ const kinds = [
 	["remote-host", (now) => now.remote_hosts, hostKey],
 	["interface", (now) => now.interfaces, (row) => row.name],
 	["pipe", (now) => now.pipes, (row) => row.pipe],
+	["disk", disksOf, (row) => row.name],
 ];
+
+// What is kept of one thing alone, the one that is looked at.
+const scoped = {
+	command: [(now, app) => now.apps?.find((a) => a.app === app)?.commands, (row) => row.command],
+	metric: [metricsOf, (row) => row.name],
+};
 
 export class Store {
 	now = null; // the newest snapshot
@@ -22,7 +29,7 @@ export class Store {
 	interval = 1000; // between snapshots, as it should be, in ms
 	labels = new Map(); // names of hosts by address
 	#rings = new Map(kinds.map(([by]) => [by, new Ring(ticks)]));
-	#commandsOf = "";
+	#scope = { by: "", of: "" };
 
 	take(now, hasFlows) {
 		const at = parseTime(now.at);
@@ -37,23 +44,22 @@ export class Store {
 			const rows = rowsOf(now);
 			if (rows && (by !== "remote-host" || hasFlows)) this.#rings.get(by).take(at, rows, nameOf);
 		}
-		this.#takeCommands();
-		for (const host of now.lan_hosts ?? []) if (host.name && host.host) this.labels.set(host.host, host.name);
-		for (const host of now.remote_hosts ?? []) if (host.name && host.host) this.labels.set(host.host, host.name);
+		this.#takeScoped();
+		for (const { host, name } of [...(now.lan_hosts ?? []), ...(now.remote_hosts ?? [])]) if (name && host) this.labels.set(host, name);
 		if (this.labels.size > 5000) this.labels.clear();
 	}
 
-	// Commands are kept of one app: the one that is looked at.
-	#takeCommands() {
-		const app = this.now?.apps?.find((a) => a.app === this.#commandsOf);
-		if (app) this.#rings.get("command").take(this.at, app.commands ?? [], (row) => row.command);
+	#takeScoped() {
+		const { by, of } = this.#scope;
+		const [rowsOf, nameOf] = scoped[by] ?? [];
+		if (rowsOf && this.now) this.#rings.get(by).take(this.at, rowsOf(this.now, of) ?? [], nameOf);
 	}
 
-	ring(by, app) {
-		if (by === "command" && app !== this.#commandsOf) {
-			this.#commandsOf = app;
-			this.#rings.set("command", new Ring(ticks));
-			this.#takeCommands();
+	ring({ by, app }) {
+		if (scoped[by] && (by !== this.#scope.by || app !== this.#scope.of)) {
+			this.#scope = { by, of: app };
+			this.#rings.set(by, new Ring(ticks));
+			this.#takeScoped();
 		}
 		return this.#rings.get(by);
 	}

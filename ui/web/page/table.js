@@ -24,17 +24,18 @@ export class Table {
 	#trend = new Float32Array(minute);
 	#selected = "";
 
-	// on has sort(id), open(place), select(key), redraw(), and link(place), the address
-	// of one, which is another when epoch() is.
+	// on has sort(id), select(key), redraw(), and link(place), the address of one, which
+	// is another when epoch() is.
 	constructor(spec, on) {
 		this.spec = spec;
 		this.#on = on;
 		this.body = el("tbody");
 		this.foot = el("p", { class: "foot" });
-		this.more = el("button", { type: "button", class: "plain", hidden: true });
+		this.more = el("button", { class: "plain", hidden: true });
 		this.caption = el("caption", {}, spec.caption);
 		const heads = spec.columns.map((c) => this.#head(c));
-		const table = el("table", { class: "figures " + spec.id }, this.caption, el("colgroup", {}, ...spec.columns.map(colOf)), el("thead", {}, el("tr", {}, ...heads)), this.body);
+		const cols = spec.columns.map((c) => el("col", { class: classesOf(c, "kind-" + c.kind) }));
+		const table = el("table", { class: "figures " + spec.id }, this.caption, el("colgroup", {}, ...cols), el("thead", {}, el("tr", {}, ...heads)), this.body);
 		this.node = el("section", { class: "block", id: "table-" + spec.id }, table, this.foot, this.more);
 		this.#listen();
 	}
@@ -49,7 +50,7 @@ export class Table {
 			th.append(column.title);
 			return th;
 		}
-		const button = el("button", { type: "button", title: column.hint ?? false }, column.title, shape("svg", { class: "arrow", viewBox: "0 0 8 8", "aria-hidden": "true" }, shape("path", { d: "M4 1 L7.5 7 H0.5 Z" })));
+		const button = el("button", { title: column.hint ?? false }, column.title, shape("svg", { class: "arrow", viewBox: "0 0 8 8", "aria-hidden": "true" }, shape("path", { d: "M4 1 L7.5 7 H0.5 Z" })));
 		button.addEventListener("click", () => this.#on.sort(nextSort(column, this.sort)));
 		th.append(button);
 		this.#heads.set(column.id, th);
@@ -66,10 +67,6 @@ export class Table {
 		this.body.addEventListener("click", (event) => {
 			const row = this.#rowOf(event.target);
 			if (row && !event.target.closest("a")) row.handle.focus({ preventScroll: true });
-		});
-		this.body.addEventListener("dblclick", (event) => {
-			const row = this.#rowOf(event.target);
-			if (row?.opens && !event.target.closest("a")) this.#on.open(row.opens);
 		});
 		// Rows keep their places while somebody is about to click one.
 		const hold = (event) => event.pointerType === "mouse" && (this.#heldUntil = event.timeStamp + holdTime);
@@ -175,7 +172,7 @@ export class Table {
 		const cells = this.spec.columns.map(makeCell);
 		const tr = el("tr", {}, ...cells.map((c) => c.node));
 		tr.rowKey = key;
-		return { key, tr, cells, place: -1, opens: null };
+		return { key, tr, cells, place: -1 };
 	}
 
 	// drawRow is for rows that are on screen, or new: the others are drawn when they
@@ -184,8 +181,8 @@ export class Table {
 		const { data } = row;
 		if (row.epoch !== epoch) {
 			row.epoch = epoch;
-			row.opens = this.spec.open?.(data) || null;
-			row.link = row.opens ? this.#on.link(row.opens) : "";
+			const opens = this.spec.open?.(data);
+			row.link = opens ? this.#on.link(opens) : "";
 		}
 		const context = { units: how.units, link: row.link, said: null };
 		if (said?.size) for (const name of this.spec.alerted.names(data)) context.said ??= said.get(name);
@@ -262,8 +259,4 @@ function loosely(order, { from, to }) {
 	const shown = new Set(inSight);
 	const rest = order.filter((row) => !shown.has(row)).sort((a, b) => a.place - b.place);
 	return [...rest.slice(0, Math.max(0, from)), ...inSight, ...rest.slice(Math.max(0, from))];
-}
-
-function colOf(column) {
-	return el("col", { class: classesOf(column, "kind-" + column.kind) });
 }
