@@ -13,12 +13,14 @@ import (
 	"context"
 	"fmt"
 	"hash/maphash"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"bwmon/thread"
 	"bwmon/traffic"
 )
 
@@ -53,6 +55,9 @@ const (
 // the process, and what the process made it write, when it did, which is before it is
 // written. What was cancelled since (by deleting the file) is not subtracted. Records of
 // exits are cut to whole KiB a thread, which storage I/O of whole pages is anyway.
+//
+// What a process did is told of it alone. The kernel adds it to its parent's io file as
+// well when that waits for it, where pidstat -d shows it again.
 type Monitor struct {
 	opts  Options
 	names *namer
@@ -98,6 +103,10 @@ func (m *Monitor) Run(ctx context.Context, emit func(traffic.Batch)) (err error)
 	if m.names.group, err = openGroup(m.opts.Cgroup); err != nil {
 		return err
 	}
+	// The watcher waits for what this goroutine has of it: be as quick as that.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	defer thread.Hurry()()
 	src := m.opts.openSources()
 	defer src.close()
 	w, err := newWatcher(src.execs, newReader(m.opts.Proc), m.names)
