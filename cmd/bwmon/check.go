@@ -63,6 +63,7 @@ func (p *program) printConfig(c config) {
 	if c.HTTP.Listen != "" {
 		fmt.Fprintf(p.stdout, "page      %s\n", strings.Join(describeHTTP(c.HTTP), ", "))
 	}
+	fmt.Fprintf(p.stdout, "log       %s\n", describeLog(c.Log))
 	if len(c.Rules)+len(c.Deliveries) > 0 {
 		fmt.Fprintf(p.stdout, "state     %q, calendars and hours of %s\n", c.StateDir, c.Zone)
 	}
@@ -75,6 +76,14 @@ func (p *program) printConfig(c config) {
 	for i, a := range c.Apps {
 		fmt.Fprintf(p.stdout, "app %-5d %q: %s\n", i+1, a.Name, strings.Join(describeApp(a), " and "))
 	}
+}
+
+func describeLog(l logConfig) string {
+	text := l.To
+	if l.To == logFile {
+		text = fmt.Sprintf("%q, %d files of up to %s", l.File, l.MaxFiles, units{}.bytes(l.MaxSize))
+	}
+	return text + ", " + strings.ToLower(l.Level.String()) + " and worse"
 }
 
 func describeHTTP(h httpConfig) []string {
