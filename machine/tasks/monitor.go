@@ -54,7 +54,8 @@ const (
 // Storage I/O is what the kernel calls read_bytes and write_bytes: what it fetched for
 // the process, and what the process made it write, when it did, which is before it is
 // written. What was cancelled since (by deleting the file) is not subtracted. Records of
-// exits are cut to whole KiB a thread, which storage I/O of whole pages is anyway.
+// exits are cut to whole KiB a thread, which storage I/O of whole pages is anyway, and
+// lack the processor time of giving up the memory.
 //
 // What a process did is told of it alone. The kernel adds it to its parent's io file as
 // well when that waits for it, where pidstat -d shows it again.
