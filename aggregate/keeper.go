@@ -26,6 +26,9 @@ type keeper struct {
 // One that was stopped, or returned nil, it runs when it is started.
 func (k keeper) keep(ctx context.Context) {
 	pause := firstPause
+	if off, _ := k.lever.isOff(); off {
+		k.send(report{member: k.member, early: true, off: true})
+	}
 	for {
 		run, end, ok := k.lever.begin(ctx)
 		if !ok {

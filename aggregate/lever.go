@@ -91,6 +91,19 @@ func (e *Engine) StartMonitor(name string) error {
 	return err
 }
 
+// Active lists the monitors by name, and whether each is started. It is empty before
+// Run. Any goroutine may call it.
+func (e *Engine) Active() map[string]bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	list := make(map[string]bool, len(e.levers))
+	for name, l := range e.levers {
+		off, _ := l.isOff()
+		list[name] = !off
+	}
+	return list
+}
+
 func (e *Engine) lever(name string) (*lever, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

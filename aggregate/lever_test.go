@@ -97,3 +97,28 @@ func TestStartOfOneThatEnded(t *testing.T) {
 		e.stop()
 	})
 }
+
+// TestOffFromTheStart: such a monitor waits to be started, and is no reason for others
+// to wait.
+func TestOffFromTheStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := scripted{"socket", func(ctx context.Context, emit func(traffic.Batch)) error {
+			emit(batchNow(sample(1, 100, 0, owner(1, "curl"))))
+			<-ctx.Done()
+			return nil
+		}}
+		e := start(t, Options{Off: func(name string) bool { return name == "socket" }}, m)
+		s := e.latest(1500 * time.Millisecond)
+		if got := statusOf(s, "socket"); got.State != traffic.StateStopped || len(s.Apps) != 0 || e.Active()["socket"] {
+			t.Errorf("at first: %+v, %+v", got, s.Apps)
+		}
+		if err := e.StartMonitor("socket"); err != nil {
+			t.Fatal(err)
+		}
+		s = e.latest(1500 * time.Millisecond)
+		if got := statusOf(s, "socket"); got.State != traffic.StateRunning || len(s.Apps) != 1 || !e.Active()["socket"] {
+			t.Errorf("started: %+v, %+v", got, s.Apps)
+		}
+		e.stop()
+	})
+}

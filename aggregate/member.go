@@ -20,6 +20,9 @@ type member struct {
 func (e *Engine) hire(m traffic.Monitor) *member {
 	ctx, cancel := context.WithCancel(e.running)
 	one := &member{monitor: m, health: newHealth(m.Name()), retire: cancel, done: make(chan struct{})}
+	if e.opts.Off != nil && e.opts.Off(m.Name()) {
+		one.lever.stop()
+	}
 	k := keeper{member: one, reports: e.reports, stopped: e.ended}
 	e.keepers.Go(func() {
 		defer close(one.done)

@@ -41,6 +41,10 @@ type Options struct {
 	Rules   Rules
 	Filters map[string]Filter // by the monitor's kind, or by its whole name
 
+	// Off says which monitors do not run until they are started; nil: none. Engine
+	// only.
+	Off func(name string) bool
+
 	// Remotes puts the remote hosts into every Snapshot, not only into those with
 	// flows.
 	Remotes bool
