@@ -6,6 +6,11 @@ import (
 	"bwmon/traffic"
 )
 
+// CgroupNames is the container and the systemd unit that a cgroup is of, by its path
+// below the root of cgroup v2, which begins with a slash. Both are clean, "" where there
+// is none.
+func CgroupNames(path string) (container, unit string) { return parseCgroup("0::" + path + "\n") }
+
 // parseCgroup finds the container and the systemd unit in /proc/PID/cgroup.
 // The unified hierarchy's line ("0::") and systemd's own count before those of
 // the v1 controllers, which container runtimes may mount elsewhere or not at

@@ -43,7 +43,7 @@ func (d *Describer) Describe(pid int, start uint64, uid uint32, comm string, cmd
 		PID: pid, Start: start, Command: command, Args: args, Comm: comm, UID: uid, User: d.ids.users.name(uid),
 	}
 	if path, ok := d.groups.path(group); ok {
-		o.Container, o.Unit = parseCgroup("0::" + path + "\n")
+		o.Container, o.Unit = CgroupNames(path)
 	} else if text, ok := d.file(pid, start, "cgroup"); ok {
 		o.Container, o.Unit = parseCgroup(string(text))
 	}

@@ -67,7 +67,7 @@ func (s *Snapshot) clean() {
 		s.Interfaces[i].Usage.clean()
 	}
 	for i := range s.Series {
-		s.Series[i].clean()
+		s.Series[i].Clean()
 	}
 	for i := range s.Rules {
 		r := &s.Rules[i]
@@ -120,7 +120,8 @@ func (r *Resources) clean() {
 	r.DiskReadRate, r.DiskWriteRate, r.CPUPercent = finite(r.DiskReadRate), finite(r.DiskWriteRate), finite(r.CPUPercent)
 }
 
-func (s *Series) clean() {
+// Clean makes all text of s clean, where it comes from elsewhere.
+func (s *Series) Clean() {
 	words(&s.Kind)
 	s.Name, s.Detail = CleanText(s.Name, MaxCommand), CleanText(s.Detail, MaxCommand)
 	for i := range s.Metrics {
