@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -157,7 +158,8 @@ func alertFigures(a notify.Alert) (value, agreed string) {
 	if a.Condition == string(notify.Quota) {
 		return u.bytes(uint64(a.Value)), fmt.Sprintf("%s %s a %s (%s)", a.Direction, u.bytes(uint64(a.Threshold)), a.Period, levelText(a.Level))
 	}
-	return u.rate(a.Value), fmt.Sprintf("%s %s %s", a.Direction, a.Condition, u.rate(a.Threshold))
+	return notify.MetricText(a.Metric, a.Value),
+		fmt.Sprintf("%s %s %s", cmp.Or(a.Metric, a.Direction), a.Condition, notify.MetricText(a.Metric, a.Threshold))
 }
 
 // listAlerts answers GET /api/v1/alerts.

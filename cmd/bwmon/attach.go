@@ -230,7 +230,7 @@ func (d daemon) history(ctx context.Context, q traffic.Query) (*traffic.Report, 
 // queryValues is a query as the API takes it.
 func queryValues(q traffic.Query) url.Values {
 	v := url.Values{"by": {q.By}}
-	for name, text := range map[string]string{"name": q.Name, "app": q.App, "step": q.Step} {
+	for name, text := range map[string]string{"name": q.Name, "app": q.App, "of": q.Of, "step": q.Step} {
 		if text != "" {
 			v.Set(name, text)
 		}

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"strings"
 
 	"bwmon/notify"
+	"bwmon/traffic"
 
 	"github.com/spf13/cobra"
 )
@@ -25,6 +27,9 @@ how to mend it, and then exits with status 2. It measures nothing.`,
 			c, err := p.config()
 			if err == nil {
 				err = checkDeliveries(c)
+			}
+			if err == nil {
+				err = checkProbes(c)
 			}
 			if err != nil {
 				return err
@@ -67,6 +72,9 @@ func (p *program) printConfig(c config) {
 	if len(c.Rules)+len(c.Deliveries) > 0 {
 		fmt.Fprintf(p.stdout, "state     %q, calendars and hours of %s\n", c.StateDir, c.Zone)
 	}
+	for i, pr := range c.Probes {
+		fmt.Fprintf(p.stdout, "probe %-3d %q: %s\n", i+1, pr.Name, describeProbe(pr))
+	}
 	for i, r := range c.Rules {
 		fmt.Fprintf(p.stdout, "rule %-4d %q: %s\n", i+1, r.Name, describeRule(r))
 	}
@@ -103,6 +111,15 @@ func describeHTTP(h httpConfig) []string {
 func describeMonitor(m monitorConfig) []string {
 	words := []string{m.Kind}
 	if m.Kind == kindMachine {
+		if len(m.Series.Include) > 0 {
+			words = append(words, "series "+patterns(m.Series.Include))
+		}
+		if len(m.Series.Exclude) > 0 {
+			words = append(words, "without series "+patterns(m.Series.Exclude))
+		}
+		if !m.Processes {
+			words = append(words, "without what processes use")
+		}
 		return words
 	}
 	if m.Kind == kindForward {
@@ -132,6 +149,27 @@ func describeMonitor(m monitorConfig) []string {
 	return append(words, fmt.Sprintf("at most %g %% of a core for reading the kernel's tables", 100*m.MaxShare))
 }
 
+func describeProbe(p probeConfig) string {
+	what := "listens at " + p.Listen
+	switch {
+	case p.Target != "":
+		what = "connects to " + p.Target
+	case p.URL != "":
+		what = "gets " + traffic.CleanText(p.URL, maxShown)
+	}
+	return fmt.Sprintf("%s, every %v", what, p.Interval)
+}
+
+// checkProbes finds what is only found by making them, such as files.
+func checkProbes(c config) error {
+	for _, p := range c.Probes {
+		if _, err := p.open(); err != nil {
+			return usageError{fmt.Errorf("[[probe]] %s: %w", quoted(p.Name), err)}
+		}
+	}
+	return nil
+}
+
 func describeApp(a appConfig) []string {
 	var words []string
 	if len(a.Match) > 0 {
@@ -159,11 +197,11 @@ func patterns(list []*regexp.Regexp) string {
 
 func describeRule(r notify.Rule) string {
 	u := units{}
-	text := fmt.Sprintf("%s %q: %s %s ", r.Subject.Kind, r.Subject.Match, r.Direction, r.Condition)
+	text := fmt.Sprintf("%s %q: %s %s ", r.Subject.Kind, r.Subject.Match, cmp.Or(r.Metric, string(r.Direction)), r.Condition)
 	if r.Condition == notify.Quota {
 		text += fmt.Sprintf("of %s a %s", u.bytes(r.Quota.Bytes), r.Quota.Period)
 	} else {
-		text += fmt.Sprintf("%s over %v", u.rate(r.Threshold), r.Window)
+		text += fmt.Sprintf("%s over %v", notify.MetricText(r.Metric, r.Threshold), r.Window)
 	}
 	if hours := r.Hours.String(); hours != "" {
 		text += ", " + hours

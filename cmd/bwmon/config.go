@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"time"
 
@@ -40,8 +41,11 @@ type config struct {
 	HTTP       httpConfig
 	UI         uiConfig
 	Log        logConfig
+	Probes     []probeConfig
 	Rules      []notify.Rule
 	Deliveries []notifyConfig
+
+	Raw *rawConfig // as it was written
 }
 
 // controlConfig is how other programs on this host reach a daemon.
@@ -63,6 +67,23 @@ type monitorConfig struct {
 	Cgroup      string  // directory of the cgroup whose sockets count; "" the root of cgroup v2
 	MaxFlows    int     // that are counted one by one
 	Forward     pipe.ForwardOptions
+	Series      seriesChoice
+	Processes   bool // what they use of disks, processors and memory
+}
+
+// seriesChoice says which series of the machine are measured, by their IDs, of which
+// all must match.
+type seriesChoice struct {
+	Include []*regexp.Regexp // where there are any, one must match
+	Exclude []*regexp.Regexp // none may; stronger than Include
+}
+
+func (s seriesChoice) has(id string) bool {
+	matches := func(re *regexp.Regexp) bool { return re.MatchString(id) }
+	if slices.ContainsFunc(s.Exclude, matches) {
+		return false
+	}
+	return len(s.Include) == 0 || slices.ContainsFunc(s.Include, matches)
 }
 
 // appConfig is one app rule. Match, or one of the others, is set.
@@ -106,7 +127,7 @@ func defaultMonitors() []monitorConfig {
 }
 
 func defaultMonitor(kind string) monitorConfig {
-	m := monitorConfig{Kind: kind, MaxShare: 0.10, Setup: true, MaxFlows: 1_000_000}
+	m := monitorConfig{Kind: kind, MaxShare: 0.10, Setup: true, MaxFlows: 1_000_000, Processes: true}
 	if kind == kindForward {
 		m.Forward = defaultForward()
 	}

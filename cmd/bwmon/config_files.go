@@ -24,7 +24,9 @@ func loadConfig(named []string, others []string) (config, error) {
 		return config{}, err
 	}
 	if len(sources) == 0 {
-		return defaultConfig(), nil
+		c, raw := defaultConfig(), defaultRaw()
+		c.Raw = &raw
+		return c, nil
 	}
 	return parseConfigs(sources)
 }

@@ -52,6 +52,15 @@ func parseConfig(file, src string) (config, error) {
 	return parseConfigs([]source{{file, src}})
 }
 
+// defaultRaw is what is written where nothing is.
+func defaultRaw() rawConfig {
+	d := defaultConfig()
+	return rawConfig{
+		Interval: d.Interval.String(), AutoGroup: d.AutoGroup, Control: rawControl(d.Control), StateDir: d.StateDir, Mask: rawMask{Secrets: true},
+		History: defaultRawHistory(), HTTP: defaultRawHTTP(), UI: defaultRawUI(), Log: defaultRawLog(),
+	}
+}
+
 // parseConfigs validates what several files say together. What a later one says
 // of a key holds; tables of an array come one behind the other.
 func parseConfigs(sources []source) (config, error) {
@@ -59,11 +68,7 @@ func parseConfigs(sources []source) (config, error) {
 		lines: make(map[place]int), files: make(map[place]string), counts: make(map[place]tableNumber),
 		labels: make(map[place]string), blamed: make(map[place]bool),
 	}
-	d := defaultConfig()
-	raw := rawConfig{
-		Interval: d.Interval.String(), AutoGroup: d.AutoGroup, Control: rawControl(d.Control), StateDir: d.StateDir, Mask: rawMask{Secrets: true},
-		History: defaultRawHistory(), HTTP: defaultRawHTTP(), UI: defaultRawUI(), Log: defaultRawLog(),
-	}
+	raw := defaultRaw()
 	var unreadable problems
 	for _, src := range sources {
 		if wrong := c.read(src, &raw); wrong != nil {
@@ -74,6 +79,7 @@ func parseConfigs(sources []source) (config, error) {
 		return config{}, unreadable
 	}
 	out := c.config(raw)
+	out.Raw = &raw
 	out.Files = c.sources
 	if len(out.Files) > 0 {
 		out.Path = out.Files[0]

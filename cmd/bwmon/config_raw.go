@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"sort"
+	"strconv"
 	"strings"
 	"time"
 
@@ -26,6 +27,7 @@ type rawConfig struct {
 	History   rawHistory   `toml:"history"`
 	HTTP      rawHTTP      `toml:"http"`
 	UI        rawUI        `toml:"ui"`
+	Probe     []rawProbe   `toml:"probe"`
 	Log       rawLog       `toml:"log"`
 }
 
@@ -52,6 +54,10 @@ type rawMonitor struct {
 	Setup       bool     `toml:"setup"`
 	Cgroup      string   `toml:"cgroup"`
 	MaxFlows    int      `toml:"max_flows"`
+
+	IncludeSeries []string `toml:"include_series"`
+	ExcludeSeries []string `toml:"exclude_series"`
+	Processes     bool     `toml:"processes"`
 
 	Listen         string `toml:"listen"`
 	Target         string `toml:"target"`
@@ -110,6 +116,10 @@ func (c *configReader) set(field reflect.Value, v any, at place) {
 			field.SetString(s)
 			return
 		}
+		if s, ok := numberText(v); ok && field.Type() == reflect.TypeFor[figure]() {
+			field.SetString(s)
+			return
+		}
 	case reflect.Bool:
 		if b, ok := v.(bool); ok {
 			field.SetBool(b)
@@ -158,6 +168,19 @@ func (c *configReader) set(field reflect.Value, v any, at place) {
 		}
 	}
 	c.wrongType(at, wanted(field.Type()), v)
+}
+
+// figure is a number, or one with its unit in a text.
+type figure string
+
+func numberText(v any) (string, bool) {
+	switch n := v.(type) {
+	case int64:
+		return strconv.FormatInt(n, 10), true
+	case float64:
+		return strconv.FormatFloat(n, 'g', -1, 64), true
+	}
+	return "", false
 }
 
 // setMap fills a map from a table of which any key may be written. Of lists a
@@ -228,6 +251,8 @@ func (c *configReader) start(t reflect.Type) (reflect.Value, bool) {
 		return reflect.ValueOf(defaultRawMonitor()), true
 	case reflect.TypeFor[rawRule]():
 		return reflect.ValueOf(defaultRawRule()), true
+	case reflect.TypeFor[rawProbe]():
+		return reflect.ValueOf(defaultRawProbe()), true
 	case reflect.TypeFor[rawNotify]():
 		return reflect.ValueOf(defaultRawNotify()), true
 	}
@@ -245,6 +270,9 @@ func (c *configReader) wrongType(at place, want string, got any) {
 func wanted(t reflect.Type) string {
 	switch t.Kind() {
 	case reflect.String:
+		if t == reflect.TypeFor[figure]() {
+			return "a number, or one with its unit as a string"
+		}
 		return "a string"
 	case reflect.Bool:
 		return "true or false"

@@ -2,6 +2,7 @@ package main
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,6 +22,12 @@ type rawRule struct {
 	LANHost   string `toml:"lan_host"`
 	Interface string `toml:"interface"`
 	Pipe      string `toml:"pipe"`
+	Subject   string `toml:"subject"`
+
+	Metric string `toml:"metric"`
+	Above  figure `toml:"above"`
+	Below  figure `toml:"below"`
+	Equals figure `toml:"equals"`
 
 	RxAbove     string `toml:"rx_above"`
 	RxBelow     string `toml:"rx_below"`
@@ -33,7 +40,7 @@ type rawRule struct {
 	TotalEquals string `toml:"total_equals"`
 	Window      string `toml:"window"`
 	Consecutive int    `toml:"consecutive"`
-	Clear       string `toml:"clear"`
+	Clear       figure `toml:"clear"`
 
 	Quota         string   `toml:"quota"`
 	Per           string   `toml:"per"`
@@ -57,11 +64,11 @@ func defaultRawRule() rawRule {
 	return r
 }
 
-// condition is a rate that a rule compares, and the key it is written under.
+// condition is a rate or figure that a rule compares, and the key it is written under.
 type condition struct {
 	key        string
 	text       string
-	direction  notify.Direction
+	direction  notify.Direction // "" of a metric
 	comparison notify.Comparison
 }
 
@@ -73,6 +80,8 @@ func (r *rawRule) conditions() []condition {
 		{"tx_equals", r.TxEquals, notify.Tx, notify.Equals},
 		{"total_above", r.TotalAbove, notify.Total, notify.Above}, {"total_below", r.TotalBelow, notify.Total, notify.Below},
 		{"total_equals", r.TotalEquals, notify.Total, notify.Equals},
+		{"above", string(r.Above), "", notify.Above}, {"below", string(r.Below), "", notify.Below},
+		{"equals", string(r.Equals), "", notify.Equals},
 	}
 }
 
@@ -80,6 +89,7 @@ func (r *rawRule) subjects() map[notify.Kind]string {
 	return map[notify.Kind]string{
 		notify.KindApp: r.App, notify.KindCommand: r.Command, notify.KindUser: r.User, notify.KindContainer: r.Container,
 		notify.KindUnit: r.Unit, notify.KindLANHost: r.LANHost, notify.KindInterface: r.Interface, notify.KindPipe: r.Pipe,
+		notify.KindSubject: r.Subject,
 	}
 }
 
@@ -93,7 +103,7 @@ func (c *configReader) rules(raw []rawRule, deliveries []string, loc *time.Locat
 		if _, taken := first[r.Name]; !taken {
 			first[r.Name] = i + 1
 		}
-		rule := notify.Rule{Name: r.Name, Consecutive: r.Consecutive, Notify: r.Notify}
+		rule := notify.Rule{Name: r.Name, Metric: r.Metric, Consecutive: r.Consecutive, Notify: r.Notify}
 		c.ruleSubject(&rule, r, at)
 		c.ruleCondition(&rule, r, at)
 		rule.Window = c.span(r.Window, at.key("window"), false)
@@ -161,10 +171,15 @@ func (c *configReader) ruleSubject(rule *notify.Rule, r *rawRule, at place) {
 			c.problem(key, at, "%s and %s: a rule is about one of them", rule.Subject.Kind, kind)
 			return
 		}
-		rule.Subject = notify.Subject{Kind: kind, Match: c.regex(subjects[kind], key)}
+		rule.Subject = notify.Subject{Kind: kind}
+		if kind == notify.KindSubject { // disk:sda is not also disk:sda1
+			rule.Subject.Match = c.whole(subjects[kind], key)
+		} else {
+			rule.Subject.Match = c.regex(subjects[kind], key)
+		}
 	}
 	if rule.Subject.Kind == "" {
-		c.problem(at.key("app"), at, `whom it is about is missing: add app = "^Backup$", or command, user, container, unit, lan_host, interface or pipe`)
+		c.problem(at.key("app"), at, `whom it is about is missing: add app = "^Backup$", or command, user, container, unit, lan_host, interface, pipe or subject`)
 	}
 }
 
@@ -179,16 +194,21 @@ func (c *configReader) ruleCondition(rule *notify.Rule, r *rawRule, at place) {
 			return
 		}
 		said = k.key
-		rate, err := notify.ParseRate(k.text)
-		if err != nil {
-			c.problem(at.key(k.key), at.key(k.key), "%v", err)
+		rule.Direction, rule.Condition = k.direction, k.comparison
+		if (k.direction == "") != (r.Metric != "") {
+			c.ruleMismatch(r, k.key, at)
+			return
 		}
-		rule.Direction, rule.Condition, rule.Threshold = k.direction, k.comparison, rate
+		rule.Threshold = c.level(r, k.text, at.key(k.key))
 	}
 	quota := []string{"per", "direction", "levels", "month_starts_on"}
 	if c.written(at, "quota") {
 		if said != "" {
 			c.problem(at.key("quota"), at, "%s and quota: a rule has one condition", said)
+			return
+		}
+		if r.Metric != "" {
+			c.problem(at.key("quota"), at, "quota is of bytes, and the metric is %s: write above, below or equals", quoted(r.Metric))
 			return
 		}
 		c.ruleQuota(rule, r, at)
@@ -197,17 +217,42 @@ func (c *configReader) ruleCondition(rule *notify.Rule, r *rawRule, at place) {
 	}
 	c.uselessFor(at, "a rule without a quota", quota...)
 	if said == "" {
-		c.problem(at.key("total_above"), at, `what was agreed is missing: add total_above = "5 MiB/s", or another of rx, tx, total with _above, _below or _equals, or quota`)
+		if r.Metric != "" {
+			c.problem(at.key("above"), at, `what was agreed is missing: add above = 20, or below or equals`)
+			return
+		}
+		c.problem(at.key("total_above"), at, `what was agreed is missing: add total_above = "5 MiB/s", or another of rx, tx, total with _above, _below or _equals, or quota; or metric and above, below or equals`)
 		return
 	}
 	if c.written(at, "clear") {
-		var err error
-		if rule.Clear, err = notify.ParseRate(r.Clear); err != nil {
-			c.problem(at.key("clear"), at.key("clear"), "%v", err)
-		} else if rule.Clear == 0 {
-			c.problem(at.key("clear"), at.key("clear"), "want a rate above 0, got %s", quoted(r.Clear))
-		}
+		rule.Clear, rule.ClearsAt = c.level(r, string(r.Clear), at.key("clear")), true
 	}
+}
+
+// level reads a rate or, of a rule about a metric, a figure of that: a plain number is
+// in the metric's own unit.
+func (c *configReader) level(r *rawRule, text string, at place) float64 {
+	parse := notify.ParseRate
+	if r.Metric != "" {
+		if v, err := strconv.ParseFloat(text, 64); err == nil {
+			return v
+		}
+		parse = func(text string) (float64, error) { return notify.ParseMetric(r.Metric, text) }
+	}
+	v, err := parse(text)
+	if err != nil {
+		c.problem(at, at, "%v", err)
+	}
+	return v
+}
+
+// ruleMismatch complains of a condition on bytes with a metric, or the other way round.
+func (c *configReader) ruleMismatch(r *rawRule, key string, at place) {
+	if r.Metric != "" {
+		c.problem(at.key(key), at, "%s is about bytes, and the metric is %s: write above, below or equals", key, quoted(r.Metric))
+		return
+	}
+	c.problem(at.key(key), at, `metric is missing: add metric = "await_ms", or whatever %s is about`, key)
 }
 
 func (c *configReader) uselessFor(at place, what string, keys ...string) {

@@ -16,6 +16,7 @@ type rawUI struct {
 	Amounts    string              `toml:"amounts"`
 	Window     string              `toml:"window"`
 	HideIdle   bool                `toml:"hide_idle"`
+	Machine    bool                `toml:"machine"`
 	Details    string              `toml:"details"`
 	ReverseDNS bool                `toml:"reverse_dns"`
 	Remember   bool                `toml:"remember"`
@@ -47,7 +48,7 @@ func defaultUI() uiConfig {
 func (r rawUI) config(window time.Duration) uiConfig {
 	return uiConfig{Remember: r.Remember, Config: term.Config{
 		View: r.View, Group: r.Group, Units: r.Units, Window: window, Amounts: r.Amounts, Details: r.Details,
-		HideIdle: r.HideIdle, NoNames: !r.ReverseDNS, Theme: term.Theme{Name: r.Theme, Colors: r.Colors},
+		HideIdle: r.HideIdle, Machine: r.Machine, NoNames: !r.ReverseDNS, Theme: term.Theme{Name: r.Theme, Colors: r.Colors},
 		Keys: r.Keys, Columns: r.Columns, Sort: r.Sort,
 	}}
 }

@@ -24,7 +24,7 @@ const (
 func defaultRawMonitor() rawMonitor {
 	d, f := defaultMonitor(""), defaultForward()
 	return rawMonitor{
-		MaxShare: d.MaxShare, Setup: d.Setup, MaxFlows: d.MaxFlows,
+		MaxShare: d.MaxShare, Setup: d.Setup, MaxFlows: d.MaxFlows, Processes: d.Processes,
 		MaxRelays: f.MaxRelays, IdleTimeout: f.IdleTimeout.String(), ConnectTimeout: f.ConnectTimeout.String(), Drain: f.Drain.String(),
 	}
 }
@@ -65,6 +65,7 @@ func (c *configReader) config(raw rawConfig) config {
 	}
 	out.Rules = c.rules(raw.Rule, names, out.Zone)
 	out.Apps = c.apps(raw.App)
+	out.Probes = c.probes(raw.Probe)
 	return out
 }
 
@@ -115,6 +116,10 @@ func (c *configReader) monitors(raw []rawMonitor) []monitorConfig {
 			Cgroup: r.Cgroup, MaxFlows: r.MaxFlows,
 			Include: c.regexes(r.Include, at.key("include")),
 			Exclude: c.regexes(r.Exclude, at.key("exclude")),
+			Series: seriesChoice{
+				Include: c.wholes(r.IncludeSeries, at.key("include_series")), Exclude: c.wholes(r.ExcludeSeries, at.key("exclude_series")),
+			},
+			Processes: r.Processes,
 		}
 		if r.MaxShare <= 0 || r.MaxShare > 1 || r.MaxShare != r.MaxShare {
 			c.problem(at.key("max_share"), at.key("max_share"),
@@ -138,7 +143,7 @@ const maxMaxFlows = 16_000_000
 
 // useless complains of keys that a monitor of that kind has no use for.
 func (c *configReader) useless(at place, kind string) {
-	flows, relays := []string{kindSocket, kindConntrack}, []string{kindForward}
+	flows, relays, host := []string{kindSocket, kindConntrack}, []string{kindForward}, []string{kindMachine}
 	for _, k := range []struct {
 		key   string
 		kinds []string
@@ -146,6 +151,7 @@ func (c *configReader) useless(at place, kind string) {
 		{"include", append(flows, kindForward)}, {"exclude", append(flows, kindForward)}, {"ignore_local", flows}, {"max_share", flows},
 		{"lookback", []string{kindConntrack}}, {"setup", []string{kindConntrack}},
 		{"cgroup", []string{kindSocket}}, {"max_flows", []string{kindSocket}},
+		{"include_series", host}, {"exclude_series", host}, {"processes", host},
 		{"listen", relays}, {"target", relays}, {"max_relays", relays},
 		{"idle_timeout", relays}, {"connect_timeout", relays}, {"drain", relays},
 	} {
@@ -225,6 +231,24 @@ func (c *configReader) regexes(list []string, at place) []*regexp.Regexp {
 		}
 	}
 	return out
+}
+
+// wholes are regexes that must match the whole of a name.
+func (c *configReader) wholes(list []string, at place) []*regexp.Regexp {
+	var out []*regexp.Regexp
+	for i, s := range list {
+		if re := c.whole(s, at.index(i)); re != nil {
+			out = append(out, re)
+		}
+	}
+	return out
+}
+
+func (c *configReader) whole(s string, at place) *regexp.Regexp {
+	if c.regex(s, at) == nil {
+		return nil
+	}
+	return regexp.MustCompile("^(?:" + s + ")$")
 }
 
 func (c *configReader) optionalRegex(s string, at place) *regexp.Regexp {

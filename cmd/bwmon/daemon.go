@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"os/signal"
 	"slices"
 	"strings"
 
@@ -55,7 +56,10 @@ Exit status: 0, or 1 when it failed.`,
 			if err != nil {
 				return err
 			}
-			return sv.end(p.daemon(cmd.Context(), c, sv))
+			sv.hangups = takeHangups()
+			defer signal.Stop(sv.hangups)
+			read := func() (config, error) { return p.settings(measure) }
+			return sv.end(p.daemon(cmd.Context(), c, read, sv))
 		}),
 	}
 	measure.register(cmd)
@@ -64,15 +68,23 @@ Exit status: 0, or 1 when it failed.`,
 }
 
 // daemon runs a session, and what others reach it by, until ctx is cancelled or
-// something fails that it cannot do without.
-func (p *program) daemon(ctx context.Context, c config, sv *service) error {
+// something fails that it cannot do without. read reads the configuration again.
+func (p *program) daemon(ctx context.Context, c config, read func() (config, error), sv *service) error {
 	c.Remotes = c.History.Path != ""
 	log := sv.log
-	w, err := newWatch(c, engineOptions(c).Host, log.Logger, p.stderr)
+	open := func(c config) (*watch, error) { return newWatch(c, engineOptions(c).Host, log.Logger, p.stderr) }
+	w, err := open(c)
 	if err != nil {
 		return err
 	}
-	s := newSession(c, c.Control.Socket != "")
+	kept, err := openChoices(c.StateDir)
+	if err != nil {
+		return err
+	}
+	s, err := newSession(c, c.Control.Socket != "", kept)
+	if err != nil {
+		return err
+	}
 	page, err := openSite(c.HTTP, sv.sockets.http, log.warn)
 	if err != nil {
 		return err
@@ -88,12 +100,13 @@ func (p *program) daemon(ctx context.Context, c config, sv *service) error {
 		names = append(names, m.Name())
 	}
 	log.Info("running", "monitors", strings.Join(names, ", "))
-	snapshots := s.engine.Subscribe()
 	g, ctx := errgroup.WithContext(ctx)
+	l := &lookout{engine: s.engine, open: open, log: log.Logger}
+	r := &reloader{read: read, session: s, lookout: l, log: log, beacon: sv.beacon, running: ctx, current: s.config}
 	g.Go(func() error { return s.run(ctx) })
 	// A large history takes its time to be opened, in which is counted already.
 	h := openPast(c, engineOptions(c).Host)
-	server := newServer(c, s, w, h, log.Logger)
+	server := newServer(c, s, l, h, r.reload, log.Logger)
 	defer server.Close()
 	publish := server.Publish
 	if h != nil {
@@ -105,17 +118,11 @@ func (p *program) daemon(ctx context.Context, c config, sv *service) error {
 		all := s.engine.Subscribe()
 		g.Go(func() error { return h.run(ctx, all) })
 	}
-	publish = sv.publishing(publish)
+	l.publish = sv.publishing(publish)
+	l.begin(ctx, w)
 	g.Go(func() error { return sv.beacon.run(ctx) })
-	g.Go(func() error {
-		if w != nil {
-			return w.run(ctx, snapshots, publish)
-		}
-		for snapshot := range snapshots {
-			publish(snapshot)
-		}
-		return nil
-	})
+	g.Go(l.run)
+	g.Go(func() error { return r.run(ctx, sv.hangups) })
 	if door != nil {
 		log.Info("control socket", "path", door.path)
 		g.Go(func() error { return door.run(ctx, server) })

@@ -82,8 +82,11 @@ func (d *daemonProcess) start() {
 	if err := d.host.Do(d.cmd.Start); err != nil {
 		d.t.Fatal(err)
 	}
-	process := d.cmd.Process
-	d.t.Cleanup(func() { process.Kill() })
+	cmd := d.cmd
+	d.t.Cleanup(func() {
+		cmd.Process.Kill()
+		_ = cmd.Wait() // unless it has been waited for
+	})
 	d.until("it answers", func(s *traffic.Snapshot) bool { return allStarted(s) })
 }
 

@@ -65,13 +65,27 @@ func (p *past) report(ctx context.Context, q traffic.Query) (*traffic.Report, er
 		return nil, fmt.Errorf("%w: %w", web.ErrUnavailable, p.failed)
 	}
 	r, err := p.store.Report(ctx, q)
+	return r, p.blame(ctx, err)
+}
+
+// trend answers the API.
+func (p *past) trend(ctx context.Context, q traffic.TrendQuery) (traffic.Trend, error) {
+	if p.failed != nil {
+		return traffic.Trend{}, fmt.Errorf("%w: %w", web.ErrUnavailable, p.failed)
+	}
+	t, err := p.store.Trend(ctx, q)
+	return t, p.blame(ctx, err)
+}
+
+// blame says whose fault an error is.
+func (p *past) blame(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(err, history.ErrQuestion):
-		err = fmt.Errorf("%w: %w", web.ErrQuestion, err)
+		return fmt.Errorf("%w: %w", web.ErrQuestion, err)
 	case err != nil && ctx.Err() == nil:
-		err = fmt.Errorf("%w: %w", web.ErrUnavailable, err)
+		return fmt.Errorf("%w: %w", web.ErrUnavailable, err)
 	}
-	return r, err
+	return err
 }
 
 // pastFile is the history that a daemon left, or is writing.
@@ -83,6 +97,14 @@ func (f pastFile) history(ctx context.Context, q traffic.Query) (*traffic.Report
 		err = usageError{err}
 	}
 	return r, err
+}
+
+func (f pastFile) trend(ctx context.Context, q traffic.TrendQuery) (traffic.Trend, error) {
+	t, err := f.Trend(ctx, q)
+	if errors.Is(err, history.ErrQuestion) {
+		err = usageError{err}
+	}
+	return t, err
 }
 
 func (f pastFile) close() { f.Close() }

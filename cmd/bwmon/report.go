@@ -20,7 +20,7 @@ import (
 type reportFlags struct {
 	remoteFlags
 	since, from, to string
-	by, step        string
+	by, of, step    string
 	app, name       string
 	top             int
 	format          string
@@ -30,9 +30,10 @@ type reportFlags struct {
 	bits            bool
 }
 
-// historian answers what was used: a daemon, or the file that one left.
+// historian answers what was used, and how figures went: a daemon, or the file that one left.
 type historian interface {
 	history(ctx context.Context, q traffic.Query) (*traffic.Report, error)
+	trend(ctx context.Context, q traffic.TrendQuery) (traffic.Trend, error)
 	close()
 }
 
@@ -58,6 +59,8 @@ Exit status: 0, or 1 when it failed.`,
   bwmon report month --by user
   bwmon report --since 7d --step day --app Backup --by command
   bwmon report --from 2026-01-01 --to 2026-02-01 --by lan-host --top 10
+  bwmon report today --of disk
+  bwmon report --by disk --since 7d --step day
   bwmon report billing --name eth0
   bwmon report today --watch
   bwmon report --since 30d --step day --format csv > january.csv`,
@@ -80,6 +83,7 @@ Exit status: 0, or 1 when it failed.`,
 	f.StringVar(&flags.from, "from", "", "from this `TIME` on")
 	f.StringVar(&flags.to, "to", "", "until this `TIME`, itself excluded (default now)")
 	f.StringVar(&flags.by, "by", traffic.ByApp, "rows are of this `KIND`: "+strings.Join(reportKinds(), ", "))
+	f.StringVar(&flags.of, "of", traffic.OfTraffic, "count these bytes (`WHAT`): traffic, or disk, where received is read and sent is written")
 	f.StringVar(&flags.step, "step", "", "divide the time by `STEP`: minute, hour, day or month")
 	f.StringVar(&flags.app, "app", "", "only commands of this app (`NAME`); it means --by command")
 	f.StringVar(&flags.name, "name", "", "only the row of this `NAME`")
@@ -116,7 +120,7 @@ func reportWords() []string {
 func reportKinds() []string {
 	return []string{
 		traffic.ByApp, traffic.ByCommand, traffic.ByUser, traffic.ByContainer, traffic.ByUnit,
-		traffic.ByLANHost, traffic.ByRemoteHost, traffic.ByInterface, traffic.ByPipe,
+		traffic.ByLANHost, traffic.ByRemoteHost, traffic.ByInterface, traffic.ByPipe, traffic.ByDisk,
 	}
 }
 
@@ -136,7 +140,7 @@ func (f *reportFlags) check(word string) error {
 	}
 	err := errors.Join(
 		oneOf("report", word, reportWords()), oneOf("--by", f.by, reportKinds()),
-		oneOf("--step", f.step, reportSteps()), oneOf("--format", f.format, []string{"table", "csv", "json"}))
+		oneOf("--of", f.of, []string{traffic.OfTraffic, traffic.OfDisk}), oneOf("--step", f.step, reportSteps()), oneOf("--format", f.format, []string{"table", "csv", "json"}))
 	switch {
 	case err != nil:
 		return usageError{err}
@@ -162,7 +166,7 @@ func (f *reportFlags) check(word string) error {
 
 // query is what is asked of a word and the flags, at a moment.
 func (f *reportFlags) query(word string, now time.Time, zone *time.Location) (traffic.Query, error) {
-	q := traffic.Query{By: f.by, Name: f.name, App: f.app, Step: f.step, Top: f.top}
+	q := traffic.Query{By: f.by, Of: f.of, Name: f.name, App: f.app, Step: f.step, Top: f.top}
 	now = now.In(zone)
 	y, m, d := now.Date()
 	switch word {

@@ -46,8 +46,10 @@ Exit status: 0 ok, 1 failed while running, 2 wrong usage or configuration.`,
 	root.Flags().BoolVar(&screen.standalone, "standalone", false, "count with monitors of its own, also where a daemon runs")
 	root.AddCommand(
 		p.runCommand(),
+		p.ctlCommand(),
 		p.monitorsCommand(),
 		p.reportCommand(),
+		p.trendCommand(),
 		p.alertsCommand(),
 		p.silenceCommand(),
 		p.notifyCommand(),
@@ -102,7 +104,7 @@ func (f *measureFlags) registerUnits(cmd *cobra.Command) {
 func (f *measureFlags) apply(c config) (config, error) {
 	if len(f.monitors) > 0 {
 		listed := c.Monitors
-		c.Monitors, c.Auto = nil, false
+		c.Monitors, c.Auto, c.Probes = nil, false, nil
 		for _, kind := range f.monitors {
 			if err := checkKind(kind); err != nil {
 				return c, usageError{fmt.Errorf("--monitor: %w", err)}

@@ -72,6 +72,7 @@ func TestRuleOnRealTraffic(t *testing.T) {
 	group := here.Cgroup()
 	server := there.Serve(lab.Server{Proto: "tcp", Listen: netip.MustParseAddrPort("198.18.1.2:7000")})
 	more, said := agreed(t, `tx_above = "4 MiB/s"
+clear = "1 MiB/s"
 window = "1s"`, `echo "$BWMON_STATE,$BWMON_RULE,$BWMON_APP,$BWMON_DIRECTION" >> %s`)
 	d := startDaemon(t, here, more, "--cgroup", group)
 	began := time.Now()
@@ -98,7 +99,7 @@ window = "1s"`, `echo "$BWMON_STATE,$BWMON_RULE,$BWMON_APP,$BWMON_DIRECTION" >> 
 	if n := strings.Count(d.errs.String(), "client exceeding 'out' bandwidth limit"); n != 1 {
 		t.Errorf("%d lines on stderr: %s", n, d.errs)
 	}
-	if text := d.run("alerts", "--rule", "^cap$"); !strings.Contains(text, "resolved") || !strings.Contains(text, "tx above 4.0 MiB/s") {
+	if text := d.run("alerts", "--rule", "^cap$"); !strings.Contains(text, "resolved") || !strings.Contains(text, "tx above 4 MiB/s") {
 		t.Errorf("alerts: %s", text)
 	}
 	if text := d.run("alerts", "--subject", "nobody"); !strings.Contains(text, "no alerts") {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"bwmon/aggregate"
+	"bwmon/traffic"
 	"bwmon/ui/term"
 
 	"github.com/spf13/cobra"
@@ -87,6 +88,7 @@ func (p *program) attached(ctx context.Context, c config, d daemon, look term.Op
 	look.Snapshots, look.Link, look.WantFlows = a.snapshots, a.links, a.wantFlows
 	look.History = d.history
 	look.Attached = d.name
+	look.Things, look.Switch = d.things, d.change
 	if d.local {
 		look.Signal = newSignaller(c.Mask).signal
 	} else {
@@ -112,9 +114,14 @@ func (p *program) attached(ctx context.Context, c config, d daemon, look term.Op
 // before the monitors undo their set-up, so that a user who does not want to wait can
 // end that.
 func (p *program) standalone(ctx context.Context, c config, look term.Options) error {
-	s := newSession(c, false)
+	s, err := newSession(c, false, nil)
+	if err != nil {
+		return err
+	}
 	look.Snapshots, look.Interval, look.WantFlows = s.engine.Subscribe(), c.Interval, flowSwitch(s.engine)
 	look.Signal = newSignaller(c.Mask).signal
+	look.Things = func(ctx context.Context) ([]traffic.Thing, error) { return s.things.list(ctx), nil }
+	look.Switch = func(ctx context.Context, id, action string) error { return s.things.change(ctx, id, action, false) }
 	ui, err := term.New(look)
 	if err != nil {
 		return err

@@ -146,7 +146,7 @@ func TestScreen(t *testing.T) {
 	server := there.Serve(lab.Server{Proto: "tcp", Listen: netip.MustParseAddrPort("198.18.1.2:7000")})
 	x := newTerminal(t, here)
 	x.start("--interval 200ms --cgroup " + here.Cgroup())
-	x.shows("bwmon", "Apps", "machine running", "quit")
+	x.shows("bwmon", "Apps", "5 monitors run", "quit")
 
 	client := here.Start(lab.Client{
 		Args: hostileArgs("/usr/bin/restic", "backup"), Proto: "tcp", Target: server.Addr,
@@ -195,7 +195,7 @@ func TestScreenOfAFailedMonitor(t *testing.T) {
 	here, _ := pair(t)
 	x := newTerminal(t, here)
 	x.start("--monitor conntrack --monitor machine --no-setup")
-	x.shows("conntrack failed", "machine running")
+	x.shows("conntrack failed", "3 of 4 monitors run")
 	x.press("q")
 	x.shows("exit=0")
 	x.isClean()

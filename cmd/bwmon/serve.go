@@ -19,8 +19,8 @@ import (
 // heartbeat is how often a stream on which nothing happens says that it is there.
 const heartbeat = 5 * time.Second
 
-// newServer is the daemon over HTTP, whoever it is reached by. w and h may be nil.
-func newServer(c config, s *session, w *watch, h *past, log *slog.Logger) *web.Server {
+// newServer is the daemon over HTTP, whoever it is reached by. h may be nil.
+func newServer(c config, s *session, l *lookout, h *past, reload func(context.Context) ([]string, error), log *slog.Logger) *web.Server {
 	o := web.Options{
 		Host: engineOptions(c).Host, Version: versionText(), Interval: c.Interval, Heartbeat: heartbeat,
 		WantFlows: s.engine.WantFlows,
@@ -29,12 +29,11 @@ func newServer(c config, s *session, w *watch, h *past, log *slog.Logger) *web.S
 		Control: func(_ context.Context, name, action string) error {
 			return pullLever(s.engine, name, action)
 		},
+		Alerts: l.listAlerts, Silence: http.HandlerFunc(l.addSilence),
+		Things: s.things.list, Switch: s.things.change, Reload: reload,
 	}
 	if h != nil {
-		o.History = h.report
-	}
-	if w != nil {
-		o.Alerts, o.Silence = w.listAlerts, http.HandlerFunc(w.addSilence)
+		o.History, o.Trend = h.report, h.trend
 	}
 	return web.New(o)
 }

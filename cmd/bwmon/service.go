@@ -34,8 +34,9 @@ type service struct {
 	log     *daemonLog
 	beacon  *beacon
 	sockets passedSockets
-	pid     *pidFile  // nil: none
-	starter *detached // nil: none
+	hangups chan os.Signal // SIGHUP asks to read the configuration anew
+	pid     *pidFile       // nil: none
+	starter *detached      // nil: none
 }
 
 // openService makes what is configured. Its end is to be called.

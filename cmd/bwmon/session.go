@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"os"
+	"slices"
+	"sync"
 
 	"bwmon/aggregate"
 	"bwmon/conntrack"
 	"bwmon/machine"
+	"bwmon/machine/tasks"
 	"bwmon/pipe"
 	"bwmon/process"
 	"bwmon/socket"
@@ -22,29 +26,48 @@ import (
 // session is the rooms, wired: monitors, the resolver that tells them owners,
 // and the engine that books what they sample. It runs once.
 type session struct {
-	engine   *aggregate.Engine
-	owners   *process.Resolver // nil where no monitor asks for any
+	engine *aggregate.Engine
+	owners *process.Resolver // nil where no monitor asks for any
+	relays *relays
+	things *things
+	links  *machine.Monitor // nil where the machine is not looked at
+
+	config   config // it works by
 	monitors []traffic.Monitor
-	relays   *relays
+	posts    map[string]post // of the monitors that the configuration decides on, by their names
+}
+
+// post is a monitor that the configuration asks for, or would: what of the
+// configuration it depends on, so that another one is made where that changes.
+type post struct {
+	key  string
+	make func() (traffic.Monitor, error)
 }
 
 // newSession starts nothing. Where the choice of monitors is the program's, it
-// tries whether the socket monitor may run here.
-func newSession(c config, takesReports bool) *session {
-	var links *machine.Monitor
-	if _, ok := findMonitor(c.Monitors, kindMachine); ok {
-		links = machine.New(machine.Options{Interval: c.Interval})
+// tries whether the socket monitor may run here. kept is what was switched by hand; nil:
+// nothing is remembered.
+func newSession(c config, takesReports bool, kept *choices) (*session, error) {
+	s := &session{relays: &relays{}, things: &things{kept: kept}}
+	o := engineOptions(c)
+	if kept != nil {
+		o.Off = func(name string) bool { return !kept.active(name, true) }
 	}
-	s := &session{engine: aggregate.NewEngine(engineOptions(c)), relays: &relays{}}
+	s.engine = aggregate.NewEngine(o)
+	s.things.engine = s.engine
+	if _, ok := findMonitor(c.Monitors, kindMachine); ok {
+		s.links = machine.New(machine.Options{Interval: c.Interval})
+	}
 	if _, ok := findMonitor(c.Monitors, kindForward); ok || takesReports {
 		s.relays.any = true
 	}
 	if takesReports {
+		s.resolver(c) // a relay may come later
 		s.relays.numbers = inFirstPIDs()
 		s.relays.desk = pipe.NewDesk(pipe.DeskOptions{Interval: c.Interval, Processes: newPIDs("/proc", c.Mask), Mask: c.Mask})
 		s.monitors = append(s.monitors, s.relays.desk)
 	}
-	sockets := newSocketMonitor(c, links, s.relays)
+	sockets := newSocketMonitor(c, s.links, s.relays)
 	if sockets != nil && c.Auto {
 		err := sockets.Open()
 		if lean := sockets.Lean(); lean != "" { // older than Linux 6.3
@@ -74,16 +97,77 @@ func newSession(c config, takesReports bool) *session {
 			}
 			s.monitors = append(s.monitors, conntrack.New(o))
 		case kindMachine:
-			s.monitors = append(s.monitors, links)
-		case kindForward:
-			o := m.Forward
-			o.Interval, o.Owners, o.Processes = c.Interval, s.resolver(c), newPIDs("/proc", c.Mask)
-			f := pipe.NewForwarder(o)
-			s.relays.own = append(s.relays.own, f)
-			s.monitors = append(s.monitors, f)
+			s.monitors = append(s.monitors, s.links, s.vitals(c, m))
 		}
 	}
-	return s
+	s.config, s.posts = c, s.plan(c)
+	for _, name := range slices.Sorted(maps.Keys(s.posts)) {
+		m, err := s.posts[name].make()
+		if err != nil {
+			return nil, err
+		}
+		s.monitors = append(s.monitors, m)
+	}
+	return s, nil
+}
+
+// plan is the monitors that come and go with the configuration: relays, probes and what
+// looks at processes.
+func (s *session) plan(c config) map[string]post {
+	posts := make(map[string]post)
+	for _, m := range c.Monitors {
+		switch {
+		case m.Kind == kindForward:
+			o := m.Forward
+			o.Interval, o.Processes = c.Interval, newPIDs("/proc", c.Mask)
+			posts[pipe.NewForwarder(o).Name()] = post{fmt.Sprintf("%+v", m.Forward), func() (traffic.Monitor, error) {
+				o.Owners = s.resolver(c)
+				f := pipe.NewForwarder(o)
+				s.relays.add(f)
+				return f, nil
+			}}
+		case m.Kind == kindMachine && m.Processes:
+			cgroup, _ := findMonitor(c.Monitors, kindSocket)
+			posts["processes"] = post{"", func() (traffic.Monitor, error) { return newTasks(c, cgroup.Cgroup), nil }}
+		}
+	}
+	for _, p := range c.Probes {
+		posts[traffic.SeriesID(traffic.SeriesProbe, p.Name)] = post{p.key(), func() (traffic.Monitor, error) {
+			probe, err := p.open()
+			if err != nil {
+				return nil, usageError{fmt.Errorf("[[probe]] %s: %w", quoted(p.Name), err)}
+			}
+			return probe, nil
+		}}
+	}
+	return posts
+}
+
+// vitals makes the monitor of the machine's series. Which of them are measured is
+// asked of what the session works by then.
+func (s *session) vitals(c config, m monitorConfig) traffic.Monitor {
+	root, err := socket.Root("/proc")
+	if err != nil {
+		root = "" // containers and units go without
+	}
+	chosen := m.Series
+	s.things.series.Store(&chosen)
+	v := machine.NewVitals(machine.VitalsOptions{
+		Interval: c.Interval, Cgroup: root, Name: process.CgroupNames, Active: s.things.measures,
+	})
+	s.things.vitals = v
+	return v
+}
+
+// newTasks makes the monitor of what processes use.
+func newTasks(c config, cgroup string) traffic.Monitor {
+	root, err := socket.Root("/proc")
+	if err != nil {
+		root = ""
+	}
+	return tasks.New(tasks.Options{
+		Interval: c.Interval, Cgroup: cgroup, Owners: process.NewDescriber(process.Options{Mask: c.Mask}, root),
+	})
 }
 
 // resolver returns the one that all monitors share.
@@ -94,18 +178,43 @@ func (s *session) resolver(c config) *process.Resolver {
 	return s.owners
 }
 
-// relays are those of which the sockets have no rows of their own. It does not
-// change once a session runs.
+// relays are those of which the sockets have no rows of their own. Any goroutine may
+// use it.
 type relays struct {
-	any  bool // else there is none to know
-	own  []*pipe.Forwarder
-	desk *pipe.Desk // nil where none report
+	any  bool       // else there is none to know; it does not change once a session runs
+	desk *pipe.Desk // nil where none report; likewise
 	// numbers: those of processes are here what they are to the kernel.
 	numbers bool
+
+	mu sync.RWMutex
+	// mu protects the field below.
+	own []*pipe.Forwarder
+}
+
+func (r *relays) add(f *pipe.Forwarder) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.own = append(slices.Clip(r.own), f)
+}
+
+// keep forgets all relays but these.
+func (r *relays) keep(names map[string]post) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	latest := make(map[string]*pipe.Forwarder)
+	for _, f := range r.own {
+		latest[f.Name()] = f
+	}
+	r.own = slices.DeleteFunc(slices.Clone(r.own), func(f *pipe.Forwarder) bool {
+		_, there := names[f.Name()]
+		return !there || latest[f.Name()] != f
+	})
 }
 
 // Has implements socket.Relays.
 func (r *relays) Has(cookie uint64, pid int) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
 	for _, f := range r.own {
 		if f.Has(cookie) {
 			return true

@@ -106,7 +106,10 @@ const startLimit = 10 * time.Second
 // measureFor runs a session for the span, which begins when every monitor has
 // been heard of, or until ctx is cancelled, and returns its last snapshot.
 func measureFor(ctx context.Context, c config, flags snapshotFlags) (*traffic.Snapshot, error) {
-	s := newSession(c, false)
+	s, err := newSession(c, false, nil)
+	if err != nil {
+		return nil, err
+	}
 	if flags.flows {
 		defer s.engine.WantFlows()()
 	}

@@ -89,7 +89,7 @@ func TestAutoTakesTheSocketMonitor(t *testing.T) {
 	for _, m := range s.Monitors {
 		kinds = append(kinds, m.Kind+" "+m.State)
 	}
-	if got := strings.Join(kinds, ", "); got != "socket running, conntrack running, machine running" {
+	if got := strings.Join(kinds, ", "); got != "socket running, conntrack running, machine running, vitals running, processes running" {
 		t.Errorf("monitors: %s", got)
 	}
 	b := s.Balance

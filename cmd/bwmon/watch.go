@@ -30,6 +30,7 @@ type watch struct {
 	former  []former        // that fired when an earlier run ended
 	ran     map[string]bool // monitors, in this run
 	rules   map[string]bool // there are
+	began   float64         // elapsed time of the first snapshot; negative before it
 	agreed  []traffic.Rule
 
 	current atomic.Pointer[[]notify.Alert]
@@ -41,7 +42,7 @@ func newWatch(c config, host string, log *slog.Logger, stderr io.Writer) (*watch
 	if len(c.Rules) == 0 && len(c.Deliveries) == 0 {
 		return nil, nil
 	}
-	w := &watch{log: log, stderr: stderr, ran: make(map[string]bool), rules: make(map[string]bool)}
+	w := &watch{began: -1, log: log, stderr: stderr, ran: make(map[string]bool), rules: make(map[string]bool)}
 	for _, r := range c.Rules {
 		w.rules[r.Name] = true
 	}
@@ -107,6 +108,9 @@ func (w *watch) run(ctx context.Context, snapshots <-chan *traffic.Snapshot, pub
 		g.Go(func() error { return box.Run(ctx) })
 	}
 	for s := range snapshots {
+		if w.began < 0 {
+			w.began = s.Elapsed
+		}
 		waiting := w.unsettled(s)
 		if waiting == "" {
 			w.ask(s.WithoutFlows(), ctx.Err() != nil)
@@ -128,10 +132,12 @@ const startPatience = 10 // seconds
 
 // unsettled is the monitor that keeps the books from being complete, "" where none
 // does: totals that stand still because somebody who counted fails are no reason to
-// alert. One that never ran is missed by nobody.
+// alert. One that never ran is missed by nobody. What measures the machine is not
+// waited for: figures that are missing are not taken for zero.
 func (w *watch) unsettled(s *traffic.Snapshot) (name string) {
 	for _, m := range s.Monitors {
 		switch {
+		case m.Kind == "vitals" || m.Kind == "processes" || m.Kind == traffic.SeriesProbe:
 		case m.State == traffic.StateRunning:
 			w.ran[m.Name] = true
 		case m.State == traffic.StateFailed && w.ran[m.Name],

@@ -17,6 +17,9 @@ type former = notify.Alert
 // again before it counts as over.
 const formerPatience = 5 * time.Second
 
+// formerFigure is how long a figure may take to be measured again.
+const formerFigure = time.Minute
+
 // unresolved are the alerts that the journal knows to fire and not to be resolved.
 func unresolved(j *notify.Journal) ([]former, error) {
 	all, err := j.Read(func(notify.Alert) bool { return true }, 0)
@@ -49,11 +52,14 @@ func (w *watch) settleFormer(s *traffic.Snapshot, events []notify.Event) {
 		}
 		again := slices.ContainsFunc(events, func(e notify.Event) bool { return is(e.Alert) })
 		patience := time.Duration(a.Window*float64(time.Second)) + formerPatience
+		if a.Metric != "" { // it may be measured rarely
+			patience += formerFigure
+		}
 		switch {
 		case again, a.Condition == string(notify.Quota), !w.rules[a.Rule]:
-		case a.Condition == string(notify.Below) && !shows(s, a):
+		case a.Condition == string(notify.Below) && a.Metric == "" && !shows(s, a):
 			return false
-		case s.Elapsed < patience.Seconds():
+		case s.Elapsed-w.began < patience.Seconds():
 			return false
 		}
 		a.State, a.At = notify.StateResolved, s.At

@@ -13,7 +13,7 @@ function parseFour(text) {
 	return { bits: parts.reduce((bits, part) => (bits << 8n) | BigInt(part), 0n), size: 32 };
 }
 
-// parseSix leaves the reading to the browser.
+// parseSix leaves the reading to the browser, which writes all of one kind alike.
 function parseSix(text) {
 	if (!/^[0-9a-f:.]+$/i.test(text) || !URL.canParse(`ws://[${text}]`)) return null;
 	const halves = new URL(`ws://[${text}]`).hostname.slice(1, -1).split("::");

@@ -24,7 +24,7 @@ const figure = (kind, id, title, group) => ({ id, title, kind, value: field(id),
 // written is a figure with words of its own for it.
 const written = (id, title, write, more) => ({ ...figure("figure", id, title), write, ...more });
 
-const trend = { id: "rate", title: "rate", kind: "trend", value: total, group: "trend", hint: "rx and tx together; the line is the last minute" };
+const trend = { id: "rate", title: "rate", kind: "trend", value: total, group: "trend", hint: "received and sent together; the line is the last minute" };
 const both = { ...trend, kind: "rate", hint: "received and sent together" };
 const rates = [figure("rate", "rx_rate", "rx rate", "rates"), figure("rate", "tx_rate", "tx rate", "rates")];
 const totals = [figure("size", "rx_bytes", "rx total", "totals"), figure("size", "tx_bytes", "tx total", "totals")];

@@ -18,7 +18,7 @@ export class Herald {
 		}
 		const words = [];
 		for (const [key, text] of fires) if (!this.#fires.has(key)) words.push(`Alert: ${text}`);
-		// Who began anew may not have measured it yet.
+		// Who began anew has not measured yet what may go on.
 		if (now.run === this.#run) for (const [key, text] of this.#fires) if (!fires.has(key)) words.push(`Over: ${text}`);
 		this.#fires = fires;
 		this.#run = now.run;

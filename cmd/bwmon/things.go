@@ -1,0 +1,206 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"bwmon/aggregate"
+	"bwmon/machine"
+	"bwmon/traffic"
+	"bwmon/ui/web"
+)
+
+// things are what a daemon can start and stop while it runs: the series of the
+// machine, and monitors by their names. A probe is both: its monitor's name is its
+// series's ID.
+type things struct {
+	engine *aggregate.Engine
+	kept   *choices        // nil: nothing can be
+	vitals *machine.Vitals // nil: the machine is not measured
+	series atomic.Pointer[seriesChoice]
+
+	mu sync.Mutex // held while something is switched
+}
+
+// measures reports whether a series is measured that nobody has started or stopped in
+// this run.
+func (t *things) measures(id string) bool {
+	configured := t.series.Load().has(id)
+	if t.kept == nil {
+		return configured
+	}
+	return t.kept.active(id, configured)
+}
+
+// choose has another choice of series hold, for those that it is another one for.
+func (t *things) choose(now seriesChoice) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.vitals == nil {
+		return
+	}
+	list := t.vitals.Things()
+	before := make(map[string]bool, len(list))
+	for _, thing := range list {
+		before[thing.ID] = t.measures(thing.ID)
+	}
+	t.series.Store(&now)
+	for _, thing := range list {
+		if want := t.measures(thing.ID); want != before[thing.ID] && want != thing.Active {
+			_ = t.changeOne(thing.ID, want) // it has gone in the meantime
+		}
+	}
+}
+
+// allThings stands for all series; the monitors of traffic are not among them.
+const allThings = "all"
+
+// list answers GET /api/v1/things: series first.
+func (t *things) list(context.Context) []traffic.Thing {
+	var list []traffic.Thing
+	if t.vitals != nil {
+		list = t.vitals.Things()
+	}
+	monitors := t.engine.Active()
+	for _, name := range slices.Sorted(maps.Keys(monitors)) {
+		kind, of, _ := strings.Cut(name, ":")
+		if kind != traffic.SeriesProbe {
+			kind, of = "monitor", name
+		}
+		list = append(list, traffic.Thing{ID: name, Kind: kind, Name: of, Active: monitors[name]})
+	}
+	slices.SortStableFunc(list, func(a, b traffic.Thing) int {
+		return cmp.Compare(btoi(a.Kind == "monitor"), btoi(b.Kind == "monitor"))
+	})
+	return list
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// change starts or stops one thing, or all series. Its errors are those that the web
+// room asks for.
+func (t *things) change(_ context.Context, id, action string, save bool) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if save && t.kept == nil {
+		return fmt.Errorf("%w: nothing is kept here", web.ErrQuestion)
+	}
+	start := action == "start"
+	var changed []string
+	var err error
+	if id == allThings {
+		changed, err = t.changeAll(start)
+	} else if err = t.changeOne(id, start); err == nil {
+		changed = []string{id}
+	}
+	switch {
+	case errors.Is(err, machine.ErrActive), errors.Is(err, machine.ErrInactive):
+		if save { // it is so already: it is to stay so
+			return t.kept.keep([]string{id}, start)
+		}
+		return blamed{err, web.ErrConflict}
+	case errors.Is(err, machine.ErrUnknown), errors.Is(err, aggregate.ErrNoMonitor):
+		return blamed{errors.New(`there is no such thing: "bwmon ctl list" says what there is`), web.ErrUnknown}
+	case err == nil && save:
+		return t.kept.keep(changed, start)
+	}
+	return err
+}
+
+// blamed is an error that another one classifies without a word.
+type blamed struct {
+	error
+	as error
+}
+
+func (b blamed) Unwrap() []error { return []error{b.error, b.as} }
+
+func (t *things) changeOne(id string, start bool) error {
+	active, isMonitor := t.engine.Active()[id]
+	switch {
+	case isMonitor && active == start:
+		return alreadySo(start)
+	case isMonitor && start:
+		return t.engine.StartMonitor(id)
+	case isMonitor:
+		return t.engine.StopMonitor(id)
+	case t.vitals == nil:
+		return machine.ErrUnknown
+	case start:
+		return t.vitals.Start(id)
+	}
+	return t.vitals.Stop(id)
+}
+
+func alreadySo(start bool) error {
+	if start {
+		return machine.ErrActive
+	}
+	return machine.ErrInactive
+}
+
+// changeAll returns what it changed.
+func (t *things) changeAll(start bool) (changed []string, err error) {
+	var all []traffic.Thing
+	if t.vitals != nil {
+		all = t.vitals.Things()
+	}
+	for name, active := range t.engine.Active() {
+		if strings.HasPrefix(name, traffic.SeriesProbe+":") {
+			all = append(all, traffic.Thing{ID: name, Active: active})
+		}
+	}
+	for _, thing := range all {
+		if thing.Active == start {
+			continue
+		}
+		if err := t.changeOne(thing.ID, start); err != nil {
+			return changed, err
+		}
+		changed = append(changed, thing.ID)
+	}
+	if len(changed) == 0 {
+		return nil, fmt.Errorf("all %w", alreadySo(start))
+	}
+	return changed, nil
+}
+
+// things asks a daemon what can be measured.
+func (d daemon) things(ctx context.Context) ([]traffic.Thing, error) {
+	var answer struct {
+		Things []traffic.Thing `json:"things"`
+	}
+	if err := d.ask(ctx, http.MethodGet, "/api/v1/things", nil, &answer); err != nil {
+		return nil, err
+	}
+	for i := range answer.Things {
+		t := &answer.Things[i]
+		t.ID, t.Kind = traffic.CleanText(t.ID, traffic.MaxCommand), traffic.CleanText(t.Kind, traffic.MaxWord)
+		t.Name, t.Detail = traffic.CleanText(t.Name, traffic.MaxCommand), traffic.CleanText(t.Detail, traffic.MaxCommand)
+	}
+	return answer.Things, nil
+}
+
+// change has a daemon start or stop a thing.
+func (d daemon) change(ctx context.Context, id, action string) error {
+	return d.ask(ctx, http.MethodPost, "/api/v1/things/"+url.PathEscape(id)+"/"+action, nil, nil)
+}
+
+// changeForGood has it so also when the daemon starts again.
+func (d daemon) changeForGood(ctx context.Context, id, action string) error {
+	return d.ask(ctx, http.MethodPost, "/api/v1/things/"+url.PathEscape(id)+"/"+action+"?save=true", nil, nil)
+}
