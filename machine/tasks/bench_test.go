@@ -3,8 +3,10 @@ package tasks
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,7 +16,8 @@ import (
 )
 
 // BenchmarkRun tells what a monitor costs with 500 processes at one reading a second, in
-// percent of one core: scripts/tasks runs it.
+// percent of one core, and how many processes and threads began on the machine
+// meanwhile: scripts/tasks runs it.
 func BenchmarkRun(b *testing.B) {
 	for name, crowd := range map[string]struct{ busy, short int }{"idle": {}, "busy": {busy: 50}, "short": {short: 1}} {
 		b.Run(name, func(b *testing.B) {
@@ -33,12 +36,12 @@ func BenchmarkRun(b *testing.B) {
 			m := New(Options{})
 			ctx, cancel := context.WithCancel(b.Context())
 			defer cancel()
-			batches, total := 0, 0
+			batches, total, before := 0, 0, 0
 			var began time.Time
 			var used time.Duration
 			err := m.Run(ctx, func(batch traffic.Batch) {
 				if batches == 0 { // the first one is of all processes
-					began, used = time.Now(), processTime()
+					began, used, before = time.Now(), processTime(), begun(b)
 					b.ResetTimer()
 				} else {
 					total += len(batch.Processes)
@@ -46,6 +49,7 @@ func BenchmarkRun(b *testing.B) {
 				if batches++; batches == b.N+1 {
 					b.ReportMetric(100*float64(processTime()-used)/float64(time.Since(began)), "core-%")
 					b.ReportMetric(float64(total)/float64(b.N), "told/op")
+					b.ReportMetric(float64(begun(b)-before)/float64(b.N), "begun/op")
 					cancel()
 				}
 			})
@@ -65,6 +69,20 @@ func start(b *testing.B, cmd *exec.Cmd) {
 		cmd.Process.Kill()
 		cmd.Wait()
 	})
+}
+
+// begun is how many processes and threads began since the machine did.
+func begun(b *testing.B) (n int) {
+	b.Helper()
+	text, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		b.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "\nprocesses ")
+	if _, err := fmt.Sscan(rest, &n); err != nil {
+		b.Fatal(err)
+	}
+	return n
 }
 
 // processTime is the processor time of this process.

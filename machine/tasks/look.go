@@ -87,7 +87,7 @@ func (t *table) lookAtAll(now time.Duration) {
 
 // moved reports whether p is worth reading: it ran, or was not read for long.
 func (t *table) moved(p *process, now time.Duration) bool {
-	due := p.start == 0 || now-p.looked >= refresh
+	due := p.start == 0 || now-p.looked >= refresh && !p.kernel
 	if p.outside && !due {
 		return false
 	}
@@ -146,7 +146,7 @@ func (t *table) look(p *process, now time.Duration) bool {
 	if !t.lookAtIO(p, u, st) {
 		return false
 	}
-	if newborn || exec || !p.kernel && now >= p.doubt {
+	if newborn || exec || !p.kernel && now >= p.doubt && (!cold || p.outside) {
 		t.recognise(p, now)
 	}
 	return true

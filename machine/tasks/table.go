@@ -41,7 +41,7 @@ const (
 	formerRounds = 8
 	// refresh is how often all is read of a process that does not move: its memory may
 	// be taken from it.
-	refresh = 30 * time.Second
+	refresh = time.Minute
 	// firstDoubt and lastDoubt are how long after it was named a process's command line
 	// is compared again when it moves, since programs give themselves titles: at first
 	// and at last.
