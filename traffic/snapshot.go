@@ -132,6 +132,12 @@ type App struct {
 	Recent []Rate `json:"-"`
 }
 
+// MachineOnly reports whether the row is there for what its processes use of the machine
+// alone: it never had traffic.
+func (a *App) MachineOnly() bool {
+	return a.Connections == 0 && a.RxBytes|a.TxBytes == 0 && a.Resources != (Resources{})
+}
+
 // Command is what one command line used, of one user in one container or unit.
 type Command struct {
 	Command   string `json:"command"`
@@ -147,6 +153,11 @@ type Command struct {
 	// latest that ended. Together with Closed they add up to the row.
 	Flows  []FlowRow `json:"flows,omitempty"`
 	Closed *Closed   `json:"closed,omitempty"`
+}
+
+// MachineOnly is as an App's.
+func (c *Command) MachineOnly() bool {
+	return c.Connections == 0 && c.RxBytes|c.TxBytes == 0 && c.Resources != (Resources{})
 }
 
 // Closed sums the flows of a row that ended and are no longer listed.

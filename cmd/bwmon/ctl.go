@@ -245,19 +245,7 @@ func (c *ctl) metrics(ctx context.Context, ids []string) error {
 	if c.json {
 		return c.p.printJSON(orNone(list))
 	}
-	g := newGrid("SERIES", "METRIC", ">VALUE", "DETAIL")
-	for i := range list {
-		s := &list[i]
-		id, detail := traffic.CleanText(s.ID(), maxShown), s.Detail
-		for _, m := range s.Metrics {
-			g.add(id, m.Name, notify.MetricText(m.Name, m.Value), detail)
-			detail = ""
-		}
-		if len(s.Metrics) == 0 {
-			g.add(id, "", "", detail)
-		}
-	}
-	g.print(c.p.stdout)
+	printSeries(c.p.stdout, list)
 	return nil
 }
 

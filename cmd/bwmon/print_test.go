@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"flag"
 	"math"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -83,20 +85,53 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
+// withMachine is s with processes that have no traffic, and with series.
+func withMachine(s *traffic.Snapshot) *traffic.Snapshot {
+	with := *s
+	used := traffic.Resources{DiskReadBytes: 1 << 20, DiskWriteBytes: 3 << 30, DiskWriteRate: 2 << 20, CacheReadBytes: 7, CPUPercent: 12.34, MemoryBytes: 5 << 20}
+	with.Apps = append(slices.Clone(s.Apps), traffic.App{Name: "dd", Resources: used, Commands: []traffic.Command{{Command: "=dd if=x", Resources: used}}})
+	with.Series = []traffic.Series{
+		{Kind: "disk", Name: "sda\x1b[2J", Metrics: traffic.Metrics{{Name: "await_ms", Value: 1.25}, {Name: "read_bytes", Value: 1 << 30}}},
+		{Kind: "probe", Name: "shop", Detail: "no answer within 5s"},
+	}
+	return &with
+}
+
+// TestPrintMachine: rows without traffic are there only where they are asked for.
+func TestPrintMachine(t *testing.T) {
+	s := withMachine(example())
+	var without, with bytes.Buffer
+	if err := errors.Join(printCSV(&without, s, false), printCSV(&with, s, true)); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(without.String(), "dd") || strings.Contains(without.String(), "disk") {
+		t.Errorf("without: %s", without.String())
+	}
+	if want := `dd,'=dd if=x,,,,,0,0,0,0,0.0,0.0,1048576,3221225472,0.0,2097152.0,7,0,12.3,5242880`; !strings.Contains(with.String(), want) {
+		t.Errorf("with: %s lacks %s", with.String(), want)
+	}
+	without.Reset()
+	printTable(&without, s, units{}, true, false)
+	if strings.Contains(without.String(), "dd if") || strings.Contains(without.String(), "shop") {
+		t.Errorf("without: %s", without.String())
+	}
+}
+
 func TestPrintTable(t *testing.T) {
 	s := example()
 	s.At = s.At.In(time.Local)
 	shownAt := s.At.Format("2006-01-02 15:04:05")
 	for name, print := range map[string]func(*bytes.Buffer){
-		"table.txt":       func(b *bytes.Buffer) { printTable(b, s, units{}, false) },
-		"table-flows.txt": func(b *bytes.Buffer) { printTable(b, s, units{bits: true}, true) },
+		"table.txt":         func(b *bytes.Buffer) { printTable(b, s, units{}, false, false) },
+		"table-flows.txt":   func(b *bytes.Buffer) { printTable(b, s, units{bits: true}, true, false) },
+		"table-machine.txt": func(b *bytes.Buffer) { printTable(b, withMachine(s), units{}, false, true) },
 	} {
 		var b bytes.Buffer
 		print(&b)
 		golden(t, name, strings.Replace(b.String(), shownAt, "2026-01-02 03:04:05", 1))
 	}
 	var b bytes.Buffer
-	printTable(&b, &traffic.Snapshot{Host: "h"}, units{}, false)
+	printTable(&b, &traffic.Snapshot{Host: "h"}, units{}, false, false)
 	if !strings.Contains(b.String(), "no traffic") {
 		t.Errorf("an empty snapshot prints %q", b.String())
 	}
@@ -104,7 +139,7 @@ func TestPrintTable(t *testing.T) {
 
 func TestPrintCSV(t *testing.T) {
 	var b bytes.Buffer
-	if err := printCSV(&b, example()); err != nil {
+	if err := printCSV(&b, example(), false); err != nil {
 		t.Fatal(err)
 	}
 	if lines := strings.Count(b.String(), "\n"); lines != strings.Count(b.String(), "\r\n") || lines != 4 {

@@ -14,9 +14,10 @@ import (
 
 // snapshotFlags are those of snapshot alone.
 type snapshotFlags struct {
-	span   time.Duration
-	format string
-	flows  bool
+	span    time.Duration
+	format  string
+	flows   bool
+	machine bool
 }
 
 func (p *program) snapshotCommand() *cobra.Command {
@@ -30,13 +31,15 @@ table, as JSON or as CSV. A signal (Ctrl-C) ends the measurement and prints
 what there is so far.
 
 JSON is the whole document: indented on a terminal, else on one line. CSV has
-one record for each command. Totals are bytes since the start; rates are bytes
+one record for each command. With --machine there is also what apps use of disks,
+processors and memory, and what is measured of the machine (JSON has it always). Totals are bytes since the start; rates are bytes
 per second over the last interval.
 
 Exit status: 0, or 1 when a monitor failed: what the others counted is printed.`,
 		Example: `  sudo bwmon snapshot
   sudo bwmon snapshot --for 1m --format json > usage.json
   sudo bwmon snapshot --flows
+  bwmon snapshot --monitor machine --machine
   sudo bwmon snapshot --format csv --monitor conntrack
   sudo bwmon snapshot --format json | jq -r '.apps[] | [.app, .rx_bytes, .tx_bytes] | @tsv'`,
 		Args: cobra.NoArgs,
@@ -63,6 +66,7 @@ Exit status: 0, or 1 when a monitor failed: what the others counted is printed.`
 	cmd.Flags().DurationVar(&flags.span, "for", 5*time.Second, "measure for this `TIME`")
 	cmd.Flags().StringVar(&flags.format, "format", "table", "output `FORMAT`: table, json or csv")
 	cmd.Flags().BoolVar(&flags.flows, "flows", false, "list single connections as well (table and json)")
+	cmd.Flags().BoolVar(&flags.machine, "machine", false, "also what apps use of disks, processors and memory, and what is measured of the machine (table and csv)")
 	return cmd
 }
 
@@ -157,9 +161,9 @@ func (p *program) printSnapshot(s *traffic.Snapshot, flags snapshotFlags, u unit
 	case "json":
 		err = p.printJSON(s)
 	case "csv":
-		err = printCSV(p.stdout, s)
+		err = printCSV(p.stdout, s, flags.machine)
 	default:
-		printTable(p.stdout, s, u, flags.flows)
+		printTable(p.stdout, s, u, flags.flows, flags.machine)
 	}
 	for _, m := range s.Monitors {
 		if m.State == traffic.StateFailed {

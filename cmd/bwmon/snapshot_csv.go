@@ -11,22 +11,38 @@ import (
 )
 
 // printCSV prints one record for each command, after a header, as RFC 4180
-// has it. Lines end in CR LF.
-func printCSV(w io.Writer, s *traffic.Snapshot) error {
+// has it; with machine also for those without traffic, and what each uses of the
+// machine. Lines end in CR LF.
+func printCSV(w io.Writer, s *traffic.Snapshot, machine bool) error {
 	out := csv.NewWriter(w)
 	out.UseCRLF = true
-	out.Write([]string{
+	head := []string{
 		"app", "command", "user", "container", "unit", "pids", "processes", "connections",
 		"rx_bytes", "tx_bytes", "rx_rate", "tx_rate",
-	})
+	}
+	if machine {
+		head = append(head, "disk_read_bytes", "disk_write_bytes", "disk_read_rate", "disk_write_rate",
+			"cache_read_bytes", "cache_write_bytes", "cpu_percent", "memory_bytes")
+	}
+	out.Write(head)
+	whole := func(n uint64) string { return strconv.FormatUint(n, 10) }
+	tenths := func(v float64) string { return strconv.FormatFloat(v, 'f', 1, 64) }
 	for _, a := range s.Apps {
-		for _, c := range a.Commands {
-			out.Write([]string{
+		for i := range a.Commands {
+			c := &a.Commands[i]
+			if !machine && c.MachineOnly() {
+				continue
+			}
+			record := []string{
 				csvText(a.Name), csvText(c.Command), csvText(c.User), csvText(c.Container), csvText(c.Unit),
 				joinInts(c.PIDs), strconv.Itoa(c.Processes), strconv.Itoa(c.Connections),
-				strconv.FormatUint(c.RxBytes, 10), strconv.FormatUint(c.TxBytes, 10),
-				strconv.FormatFloat(c.RxRate, 'f', 1, 64), strconv.FormatFloat(c.TxRate, 'f', 1, 64),
-			})
+				whole(c.RxBytes), whole(c.TxBytes), tenths(c.RxRate), tenths(c.TxRate),
+			}
+			if machine {
+				record = append(record, whole(c.DiskReadBytes), whole(c.DiskWriteBytes), tenths(c.DiskReadRate), tenths(c.DiskWriteRate),
+					whole(c.CacheReadBytes), whole(c.CacheWriteBytes), tenths(c.CPUPercent), whole(c.MemoryBytes))
+			}
+			out.Write(record)
 		}
 	}
 	out.Flush()

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"bwmon/notify"
 	"bwmon/traffic"
 )
 
@@ -15,8 +16,9 @@ import (
 const maxNameColumns = 60
 
 // printTable prints a snapshot for people: apps and hosts with the most bytes
-// first. Where flows were asked for, commands and flows stand below each app.
-func printTable(w io.Writer, s *traffic.Snapshot, u units, flows bool) {
+// first. Where flows were asked for, commands and flows stand below each app; with
+// machine, what apps use of that and what is measured of it.
+func printTable(w io.Writer, s *traffic.Snapshot, u units, flows, machine bool) {
 	fmt.Fprintf(w, "%s  %s  measured for %.1f s, rates of the last interval\n\n", s.Host, s.At.Local().Format("2006-01-02 15:04:05"), s.Elapsed)
 	printApps(w, s.Apps, u, flows)
 	if len(s.LANHosts) > 0 {
@@ -26,6 +28,13 @@ func printTable(w io.Writer, s *traffic.Snapshot, u units, flows bool) {
 		printInterfaces(w, s.Interfaces, u)
 	}
 	printBalance(w, s.Balance, u)
+	if machine {
+		printUses(w, s.Apps, u)
+		if len(s.Series) > 0 {
+			printSeries(w, s.Series)
+			fmt.Fprintln(w)
+		}
+	}
 	printMonitors(w, s.Monitors)
 }
 
@@ -45,6 +54,7 @@ func figures(use traffic.Usage, u units) []string {
 }
 
 func printApps(w io.Writer, apps []traffic.App, u units, flows bool) {
+	apps = slices.DeleteFunc(slices.Clone(apps), func(a traffic.App) bool { return a.MachineOnly() })
 	if len(apps) == 0 {
 		fmt.Fprintln(w, "no traffic of applications")
 		fmt.Fprintln(w)
@@ -56,7 +66,8 @@ func printApps(w io.Writer, apps []traffic.App, u units, flows bool) {
 		if !flows {
 			continue
 		}
-		for _, c := range byBytes(a.Commands, func(c traffic.Command) traffic.Usage { return c.Usage }, func(c traffic.Command) string { return c.Command }) {
+		commands := slices.DeleteFunc(slices.Clone(a.Commands), func(c traffic.Command) bool { return c.MachineOnly() })
+		for _, c := range byBytes(commands, func(c traffic.Command) traffic.Usage { return c.Usage }, func(c traffic.Command) string { return c.Command }) {
 			g.add(row(commandName(c), "  ", c.Usage, u, c.Processes, c.Connections)...)
 			addFlows(g, c.Flows, c.Closed, u, 7)
 		}
@@ -125,6 +136,44 @@ func hostName(h traffic.LANHost) string {
 		return h.Host.String()
 	}
 	return h.Host.String() + " " + h.Name
+}
+
+// printUses prints what apps use of the machine, those with most disk I/O first.
+func printUses(w io.Writer, apps []traffic.App, u units) {
+	apps = slices.DeleteFunc(slices.Clone(apps), func(a traffic.App) bool { return a.Resources == (traffic.Resources{}) })
+	if len(apps) == 0 {
+		fmt.Fprintln(w, "no processes are looked at")
+		fmt.Fprintln(w)
+		return
+	}
+	slices.SortStableFunc(apps, func(a, b traffic.App) int {
+		return cmp.Or(cmp.Compare(b.DiskReadBytes+b.DiskWriteBytes, a.DiskReadBytes+a.DiskWriteBytes), cmp.Compare(b.CPUPercent, a.CPUPercent),
+			cmp.Compare(b.MemoryBytes, a.MemoryBytes), strings.Compare(a.Name, b.Name))
+	})
+	g := newGrid("APP", ">READ/s", ">WRITE/s", ">READ", ">WRITTEN", ">CPU", ">MEMORY")
+	for _, a := range apps {
+		g.add(cut(a.Name, maxNameColumns), (units{}).rate(a.DiskReadRate), (units{}).rate(a.DiskWriteRate), u.bytes(a.DiskReadBytes), u.bytes(a.DiskWriteBytes),
+			fmt.Sprintf("%.1f %%", a.CPUPercent), u.bytes(a.MemoryBytes))
+	}
+	g.print(w)
+	fmt.Fprintln(w)
+}
+
+// printSeries prints every figure of the machine.
+func printSeries(w io.Writer, list []traffic.Series) {
+	g := newGrid("SERIES", "METRIC", ">VALUE", "DETAIL")
+	for i := range list {
+		s := &list[i]
+		id, detail := traffic.CleanText(s.ID(), maxShown), s.Detail
+		for _, m := range s.Metrics {
+			g.add(id, m.Name, notify.MetricText(m.Name, m.Value), detail)
+			detail = ""
+		}
+		if len(s.Metrics) == 0 {
+			g.add(id, "", "", detail)
+		}
+	}
+	g.print(w)
 }
 
 func printInterfaces(w io.Writer, list []traffic.Interface, u units) {
