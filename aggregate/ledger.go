@@ -71,15 +71,14 @@ func (l *Ledger) Book(b traffic.Batch) {
 }
 
 // Fail says that a monitor stopped working for now: its rates are zero until
-// it is back, and what it measured is not known. Its processes it begins anew. Its flows stay open, since a monitor may go on where it ended,
-// with the totals it had; each must still be given its end, or else it stays
-// open for ever.
+// it is back, and what it measured is not known. Its flows and processes stay
+// open, since a monitor may go on where it ended, with the totals it had; each
+// must still be given its end, or else it stays open for ever.
 func (l *Ledger) Fail(monitor string) { l.silence(l.source(monitor)) }
 
 func (l *Ledger) silence(src *source) {
 	src.window.silent = true
 	src.series = nil
-	l.dismissAll(src)
 }
 
 // End says that nothing more comes from a monitor: what it left open is closed
@@ -87,6 +86,7 @@ func (l *Ledger) silence(src *source) {
 func (l *Ledger) End(monitor string) {
 	src := l.source(monitor)
 	l.silence(src)
+	l.dismissAll(src)
 	var open []*flow
 	for _, f := range src.flows.byHash {
 		for ; f != nil; f = f.same {

@@ -73,11 +73,15 @@ func (a *account) resources() traffic.Resources {
 	var r traffic.Resources
 	for i := range a.works {
 		w := &a.works[i]
+		memory := w.memory
+		if w.src.window.silent { // who knows
+			memory = 0
+		}
 		disk, cpu := w.disk.rate(&w.src.window), w.cpu.rate(&w.src.window)
 		r = r.Add(traffic.Resources{
 			DiskReadBytes: w.disk.total.rx, DiskWriteBytes: w.disk.total.tx, DiskReadRate: disk.Rx, DiskWriteRate: disk.Tx,
 			CacheReadBytes: w.cache.rx, CacheWriteBytes: w.cache.tx,
-			CPUPercent: cpu.Rx * 100 / float64(time.Second), MemoryBytes: w.memory,
+			CPUPercent: cpu.Rx * 100 / float64(time.Second), MemoryBytes: memory,
 		})
 	}
 	return r

@@ -37,7 +37,7 @@ type InterfaceTotal struct {
 }
 
 // ProcessTotal is the running total of what one process used beside the network since
-// its monitor knows it. Its Owner's PID and Start say which process it is; another
+// its monitor knows it; a monitor that is run again goes on with it. Its Owner's PID and Start say which process it is; another
 // command line of the same process is an Owner that it has from then on.
 type ProcessTotal struct {
 	Owner *Owner // never nil
