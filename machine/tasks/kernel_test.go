@@ -341,3 +341,21 @@ func TestElsewhere(t *testing.T) {
 	}
 	src.close()
 }
+
+// TestBudget: where more programs start than may be read at once, those that live on are
+// known at the next reading, and the others are told of.
+func TestBudget(t *testing.T) {
+	b := budget{share: 10 * time.Millisecond}
+	for _, c := range []struct {
+		now, spend time.Duration
+		want       bool
+	}{
+		{5 * time.Second, 6 * time.Millisecond, true}, {5100 * time.Millisecond, 6 * time.Millisecond, true},
+		{5900 * time.Millisecond, 0, false}, {6 * time.Second, 0, true},
+	} {
+		if got := b.allows(c.now); got != c.want {
+			t.Errorf("at %v: %t", c.now, got)
+		}
+		b.spent += c.spend
+	}
+}

@@ -298,6 +298,9 @@ func (m *Monitor) detail(src *sources) string {
 	if n := m.lost + m.seen; n > 0 {
 		parts = append(parts, fmt.Sprintf("%d times messages of the kernel were lost", n))
 	}
+	if n := m.table.who.passedOver(); n > 0 {
+		parts = append(parts, fmt.Sprintf("%d of too many programs at once were not asked for their command lines", n))
+	}
 	return strings.Join(append(parts, src.lean...), "; ")
 }
 

@@ -61,6 +61,27 @@ type watcher struct {
 	queue  []execution
 	missed uint64 // executions that found no room
 	failed error
+	budget budget
+	unread uint64 // executions for which that was spent
+}
+
+// budget is what reading of who executes may cost.
+type budget struct {
+	share time.Duration // of each second
+	began time.Duration // the present second, on CLOCK_MONOTONIC
+	spent time.Duration // in it
+}
+
+// execShare is a tenth of a core: some hundred programs a second. Of those beyond, only
+// who still runs at the next reading is asked who it is.
+const execShare = 100 * time.Millisecond
+
+// allows reports whether anything is left at a time.
+func (b *budget) allows(now time.Duration) bool {
+	if now-b.began >= time.Second {
+		b.began, b.spent = now, 0
+	}
+	return b.spent < b.share
 }
 
 // namer finds out who processes are.
@@ -71,7 +92,7 @@ type namer struct {
 }
 
 func newWatcher(conn *connector, read *reader, names *namer) (*watcher, error) {
-	w := &watcher{conn: conn, read: read, names: names, stop: [2]int{-1, -1}}
+	w := &watcher{conn: conn, read: read, names: names, stop: [2]int{-1, -1}, budget: budget{share: execShare}}
 	if conn == nil {
 		return w, nil
 	}
@@ -122,6 +143,13 @@ func (w *watcher) close() {
 	}
 }
 
+// passedOver is for how many executions nobody was asked who it is.
+func (w *watcher) passedOver() uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.unread
+}
+
 // take returns all that was executed until now, some of it read on the spot, and gives
 // w another list to fill. lost is as that of a connector.
 func (w *watcher) take(empty []execution) (list []execution, lost uint64, err error) {
@@ -147,9 +175,15 @@ func (w *watcher) receive() error {
 			w.missed++
 			return
 		}
-		x := execution{pid: e.process, at: e.at}
-		x.facts, x.known = w.names.look(w.read, &process{pid: e.process}, true)
-		x.late = monotonic() - e.at
+		x, now := execution{pid: e.process, at: e.at}, monotonic()
+		if w.budget.allows(now) {
+			x.facts, x.known = w.names.look(w.read, &process{pid: e.process}, true)
+		} else {
+			w.unread++
+		}
+		done := monotonic()
+		x.late = done - e.at
+		w.budget.spent += done - now
 		w.queue = append(w.queue, x)
 	})
 }
