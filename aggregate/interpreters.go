@@ -148,8 +148,13 @@ func moduleName(s string) string {
 }
 
 // scriptName is the script's base name; where that only says that a directory
-// was run, the directory's.
+// was run, the directory's. What a descriptor was opened for is not known: "".
 func scriptName(path string) string {
+	for _, of := range []string{"/dev/fd/", "/dev/std", "/proc/self/fd/"} {
+		if strings.HasPrefix(path, of) {
+			return ""
+		}
+	}
 	name := baseName(path)
 	switch name {
 	case "__main__.py":
