@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"bwmon/traffic"
@@ -41,6 +42,9 @@ type service struct {
 
 // openService makes what is configured. Its end is to be called.
 func (p *program) openService(c config, f serviceFlags, m manager) (*service, error) {
+	// A panic, and a watchdog's SIGABRT, end the daemon by a signal. Else it would be
+	// with exitUsage, after which managers do not start it again.
+	debug.SetTraceback("crash")
 	s := &service{}
 	if err := s.open(p, c, f, m); err != nil {
 		return nil, errors.Join(err, s.close())

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -231,6 +232,25 @@ func TestServiceHangs(t *testing.T) {
 	go io.Copy(io.Discard, r) // ends with r
 	b.until("WATCHDOG=1")
 	s.term()
+}
+
+// TestServiceAborted: whom the watchdog aborts has ended by a signal, not with the exit
+// status after which the unit has systemd leave it alone.
+func TestServiceAborted(t *testing.T) {
+	s := newServed(t, "")
+	b := newBoss(t, s.path("notify"))
+	s.start([]string{"NOTIFY_SOCKET=" + s.path("notify"), "GOTRACEBACK="})
+	if err := unix.Prlimit(s.cmd.Process.Pid, unix.RLIMIT_CORE, &unix.Rlimit{}, nil); err != nil {
+		t.Fatal(err)
+	}
+	b.until("READY=1")
+	if err := s.cmd.Process.Signal(unix.SIGABRT); err != nil {
+		t.Fatal(err)
+	}
+	s.cmd.Wait()
+	if st := s.cmd.ProcessState.Sys().(syscall.WaitStatus); !st.Signaled() || st.Signal() != unix.SIGABRT {
+		t.Errorf("it ended with %v", s.cmd.ProcessState)
+	}
 }
 
 // TestServiceWithoutAManager: what cannot be told is told of once, and does no harm.
