@@ -141,35 +141,85 @@ func defaultConfigPaths() []string { return []string{"bwmon.toml", "/etc/bwmon/b
 // configuration.
 const maxConfigBytes = 1 << 20
 
-// trusted refuses a file that nobody named and that another user may have put there:
-// a configuration names programs to run.
-func trusted(path string) error {
-	var st unix.Stat_t
-	if err := unix.Stat(path, &st); err != nil {
-		return fmt.Errorf("read configuration: %w", err)
+// trusted refuses a file, or a directory, that nobody named and that another user may
+// have put there, or written to: a configuration names programs to run. path is what it
+// is called.
+func trusted(st *unix.Stat_t, path string) error {
+	is := func(id uint32, own int, sudo string) bool {
+		return id == 0 || int(id) == own || strconv.Itoa(int(id)) == os.Getenv(sudo)
 	}
-	owner := st.Uid == 0 || int(st.Uid) == os.Geteuid() || strconv.Itoa(int(st.Uid)) == os.Getenv("SUDO_UID")
-	if owner && st.Mode&0o002 == 0 {
+	owner := is(st.Uid, os.Geteuid(), "SUDO_UID")
+	group := st.Mode&0o020 == 0 || is(st.Gid, os.Getegid(), "SUDO_GID")
+	if owner && group && st.Mode&0o002 == 0 {
 		return nil
 	}
 	return fmt.Errorf("configuration %q can be written by other users: if it is meant, name it with -c, or make it yours", path)
 }
 
-func readConfig(path string) (string, error) {
+// openConfig opens a file that somebody has named, which may be a pipe of theirs.
+func openConfig(path string) (*os.File, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return "", fmt.Errorf("read configuration: %w", err)
+		return nil, fmt.Errorf("read configuration: %w", err)
 	}
-	defer f.Close()
 	if st, err := f.Stat(); err == nil && st.IsDir() {
-		return "", fmt.Errorf("configuration %q is a directory: name the file in it", path)
+		f.Close()
+		return nil, fmt.Errorf("configuration %q is a directory: name the file in it", path)
 	}
+	return f, nil
+}
+
+// openTrusted opens a file that nobody has named, if it is trusted. It is called name
+// in an open directory (or unix.AT_FDCWD), and path in errors. What is opened is what
+// is judged, and nothing is read or waited for before.
+func openTrusted(dir int, name, path string) (*os.File, error) {
+	f, st, err := openToJudge(dir, name, path)
+	if err != nil {
+		return nil, err
+	}
+	switch st.Mode & unix.S_IFMT {
+	case unix.S_IFREG:
+		err = trusted(st, path)
+	case unix.S_IFDIR:
+		err = fmt.Errorf("configuration %q is a directory: name the file in it", path)
+	default:
+		err = fmt.Errorf("configuration %q is no regular file: if it is meant, name it with -c, or remove it", path)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// openToJudge opens whatever a path has come to be, and says what it is.
+func openToJudge(dir int, name, path string) (*os.File, *unix.Stat_t, error) {
+	for {
+		fd, err := unix.Openat(dir, name, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC|unix.O_NOCTTY, 0)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return nil, nil, fmt.Errorf("read configuration: open %s: %w", path, err)
+		}
+		var st unix.Stat_t
+		if err := unix.Fstat(fd, &st); err != nil {
+			unix.Close(fd)
+			return nil, nil, fmt.Errorf("read configuration: look at %s: %w", path, err)
+		}
+		return os.NewFile(uintptr(fd), path), &st, nil
+	}
+}
+
+// readConfig reads f, and closes it.
+func readConfig(f *os.File) (string, error) {
+	defer f.Close()
 	src, err := io.ReadAll(io.LimitReader(f, maxConfigBytes+1))
 	if err != nil {
 		return "", fmt.Errorf("read configuration: %w", err)
 	}
 	if len(src) > maxConfigBytes {
-		return "", fmt.Errorf("configuration %q is longer than 1 MiB: is it the right file?", path)
+		return "", fmt.Errorf("configuration %q is longer than 1 MiB: is it the right file?", f.Name())
 	}
 	return string(src), nil
 }

@@ -6,7 +6,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // dropIns is the directory beside a configuration whose *.toml are read after it.
@@ -34,7 +37,7 @@ func loadConfig(named []string, others []string) (config, error) {
 func configSources(named, others []string) ([]source, error) {
 	if len(named) == 0 {
 		for _, path := range others {
-			list, err := withDropIns(path, trusted)
+			list, err := withDropIns(path, openUnnamed)
 			if !errors.Is(err, fs.ErrNotExist) {
 				return list, err
 			}
@@ -55,9 +58,9 @@ func configSources(named, others []string) ([]source, error) {
 				err = fmt.Errorf("configuration %q is a directory without *.toml in it: name a file, or a directory that has some", path)
 			}
 		case i == 0:
-			list, err = withDropIns(path, nil)
+			list, err = withDropIns(path, openConfig)
 		default:
-			list, err = readSource(path)
+			list, err = readSource(path, openConfig)
 		}
 		if err != nil {
 			return nil, err
@@ -67,13 +70,12 @@ func configSources(named, others []string) ([]source, error) {
 	return all, nil
 }
 
-// withDropIns reads a file, if trust (which may be nil) has nothing against it, and
-// those in conf.d beside it.
-func withDropIns(path string, trust func(string) error) ([]source, error) {
-	list, err := readSource(path)
-	if err == nil && trust != nil {
-		err = trust(path)
-	}
+// openUnnamed opens a file that was looked for.
+func openUnnamed(path string) (*os.File, error) { return openTrusted(unix.AT_FDCWD, path, path) }
+
+// withDropIns reads a file, and those in conf.d beside it.
+func withDropIns(path string, open func(path string) (*os.File, error)) ([]source, error) {
+	list, err := readSource(path, open)
 	if err != nil {
 		return nil, err
 	}
@@ -86,24 +88,26 @@ func withDropIns(path string, trust func(string) error) ([]source, error) {
 
 // readDropIns reads all *.toml in a directory, by name, less hidden ones. Nobody
 // named them one by one, so the directory and they have to be trusted.
-func readDropIns(dir string) ([]source, error) {
-	entries, err := os.ReadDir(dir)
+func readDropIns(path string) ([]source, error) {
+	dir, st, err := openToJudge(unix.AT_FDCWD, path, path)
 	if err != nil {
-		return nil, fmt.Errorf("read configuration: %w", err)
+		return nil, err
+	}
+	defer dir.Close()
+	if st.Mode&unix.S_IFMT != unix.S_IFDIR {
+		return nil, fmt.Errorf("configuration %q is no directory: make it one, or remove it", path)
+	}
+	names, err := dropInNames(dir)
+	if err != nil || len(names) == 0 {
+		return nil, err
+	}
+	if err := trusted(st, path); err != nil {
+		return nil, err
 	}
 	var all []source
-	for _, e := range entries { // by name
-		if !strings.HasSuffix(e.Name(), ".toml") || strings.HasPrefix(e.Name(), ".") {
-			continue
-		}
-		if len(all) == maxConfigFiles {
-			return nil, fmt.Errorf("configuration %q holds more than %d files: is it the right directory?", dir, maxConfigFiles)
-		}
-		path := filepath.Join(dir, e.Name())
-		list, err := readSource(path)
-		if err == nil {
-			err = errors.Join(trusted(dir), trusted(path))
-		}
+	for _, name := range names {
+		open := func(path string) (*os.File, error) { return openTrusted(int(dir.Fd()), name, path) }
+		list, err := readSource(filepath.Join(path, name), open)
 		if err != nil {
 			return nil, err
 		}
@@ -112,8 +116,28 @@ func readDropIns(dir string) ([]source, error) {
 	return all, nil
 }
 
-func readSource(path string) ([]source, error) {
-	text, err := readConfig(path)
+// dropInNames are the names of what is to be read in a directory, in that order.
+func dropInNames(dir *os.File) ([]string, error) {
+	all, err := dir.Readdirnames(-1)
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	names := slices.DeleteFunc(all, func(name string) bool {
+		return !strings.HasSuffix(name, ".toml") || strings.HasPrefix(name, ".")
+	})
+	if len(names) > maxConfigFiles {
+		return nil, fmt.Errorf("configuration %q holds more than %d files: is it the right directory?", dir.Name(), maxConfigFiles)
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+func readSource(path string, open func(path string) (*os.File, error)) ([]source, error) {
+	f, err := open(path)
+	if err != nil {
+		return nil, err
+	}
+	text, err := readConfig(f)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 )
 
 // tree writes files below a directory of its own and returns a function that names
@@ -174,4 +176,84 @@ func TestUntrustedDropIns(t *testing.T) {
 	load("conf.d\" can be written by other users", "bwmon.toml")
 	chmod("empty/conf.d", 0o777) // nothing is read there
 	load("", "empty/bwmon.toml")
+}
+
+// TestGroupsDropIns: what a group of others may write to is theirs as well.
+func TestGroupsDropIns(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root to give a file to a group")
+	}
+	path := tree(t, map[string]string{"bwmon.toml": "", "conf.d/a.toml": ""})
+	for _, tt := range []struct {
+		name    string
+		group   int
+		refused bool
+	}{
+		{"conf.d/a.toml", 54321, true}, {"conf.d/a.toml", 0, false}, {"conf.d", 54321, true}, {"conf.d", os.Getegid(), false},
+	} {
+		st, err := os.Stat(path(tt.name))
+		if err == nil {
+			err = errors.Join(os.Chown(path(tt.name), -1, tt.group), os.Chmod(path(tt.name), st.Mode()|0o020))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := loadConfig([]string{path("bwmon.toml")}, nil); (err != nil) != tt.refused {
+			t.Errorf("%s of the group %d: %v", tt.name, tt.group, err)
+		}
+	}
+}
+
+// TestFIFOForAConfig: where nobody named a file nobody waits for what it holds, and a
+// directory that others may write to is judged before any file in it is opened.
+func TestFIFOForAConfig(t *testing.T) {
+	for _, tt := range []struct{ name, want string }{
+		{"bwmon.toml", "bwmon.toml\" is no regular file"}, {"conf.d", "conf.d\" is no directory"},
+		{"conf.d/a.toml", "a.toml\" is no regular file"}, {"open/a.toml", "conf.d\" can be written by other users"},
+	} {
+		path := tree(t, map[string]string{"bwmon.toml": ""})
+		at := tt.name
+		if dir := filepath.Dir(at); dir != "." {
+			at = filepath.Join(dropIns, filepath.Base(at))
+			if err := os.Mkdir(path(dropIns), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if dir == "open" {
+				if err := os.Chmod(path(dropIns), 0o777); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		os.Remove(path(at))
+		if err := unix.Mkfifo(path(at), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan error, 1)
+		go func() { _, err := loadConfig(nil, []string{path("bwmon.toml")}); done <- err }()
+		select {
+		case err := <-done:
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("%s: %v, want %s", tt.name, err, tt.want)
+			}
+		case <-time.After(patience):
+			t.Errorf("%s: it waits for somebody to write to it", tt.name)
+			if f, err := os.OpenFile(path(at), os.O_RDWR, 0); err == nil { // lets it go
+				f.Close()
+			}
+		}
+	}
+}
+
+// TestPipeForAConfig: who names a pipe means it.
+func TestPipeForAConfig(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	go func() { fmt.Fprintln(w, `interval = "7s"`); w.Close() }()
+	c, err := loadConfig([]string{fmt.Sprintf("/dev/fd/%d", r.Fd())}, nil)
+	if err != nil || c.Interval != 7*time.Second {
+		t.Errorf("%v, %v", c.Interval, err)
+	}
 }
