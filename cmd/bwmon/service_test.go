@@ -328,6 +328,63 @@ func TestPIDFileOfSomethingElse(t *testing.T) {
 	if got := readLog(t, path); got != text {
 		t.Errorf("it has %q now", got)
 	}
+	if _, err := os.Stat(path + ".lock"); err == nil {
+		t.Error("a second file was made beside it")
+	}
+}
+
+// TestPIDFileIsAFIFO: nobody waits for who writes to it.
+func TestPIDFileIsAFIFO(t *testing.T) {
+	for _, name := range []string{"pid", "pid.lock"} {
+		path := filepath.Join(t.TempDir(), "pid")
+		fifo := filepath.Join(filepath.Dir(path), name)
+		if err := unix.Mkfifo(fifo, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan error, 1)
+		go func() { _, err := openPIDFile(path, 1); done <- err }()
+		select {
+		case err := <-done:
+			if err == nil || !strings.Contains(err.Error(), name+"\" is there and is no regular file") {
+				t.Errorf("%s: %v", name, err)
+			}
+		case <-time.After(patience):
+			t.Errorf("%s: it waits", name)
+		}
+	}
+}
+
+// TestPIDFileLockedByAnother: who may read the file may lock it, and keeps nobody from
+// starting by that.
+func TestPIDFileLockedByAnother(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pid")
+	if err := os.WriteFile(path, []byte("1\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	other, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if err := unix.Flock(int(other.Fd()), unix.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	f, err := openPIDFile(path, 17)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st, err := os.Stat(path + ".lock"); err != nil || st.Mode() != 0o600 || readLog(t, path) != "17\n" {
+		t.Errorf("%v, %v", st, err)
+	}
+	if err := f.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := os.Chmod(path+".lock", 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openPIDFile(path, 17); err == nil || !strings.Contains(err.Error(), "locked, by other users") {
+		t.Errorf("a lock that everybody may open: %v", err)
+	}
 }
 
 // TestServiceLogsToAFile: and opens a new one when the old one would be too large; a
