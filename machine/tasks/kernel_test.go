@@ -189,6 +189,42 @@ func TestOlderEnds(t *testing.T) {
 	}
 }
 
+// TestOrphan: what an orphan did is not told of who takes it in, too, and waits for it.
+func TestOrphan(t *testing.T) {
+	needKernel(t)
+	for name, interval := range map[string]time.Duration{"readings between": 50 * time.Millisecond, "no reading": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			b, stop := watch(t, Options{Interval: interval})
+			reaper := child("init", "init", name)
+			reaper.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID}
+			if err := reaper.Start(); err != nil {
+				t.Skipf("make a PID namespace: %v", err)
+			}
+			defer func() {
+				reaper.Process.Kill()
+				reaper.Wait()
+			}()
+			time.Sleep(200 * time.Millisecond) // for it to be looked at without children
+			file := diskFile(t)
+			dd := "dd if=/dev/zero of=" + file + " bs=4096 count=64 conv=fsync status=none"
+			out, err := exec.Command("nsenter", "-p", "-t", strconv.Itoa(reaper.Process.Pid),
+				"sh", "-c", `(exec sh -c "sleep 0.5; `+dd+`") >/dev/null 2>&1 &`).CombinedOutput()
+			if err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			await(t, "the orphan to write", func() bool { f, err := os.Stat(file); return err == nil && f.Size() == 64*4096 })
+			time.Sleep(300 * time.Millisecond) // for it to be waited for, and read
+			stop()
+			if got := b.of(dd).DiskWrite; got < 64*4096 || got > 70*4096 { // the file system's own pages
+				t.Errorf("the orphan's dd wrote %d, want %d", got, 64*4096)
+			}
+			if got := b.of("init " + name); got.Owner == nil || got.DiskWrite+got.CacheWrite > 4096 {
+				t.Errorf("who waited for it is told to have written %d, and %d by calls", got.DiskWrite, got.CacheWrite)
+			}
+		})
+	}
+}
+
 // TestExec: what a process did before it executed another program stays with what it
 // was.
 func TestExec(t *testing.T) {

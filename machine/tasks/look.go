@@ -135,10 +135,10 @@ func (t *table) look(p *process, now time.Duration) bool {
 	if !t.read.clocked {
 		u.cpu = st.cpu
 	}
-	p.parent = st.parent
-	if parent := t.all[p.parent]; newborn && parent != nil {
-		parent.begat()
+	if parent := t.all[st.parent]; parent != nil && (newborn || st.parent != p.parent) {
+		parent.begat() // or it took in an orphan
 	}
+	p.parent = st.parent
 	if newborn {
 		p.kernel = st.flags&flagKernelThread != 0
 	}

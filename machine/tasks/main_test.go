@@ -250,6 +250,12 @@ func childMain(role string) int {
 			say()
 		}
 		return 0
+	case "init": // waits for whom it is given
+		for {
+			if _, err := syscall.Wait4(-1, nil, 0, nil); err != nil {
+				time.Sleep(10 * time.Millisecond)
+			}
+		}
 	case "exec": // writes, and becomes dd at a step
 		write(file, 6)
 		say()

@@ -201,6 +201,9 @@ func (t *table) died(r record) {
 		}
 		p = t.unseen(pid, r)
 	}
+	if parent := t.all[r.parent]; parent != nil {
+		parent.begat() // where it took in an orphan that nobody looked at since
+	}
 	if p.blind {
 		r.usage = usage{cpu: r.usage.cpu}
 	}
