@@ -19,6 +19,7 @@ type daemonLog struct {
 	level   slog.LevelVar
 	file    *rotatingFile // nil: there is none
 	journal *journal      // likewise
+	stderr  *outlet       // takes the log, or what the others do not take
 	// aside: the log goes elsewhere than to stderr, so an error that ends the daemon
 	// is to be said in both.
 	aside bool
@@ -35,7 +36,7 @@ type logOptions struct {
 
 // openLog opens the log that is configured.
 func openLog(c logConfig, o logOptions) (*daemonLog, error) {
-	l := &daemonLog{asked: c.To, to: c.To}
+	l := &daemonLog{asked: c.To, to: c.To, stderr: &outlet{to: o.stderr}}
 	l.level.Set(c.Level)
 	inJournal := isJournal(o.stderr, o.journalStream)
 	switch {
@@ -54,10 +55,10 @@ func openLog(c logConfig, o logOptions) (*daemonLog, error) {
 		if path == "" {
 			path = journalSocket
 		}
-		l.journal, err = openJournal(path, o.stderr)
+		l.journal, err = openJournal(path, l.stderr)
 		if err != nil && c.To == logAuto { // a socket that this process cannot see
 			l.to = logStderr
-			l.Logger = slog.New(slog.NewTextHandler(o.stderr, handler))
+			l.Logger = slog.New(slog.NewTextHandler(l.stderr, handler))
 			return l, nil
 		}
 		if err == nil {
@@ -65,13 +66,13 @@ func openLog(c logConfig, o logOptions) (*daemonLog, error) {
 			l.aside = !inJournal
 		}
 	case logFile:
-		l.file, err = openRotatingFile(c, func(err error) { complainTo(o.stderr, err) }, o.opened)
+		l.file, err = openRotatingFile(c, func(err error) { complainTo(l.stderr, err) }, o.opened)
 		if err == nil {
 			l.Logger = slog.New(slog.NewTextHandler(l.file, handler))
 			l.aside = true
 		}
 	default:
-		l.Logger = slog.New(slog.NewTextHandler(o.stderr, handler))
+		l.Logger = slog.New(slog.NewTextHandler(l.stderr, handler))
 	}
 	if err != nil {
 		return nil, usageError{err}
@@ -97,8 +98,9 @@ func (l *daemonLog) Reload(c logConfig) error {
 	return err
 }
 
-// Close closes what openLog opened.
+// Close closes what openLog opened. It waits a little for stderr to be read.
 func (l *daemonLog) Close() error {
+	l.stderr.flush(outletPatience)
 	switch {
 	case l.file != nil:
 		return l.file.Close()

@@ -23,7 +23,7 @@ const journalSocket = "/run/systemd/journal/socket"
 // journal writes to systemd's journal by its own protocol
 // (systemd.io/JOURNAL_NATIVE_PROTOCOL), so that priorities and fields arrive and it
 // does not matter where stderr goes. It never waits: what journald has no room for is
-// counted, and the count is told with the next record.
+// counted, and the count is told with the next record. Nor may fall wait.
 type journal struct {
 	path string
 	fd   int

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -11,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
@@ -132,6 +135,7 @@ func TestLogOnAFullDisk(t *testing.T) {
 	for i := range 1000 {
 		l.Info("line", "n", i)
 	}
+	l.stderr.flush(patience)
 	if text := errs.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, "write the log: ") || !strings.Contains(text, "no space left") {
 		t.Errorf("stderr has %q", text)
 	}
@@ -201,6 +205,7 @@ func TestLogWithoutAJournal(t *testing.T) {
 	for range all {
 		l.Info("line")
 	}
+	l.stderr.flush(patience)
 	lost := strings.Count(errs.String(), "(the journal does not take it: ")
 	buffer := make([]byte, 4096)
 	for range all - lost {
@@ -212,6 +217,69 @@ func TestLogWithoutAJournal(t *testing.T) {
 	n, err := c.Read(buffer)
 	if want := fmt.Sprintf("MESSAGE=again (%d records before it were lost)\n", lost); err != nil || lost == 0 || !strings.HasPrefix(string(buffer[:n]), want) {
 		t.Errorf("%q, %v; want %q", buffer[:n], err, want)
+	}
+}
+
+// TestLogThatNobodyReads: neither a full stderr nor journald that hangs, whose own
+// socket stderr is, holds anybody up; what is lost is counted.
+func TestLogThatNobodyReads(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal")
+	c, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for _, to := range []string{logStderr, logJournal} {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		defer w.Close()
+		l, err := openLog(logTo(to, ""), logOptions{stderr: w, journalSocket: path})
+		if err != nil {
+			t.Fatal(err)
+		}
+		const all = 20_000
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for i := range all {
+				l.Info("line", "n", i)
+			}
+		}()
+		select {
+		case <-done:
+		case <-time.After(patience):
+			t.Errorf("%s: it waits for a reader", to)
+			go io.Copy(io.Discard, r)
+			<-done
+			continue
+		}
+		began := time.Now()
+		if err := l.Close(); err != nil || time.Since(began) > outletPatience+patience {
+			t.Errorf("%s: closed after %v: %v", to, time.Since(began), err)
+		}
+		// There is a reader again.
+		written, lost := 0, 0
+		for scan := bufio.NewScanner(r); lost == 0 && scan.Scan(); {
+			if _, after, ok := strings.Cut(scan.Text(), "lost\" lines="); ok {
+				lost, _ = strconv.Atoi(after)
+			} else {
+				written++
+			}
+		}
+		l.stderr.flush(patience)
+		taken := 0 // by the journal
+		for buffer := make([]byte, 4096); to == logJournal; taken++ {
+			c.SetReadDeadline(time.Now().Add(10 * time.Millisecond))
+			if _, err := c.Read(buffer); err != nil {
+				break
+			}
+		}
+		if lost == 0 || written < 1000 || written+lost+taken != all {
+			t.Errorf("%s: %d written, %d lost, %d in the journal", to, written, lost, taken)
+		}
 	}
 }
 
