@@ -2,13 +2,15 @@ package machine
 
 import (
 	"bytes"
+	"cmp"
+	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
 
 	"bwmon/traffic"
@@ -17,9 +19,9 @@ import (
 // mounts measures the space of file systems: of those that keep files, each once, by
 // where it is mounted.
 type mounts struct {
-	fs       procfs.FS
 	info     *procFile
 	seen     []byte // the text that list was made of
+	bad      int    // lines of it that make no sense
 	list     []*mount
 	patience time.Duration
 	statfs   func(path string, to *unix.Statfs_t) error
@@ -27,6 +29,7 @@ type mounts struct {
 	// answers has room for whatever was asked, so that nobody waits to put one in.
 	answers     chan answer
 	outstanding int
+	ofUsers     int // what of these is of file systems of users
 }
 
 // mount is one file system.
@@ -34,15 +37,27 @@ type mount struct {
 	path   string // as the kernel takes it
 	name   string // clean
 	device string // "major:minor"
+	trust  trust
 
 	wanted    bool
 	asked     time.Time // zero: no question is open
+	answered  time.Time // when it was asked for its latest answer
 	fresh     bool      // it answered in this reading
 	space     unix.Statfs_t
 	err       error
-	sizeless  bool // it has no space to speak of
+	sizeless  bool // it has no space to speak of, or has not yet
 	wholeRoot bool // it shows the file system from its root on
 }
+
+// trust is whose word a file system is, those first that are measured where there are
+// too many: anybody may mount hundreds that do not answer (fusermount3(1)).
+type trust int
+
+const (
+	ofKernel trust = iota
+	ofRoot         // FUSE, mounted by root
+	ofUser         // FUSE, mounted by somebody else
+)
 
 // answer is what statfs(2) said.
 type answer struct {
@@ -51,16 +66,24 @@ type answer struct {
 	err   error
 }
 
-// maxMounts bounds how many are asked, and how many goroutines dead file systems hold.
-const maxMounts = 512
+// maxMounts bounds how many are asked, and how many goroutines dead file systems hold;
+// maxUserMounts how many of these those of users hold, also when they are gone.
+const (
+	maxMounts     = 512
+	maxUserMounts = maxMounts / 2
+)
+
+// sizelessAge is how long what had no space is not asked again. Some network file
+// systems have none before they are connected.
+const sizelessAge = time.Minute
 
 // mountPatience is how long all together may take to answer. In a file system that is
 // alive statfs(2) takes microseconds.
 const mountPatience = 250 * time.Millisecond
 
-func newMounts(fs procfs.FS, proc string) *mounts {
+func newMounts(proc string) *mounts {
 	return &mounts{
-		fs: fs, info: newProcFile(filepath.Join(proc, "self/mountinfo")),
+		info:     newProcFile(filepath.Join(proc, "self/mountinfo")),
 		patience: mountPatience, statfs: unix.Statfs, answers: make(chan answer, maxMounts),
 	}
 }
@@ -74,15 +97,26 @@ func (s *mounts) read(r *reading) {
 			s.seen = nil // so that it is tried again
 		}
 	}
-	if n := len(s.list) - maxMounts; n > 0 {
-		r.note(fmt.Sprintf("%d mounts are not measured: there are more than %d", n, maxMounts))
+	if s.bad > 0 {
+		r.note(fmt.Sprintf("mounts: %d lines of %s make no sense", s.bad, s.info.path))
 	}
-	for _, m := range s.list[:min(len(s.list), maxMounts)] {
-		m.fresh = false
-		m.wanted = !m.sizeless && r.things.note(traffic.SeriesMount, m.name)
+	measured, more := 0, 0
+	for _, m := range s.list {
+		m.fresh, m.wanted = false, false
+		switch {
+		case m.sizeless:
+		case measured == maxMounts:
+			more++
+		default:
+			measured++
+			m.wanted = r.things.note(traffic.SeriesMount, m.name)
+		}
 	}
-	s.ask(r.at)
-	for _, m := range s.list[:min(len(s.list), maxMounts)] {
+	if more > 0 {
+		r.note(fmt.Sprintf("%d mounts are not measured: there are more than %d", more, maxMounts))
+	}
+	s.ask(r)
+	for _, m := range s.list {
 		if !m.wanted || m.sizeless {
 			continue
 		}
@@ -101,16 +135,17 @@ func (s *mounts) read(r *reading) {
 	}
 }
 
-// ask asks all wanted mounts that owe no answer, and takes the answers that come in
-// time, late ones of former readings among them.
-func (s *mounts) ask(at time.Time) {
-	waiting := 0
-	for _, m := range s.list[:min(len(s.list), maxMounts)] {
-		if !m.wanted || !m.asked.IsZero() || s.outstanding == cap(s.answers) {
+// ask asks all wanted mounts that owe no answer, and now and then those without space,
+// and takes the answers that come in time, late ones of former readings among them.
+func (s *mounts) ask(r *reading) {
+	at, waiting := r.at, 0
+	for _, m := range s.list {
+		again := m.sizeless && at.Sub(m.answered) >= sizelessAge && r.things.wants(traffic.SeriesMount, m.name)
+		if !m.wanted && !again || !m.asked.IsZero() || !s.room(m) {
 			continue
 		}
 		m.asked = at
-		s.outstanding++
+		s.hold(m, 1)
 		waiting++
 		go func() {
 			a := answer{of: m}
@@ -130,7 +165,7 @@ func (s *mounts) ask(at time.Time) {
 			if a.of.asked == at {
 				waiting--
 			}
-			s.outstanding--
+			s.hold(a.of, -1)
 			a.of.take(&a)
 		case <-patience.C:
 			return
@@ -138,8 +173,22 @@ func (s *mounts) ask(at time.Time) {
 	}
 }
 
+// room tells whether one more may be asked.
+func (s *mounts) room(m *mount) bool {
+	return s.outstanding < cap(s.answers) && (m.trust != ofUser || s.ofUsers < maxUserMounts)
+}
+
+// hold counts questions to a mount that are open.
+func (s *mounts) hold(m *mount, n int) {
+	s.outstanding += n
+	if m.trust == ofUser {
+		s.ofUsers += n
+	}
+}
+
 func (m *mount) take(a *answer) {
-	m.asked, m.fresh, m.space, m.err = time.Time{}, true, a.space, a.err
+	m.answered, m.asked = m.asked, time.Time{}
+	m.fresh, m.space, m.err = true, a.space, a.err
 	m.sizeless = a.err == nil && a.space.Blocks == 0
 }
 
@@ -167,16 +216,17 @@ func (r *reading) space(s *unix.Statfs_t) {
 // find renews the list where the mounts changed.
 func (s *mounts) find() error {
 	text, err := s.info.read()
-	if err != nil {
+	if err != nil && !errors.Is(err, io.ErrShortBuffer) { // the first of many are there
 		return err
 	}
 	if s.seen != nil && bytes.Equal(text, s.seen) { // a copy of /proc
 		return nil
 	}
-	all, err := s.fs.GetMounts()
-	if err != nil {
-		return fmt.Errorf("list mounts: %w", err)
+	all, bad := parseMounts(text)
+	if len(all) == 0 && bad > 0 {
+		return fmt.Errorf("%s makes no sense", s.info.path)
 	}
+	s.bad = bad
 	s.seen = append(s.seen[:0], text...)
 	known := make(map[[2]string]*mount, len(s.list))
 	for _, m := range s.list {
@@ -193,18 +243,18 @@ func (s *mounts) find() error {
 }
 
 // chooseMounts finds the file systems that keep files, each where it shows most, and
-// there at the shortest path. They come sorted by path.
-func chooseMounts(all []*procfs.MountInfo) []*mount {
-	top := make(map[string]*procfs.MountInfo, len(all))
-	for _, m := range all {
-		top[m.MountPoint] = m // what is mounted later hides what was
+// there at the shortest path. They come sorted by whose word they are and path.
+func chooseMounts(all []mountLine) []*mount {
+	top := make(map[string]*mountLine, len(all))
+	for i := range all {
+		top[all[i].path] = &all[i] // what is mounted later hides what was
 	}
 	best := make(map[string]*mount)
 	for _, info := range top {
 		if !keepsFiles(info) {
 			continue
 		}
-		m := &mount{path: unescapeMount(info.MountPoint), device: info.MajorMinorVer, wholeRoot: info.Root == "/"}
+		m := &mount{path: unescapeMount(info.path), device: info.device, trust: info.trust(), wholeRoot: info.root == "/"}
 		if old := best[m.device]; old == nil || m.before(old) {
 			best[m.device] = m
 		}
@@ -214,8 +264,20 @@ func chooseMounts(all []*procfs.MountInfo) []*mount {
 		m.name = traffic.CleanText(m.path, traffic.MaxCommand)
 		list = append(list, m)
 	}
-	slices.SortFunc(list, func(a, b *mount) int { return strings.Compare(a.path, b.path) })
+	slices.SortFunc(list, func(a, b *mount) int {
+		return cmp.Or(cmp.Compare(a.trust, b.trust), strings.Compare(a.path, b.path))
+	})
 	return list
+}
+
+func (m *mountLine) trust() trust {
+	switch m.userID {
+	case "":
+		return ofKernel
+	case "0":
+		return ofRoot
+	}
+	return ofUser
 }
 
 // before tells whether m is a better place than o to know their file system by.
@@ -232,25 +294,24 @@ func (m *mount) before(o *mount) bool {
 // keepsFiles tells whether a mount has space that may run out: on a block device, over
 // the network, of the memory. Images that are full by nature have not, nor has what the
 // kernel shows as files.
-func keepsFiles(m *procfs.MountInfo) bool {
+func keepsFiles(m *mountLine) bool {
 	for _, dir := range []string{"/proc", "/sys", "/dev"} {
-		if m.MountPoint == dir || strings.HasPrefix(m.MountPoint, dir+"/") {
+		if m.path == dir || strings.HasPrefix(m.path, dir+"/") {
 			return false
 		}
 	}
-	switch m.FSType {
+	switch m.kind {
 	case "squashfs", "erofs", "cramfs", "romfs", "iso9660":
 		return false
 	case "tmpfs":
-		_, readOnly := m.Options["ro"] // credentials of services
-		return !readOnly
+		return !m.readOnly // credentials of services
 	case "overlay":
-		return m.MountPoint == "/" // in a container; outside it is a part of another one
+		return m.path == "/" // in a container; outside it is a part of another one
 	case "btrfs", "zfs", "bcachefs", "ubifs", "nfs", "nfs4", "cifs", "smb3", "ceph", "9p", "virtiofs",
 		"glusterfs", "lustre", "beegfs", "orangefs", "afs", "vboxsf", "fuse", "fuseblk":
 		return true
 	}
-	return strings.HasPrefix(m.FSType, "fuse.") || !strings.HasPrefix(m.MajorMinorVer, "0:")
+	return strings.HasPrefix(m.kind, "fuse.") || !strings.HasPrefix(m.device, "0:")
 }
 
 // unescapeMount undoes the kernel's \040 for what would divide the words of a line

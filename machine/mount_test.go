@@ -1,7 +1,6 @@
 package machine
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -161,33 +160,44 @@ func TestMountHangs(t *testing.T) {
 	}
 }
 
-// TestManyMountsHang: what dead file systems hold is bounded.
-func TestManyMountsHang(t *testing.T) {
-	var lines []string
-	for i := range maxMounts + 20 {
-		lines = append(lines, fmt.Sprintf("%d 1 0:%d / /nfs/%04d rw - nfs4 host:/x rw", i+2, i+40, i))
-	}
-	b, m, _ := mountBench(t, lines...)
-	m.patience = 50 * time.Millisecond
-	release := make(chan struct{})
+// TestMountWithoutSpaceYet: what had no space is asked again a minute later.
+func TestMountWithoutSpaceYet(t *testing.T) {
+	b, m, _ := mountBench(t, `22 1 8:1 / / rw - ext4 /dev/sda1 rw`, `35 22 0:50 / /cloud rw - fuse.rclone host:/x rw,user_id=0`)
 	var asked atomic.Int32
-	m.statfs = func(string, *unix.Statfs_t) error {
-		asked.Add(1)
-		<-release
-		return errors.New("gone")
-	}
-	for range 3 {
-		batch := b.batch(time.Second)
-		if len(batch.Series) != maxMounts || !strings.Contains(batch.Detail, "20 mounts are not measured") {
-			t.Errorf("%d series: %s", len(batch.Series), batch.Detail)
+	var connected atomic.Bool
+	m.statfs = func(path string, to *unix.Statfs_t) error {
+		if path != "/cloud" {
+			return space(path, to)
 		}
+		asked.Add(1)
+		if connected.Load() {
+			return space(path, to)
+		}
+		return nil
 	}
-	close(release)
-	for m.outstanding > 0 {
-		b.batch(time.Second)
+	b.read(0)
+	connected.Store(true)
+	if got := b.read(sizelessAge / 2); len(got) != 1 || asked.Load() != 1 {
+		t.Errorf("after half the time %d were measured, and it was asked %d times", len(got), asked.Load())
 	}
-	if n := asked.Load(); n < maxMounts {
-		t.Errorf("%d were asked", n)
+	b.read(sizelessAge)
+	if got := b.read(time.Second)["mount:/cloud"]; figures(got)["size_bytes"] != 4096000 {
+		t.Errorf("when it is connected: %+v", got)
+	}
+	if err := b.v.Stop("mount:/cloud"); err != nil {
+		t.Fatal(err)
+	}
+	connected.Store(false)
+	if err := b.v.Start("mount:/cloud"); err != nil {
+		t.Fatal(err)
+	}
+	b.read(time.Second) // it has none again
+	before := asked.Load()
+	if err := b.v.Stop(All); err != nil {
+		t.Fatal(err)
+	}
+	if b.read(sizelessAge); asked.Load() != before {
+		t.Error("it was asked though all are stopped")
 	}
 }
 

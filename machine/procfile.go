@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -27,7 +28,8 @@ func newProcFile(path string) *procFile { return &procFile{path: path, fd: -1} }
 
 // read returns the whole text, which is good until the next reading. It opens the file
 // where it is not open, and closes it after an error, so that what comes back is found
-// again.
+// again. Of a file that is too large it returns whole lines from its beginning, with
+// io.ErrShortBuffer.
 func (f *procFile) read() ([]byte, error) {
 	if f.fd < 0 {
 		fd, err := unix.Open(f.path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
@@ -58,7 +60,8 @@ func (f *procFile) read() ([]byte, error) {
 		}
 		if n >= maxProcFile {
 			f.close()
-			return nil, fmt.Errorf("read %s: %w", f.path, io.ErrShortBuffer)
+			lines := f.buf[:bytes.LastIndexByte(f.buf[:n], '\n')+1]
+			return lines, fmt.Errorf("read %s: %w", f.path, io.ErrShortBuffer)
 		}
 		f.buf = append(f.buf, make([]byte, len(f.buf))...)
 	}

@@ -99,6 +99,13 @@ func (t *things) note(kind, name string) bool {
 	return o.active
 }
 
+// wants answers whether a thing that is not noted would be active.
+func (t *things) wants(kind, name string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.begins(traffic.SeriesID(kind, name))
+}
+
 // begins tells whether what appears is active.
 func (t *things) begins(id string) bool {
 	if active, ok := t.chosen[id]; ok {

@@ -136,7 +136,7 @@ func (v *Vitals) open() error {
 	}
 	v.sources = []vital{
 		&processor{fs: proc}, newLoad(proc, o.Proc), newMemory(proc, o.Proc), &pressure{fs: proc},
-		newDisks(o.Proc, o.Sys), newMounts(proc, o.Proc), newInterfaces(proc, o.Proc), newSensors(o.Sys),
+		newDisks(o.Proc, o.Sys), newMounts(o.Proc), newInterfaces(proc, o.Proc), newSensors(o.Sys),
 	}
 	if o.Cgroup != "" {
 		v.sources = append(v.sources, newCgroups(o.Cgroup, o.Sys, o.Name))
