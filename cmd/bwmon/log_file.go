@@ -38,13 +38,14 @@ func openRotatingFile(c logConfig, trouble func(error), opened func(*os.File)) (
 	return f, nil
 }
 
-// openLogFile opens a file to append to.
+// openLogFile opens a file to append to. It may be a symbolic link only where nobody
+// but root and this user can have made that.
 func openLogFile(path string) (*os.File, int64, error) {
-	// A FIFO would have us wait for a reader.
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|unix.O_NONBLOCK|unix.O_NOCTTY, 0o640)
+	fd, err := openToAppend(path)
 	if err != nil {
 		return nil, 0, fmt.Errorf("log.file: %w", err)
 	}
+	file := os.NewFile(uintptr(fd), path)
 	st, err := file.Stat()
 	if err == nil && !st.Mode().IsRegular() {
 		err = fmt.Errorf("%s is no file: choose another path", quoted(path))
@@ -53,6 +54,35 @@ func openLogFile(path string) (*os.File, int64, error) {
 		return nil, 0, errors.Join(fmt.Errorf("log.file: %w", err), file.Close())
 	}
 	return file, st.Size(), nil
+}
+
+func openToAppend(path string) (int, error) {
+	dir, err := unix.Open(filepath.Dir(path), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return 0, fmt.Errorf("open %s: %w", filepath.Dir(path), err)
+	}
+	defer unix.Close(dir)
+	var st unix.Stat_t
+	if err := unix.Fstat(dir, &st); err != nil {
+		return 0, fmt.Errorf("look at %s: %w", filepath.Dir(path), err)
+	}
+	// A FIFO would have us wait for a reader.
+	flags := unix.O_WRONLY | unix.O_APPEND | unix.O_CREAT | unix.O_NONBLOCK | unix.O_NOCTTY | unix.O_CLOEXEC
+	if st.Uid != 0 && int(st.Uid) != os.Geteuid() || st.Mode&0o022 != 0 {
+		flags |= unix.O_NOFOLLOW
+	}
+	for {
+		fd, err := unix.Openat(dir, filepath.Base(path), flags, 0o640)
+		switch {
+		case err == nil:
+			return fd, nil
+		case err == unix.EINTR:
+		case err == unix.ELOOP && flags&unix.O_NOFOLLOW != 0:
+			return 0, fmt.Errorf("%s is a symbolic link in a directory that other users can write to: choose another path", quoted(path))
+		default:
+			return 0, fmt.Errorf("open %s: %w", path, err)
+		}
+	}
 }
 
 // take makes a file the one that is written to. Who is given them has the new one
@@ -143,8 +173,8 @@ func (f *rotatingFile) rotate() error {
 			err = nil
 		}
 	}
-	if err == nil && f.maxFiles == 1 {
-		err = os.Truncate(f.path, 0)
+	if err == nil && f.maxFiles == 1 { // not what the path has become by now
+		err = f.file.Truncate(0)
 	}
 	if err != nil {
 		f.size = 0

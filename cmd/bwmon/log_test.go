@@ -113,6 +113,39 @@ func TestLogReopens(t *testing.T) {
 	}
 }
 
+// TestLogIsALink: a link that others may have made is neither followed nor emptied.
+func TestLogIsALink(t *testing.T) {
+	for _, mode := range []os.FileMode{0o755, 0o777} {
+		c := logTo(logFile, t.TempDir())
+		c.MaxSize, c.MaxFiles = 1000, 1
+		var errs bytes.Buffer
+		l, err := openLog(c, logOptions{stderr: &errs})
+		if err != nil {
+			t.Fatal(err)
+		}
+		precious := filepath.Join(t.TempDir(), "precious")
+		err = errors.Join(os.WriteFile(precious, []byte("precious\n"), 0o600), os.Chmod(filepath.Dir(c.File), mode),
+			os.Remove(c.File), os.Symlink(precious, c.File))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 100 {
+			l.Info("line", "n", i)
+		}
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+		// In a directory of ours alone it is meant, and goes on with what is there.
+		text := readLog(t, precious)
+		if mode == 0o777 && text != "precious\n" || mode == 0o755 && !strings.Contains(text, "msg=line") {
+			t.Errorf("%v: %q", mode, text)
+		}
+		if refused := strings.Contains(errs.String(), "is a symbolic link in a directory that other users can write to"); refused != (mode == 0o777) {
+			t.Errorf("%v: it says %q", mode, errs.String())
+		}
+	}
+}
+
 // TestLogOnAFullDisk: what cannot be written is lost, told of and counted, and
 // holds nobody up.
 func TestLogOnAFullDisk(t *testing.T) {
