@@ -44,8 +44,7 @@ type account struct {
 	works  []work        // likewise
 	flows  []*flow       // the open ones and the remembered closed ones, in no order
 	open   int
-	busy   int            // processes that are there, whether they have flows or not
-	owner  *traffic.Owner // one of those it was made for; nil: it was for none
+	busy   int // processes that are there, whether they have flows or not
 	crew   crew
 	closed traffic.Closed
 	recent recent // LAN hosts and pipes only
@@ -81,13 +80,6 @@ func (a *account) usage() traffic.Usage {
 		u.TxRate += rate.Tx
 	}
 	return u
-}
-
-// note remembers whom the account is for, so that it can be judged again.
-func (a *account) note(o *traffic.Owner) {
-	if a.owner == nil && a.shelf != nil {
-		a.owner = o
-	}
 }
 
 // close books f as a connection that is no longer listed.

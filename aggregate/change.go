@@ -15,8 +15,8 @@ type Change struct {
 	// what they counted stays. Add is run from then on, also under the same names.
 	Remove []string
 	Add    []traffic.Monitor
-	// Rules and Filters take the place of those there were: what is in the books by
-	// then moves to the apps it belongs to now. What was folded together stays so.
+	// Rules and Filters take the place of those there were: what is carried from then on
+	// is booked by them.
 	Rules   Rules
 	Filters map[string]Filter
 }
@@ -24,16 +24,20 @@ type Change struct {
 // errEnded is what Apply says of an engine that does not run any more.
 var errEnded = errors.New("change the monitors: the engine has ended")
 
-// Apply makes a change, all of it or, with an error, nothing. It waits until removed
-// monitors have returned. Any goroutine may call it while Run runs; one call at a
+// Apply makes a change. With an error nothing has changed, or the engine has ended. It
+// waits until removed monitors have returned, and does not heed ctx once it has begun. Any goroutine may call it while Run runs; one call at a
 // time is made.
 func (e *Engine) Apply(ctx context.Context, c Change) error {
 	e.changing.Lock()
 	defer e.changing.Unlock()
 	var leaving []*member
+	off := make(map[string]bool) // monitors that were stopped: another one of the name stays so
 	err := e.order(ctx, func(d *desk) error {
 		var err error
 		leaving, err = d.check(c)
+		for _, m := range leaving {
+			off[m.monitor.Name()], _ = m.lever.isOff()
+		}
 		return err
 	})
 	if err != nil {
@@ -51,7 +55,8 @@ func (e *Engine) Apply(ctx context.Context, c Change) error {
 		}
 		d.ledger.SetRules(c.Rules, c.Filters)
 		for _, m := range c.Add {
-			d.add(e.hire(m))
+			isOff, before := off[m.Name()]
+			d.add(e.hire(m, before, isOff))
 		}
 		e.setMembers(d.members)
 		return nil
@@ -96,71 +101,35 @@ func (d *desk) check(c Change) ([]*member, error) {
 }
 
 // SetRules has everything booked from now on by other rules and filters. What is in
-// the books moves to where it belongs by them, as far as it is known whose it is.
+// the books stays where it is: nothing that was said of the past becomes untrue. A flow
+// or process is judged anew when it is next told of, so that nothing waits for regexes
+// over all there are. Filters.IgnoreLocal stays as it was for monitors there are.
 func (l *Ledger) SetRules(rules Rules, filters map[string]Filter) {
 	l.opts.Rules, l.opts.Filters = rules, filters
+	l.rulebook++
 	for _, src := range l.order {
+		local := src.filter.IgnoreLocal
 		src.filter, src.verdicts = l.opts.filter(src.name), verdicts{}
-	}
-	workers := make(map[*account][]*worker)
-	for _, src := range l.order {
-		for _, w := range src.workers {
-			workers[w.account] = append(workers[w.account], w)
-		}
-	}
-	var known []*account
-	for _, a := range l.apps {
-		for _, row := range a.shelf.rows {
-			if row.owner != nil {
-				known = append(known, row)
-			}
-		}
-	}
-	// By name, so that it does not depend on chance what is folded.
-	slices.SortFunc(known, func(a, b *account) int { return a.key.compare(b.key) })
-	for _, a := range known {
-		if name := l.judge(a); a.into == nil && name != a.app.name {
-			l.move(a, name, workers)
-		}
+		src.filter.IgnoreLocal = local
 	}
 }
 
-// judge is the app that an account's owner belongs to now.
-func (l *Ledger) judge(a *account) string {
-	for i := range a.meters {
-		if src := a.meters[i].src; src != l.retired {
-			return src.app(a.owner, "", l.opts.Rules)
-		}
-	}
-	for i := range a.works {
-		if src := a.works[i].src; src != l.retired {
-			return src.app(a.owner, "", l.opts.Rules)
-		}
-	}
-	return l.opts.Rules.App(a.owner)
-}
-
-// move adds all of an account, and its workers, to the same of another app.
-func (l *Ledger) move(from *account, name string, workers map[*account][]*worker) {
-	former := from.app
-	app := l.app(name)
-	into := l.accountOn(&app.shelf, app, from.key)
-	if from.into != nil || into == from { // it made room
+// judgeAnew books a flow from now on to where the present rules say.
+func (l *Ledger) judgeAnew(f *flow) {
+	f.rulebook = l.rulebook
+	if f.isOfNobody() || f.state != flowOpen {
 		return
 	}
-	into.note(from.owner)
-	for _, w := range workers[from] {
-		id := process{w.owner.PID, w.owner.Start}
-		from.leaveCrew(w.owner, id)
-		l.countBusy(from, 0, -1)
-		w.account = into
-		into.joinCrew(w.owner, id)
-		l.countBusy(into, 0, +1)
+	from, to := f.account, l.accountOf(f, f.owner, f.label()) // may fold others
+	if from == to {
+		return
 	}
-	workers[into] = append(workers[into], workers[from]...)
-	delete(workers, from)
-	l.foldAccount(from, into)
-	l.dropEmpty(former)
+	if f.meter.total != (octets{}) {
+		from.close(f.meter.total)
+	}
+	f.meter, f.opening = meter{epoch: f.src.window.epoch}, octets{}
+	l.detach(f)
+	l.attach(f, to)
 }
 
 // dropEmpty takes an app away that has no rows.

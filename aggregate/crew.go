@@ -8,7 +8,8 @@ type process struct {
 	start uint64
 }
 
-// crew is the processes behind the flows of an account or app.
+// crew is the processes behind the flows of an account or app, and those that work for
+// it without any.
 type crew struct {
 	members map[process]presence
 	open    int   // members with an open flow

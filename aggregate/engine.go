@@ -83,7 +83,7 @@ func (e *Engine) Run(ctx context.Context, monitors ...traffic.Monitor) error {
 	}
 	e.running = ctx
 	for _, m := range monitors {
-		d.members = append(d.members, e.hire(m))
+		d.members = append(d.members, e.hire(m, false, false))
 	}
 	e.setMembers(d.members)
 	e.loop(ctx, &d)

@@ -36,6 +36,8 @@ type flow struct {
 	scope   traffic.Scope
 	state   flowState
 	labeled bool // its app was named by its monitor
+	// rulebook is that by which it was judged; there are so few that it may wrap.
+	rulebook uint8
 }
 
 func (f *flow) link() *links[*flow] { return &f.links }

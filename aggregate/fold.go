@@ -25,11 +25,7 @@ func (l *Ledger) accountOf(f *flow, o *traffic.Owner, label string) *account {
 			key.command = local.String()
 		}
 	}
-	account := l.accountOn(&a.shelf, a, key)
-	if label == "" {
-		account.note(o)
-	}
-	return account
+	return l.accountOn(&a.shelf, a, key)
 }
 
 // app finds or makes an app. When there are too many, the one idle longest

@@ -29,6 +29,7 @@ type Ledger struct {
 	nowhere  account      // of flows that name no remote host
 	closed   queue[*flow] // those not open, the one that ended first first
 	beat     beat
+	rulebook uint8 // counts rules and filters, one after the other
 
 	// The balance, without loopback and opening balances.
 	carried, local, forwarded, unattributed octets
@@ -66,7 +67,7 @@ func (l *Ledger) Book(b traffic.Batch) {
 	l.carried = l.carried.add(src.interfaces.book(&src.window, b.Interfaces, b.At))
 	if b.Complete {
 		src.window.finish(b.At)
-		l.dropLeavers(src)
+		l.dropLeavers(src, shownFor)
 	}
 }
 
@@ -98,6 +99,7 @@ func (l *Ledger) End(monitor string) {
 	for _, f := range open {
 		l.closeFlow(f)
 	}
+	l.dropLeavers(src, 0)
 }
 
 // Restarts returns how many of a monitor's counters were seen to go down: each
@@ -123,8 +125,13 @@ func (l *Ledger) bookSample(src *source, s *traffic.Sample, opening bool) {
 	f := src.flows.find(&s.Flow)
 	if f == nil {
 		f = l.openFlow(src, s)
-	} else if s.Owner != nil && s.Owner != f.owner {
-		l.setOwner(f, s.Owner)
+	} else {
+		if f.rulebook != l.rulebook {
+			l.judgeAnew(f)
+		}
+		if s.Owner != nil && s.Owner != f.owner {
+			l.setOwner(f, s.Owner)
+		}
 	}
 	delta, restarted := f.advance(s.Counts)
 	if restarted {
@@ -176,7 +183,7 @@ func (l *Ledger) balanceOf(f *flow) *octets {
 }
 
 func (l *Ledger) openFlow(src *source, s *traffic.Sample) *flow {
-	f := &flow{key: s.Flow, src: src, owner: s.Owner, labeled: s.Label != "", scope: s.Scope}
+	f := &flow{key: s.Flow, src: src, owner: s.Owner, labeled: s.Label != "", scope: s.Scope, rulebook: l.rulebook}
 	src.flows.insert(f)
 	l.attach(f, l.accountOf(f, s.Owner, s.Label))
 	l.openBeside(f, s.Label)

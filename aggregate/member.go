@@ -16,11 +16,15 @@ type member struct {
 }
 
 // hire runs a monitor until the engine ends or it is retired. It is called by the
-// loop, or before that begins.
-func (e *Engine) hire(m traffic.Monitor) *member {
+// loop, or before that begins. A monitor that takes the place of another is off where
+// that was; else the options say.
+func (e *Engine) hire(m traffic.Monitor, replaces, off bool) *member {
 	ctx, cancel := context.WithCancel(e.running)
 	one := &member{monitor: m, health: newHealth(m.Name()), retire: cancel, done: make(chan struct{})}
-	if e.opts.Off != nil && e.opts.Off(m.Name()) {
+	if !replaces && e.opts.Off != nil {
+		off = e.opts.Off(m.Name())
+	}
+	if off {
 		one.lever.stop()
 	}
 	k := keeper{member: one, reports: e.reports, stopped: e.ended}

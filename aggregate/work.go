@@ -18,10 +18,11 @@ type work struct {
 
 // worker is a process of one source.
 type worker struct {
-	owner   *traffic.Owner
-	account *account
-	last    spent
-	memory  uint64
+	owner    *traffic.Owner
+	account  *account
+	last     spent
+	memory   uint64
+	rulebook uint8 // by which it was judged
 }
 
 // spent is the totals of a process.
@@ -36,12 +37,20 @@ func spentOf(p *traffic.ProcessTotal) spent {
 	}
 }
 
-// since is what was spent after an earlier total. One that fell began anew.
+// since is what was spent after an earlier total. What fell began anew.
 func (s spent) since(o spent) spent {
-	if s.disk.rx < o.disk.rx || s.disk.tx < o.disk.tx || s.cache.rx < o.cache.rx || s.cache.tx < o.cache.tx || s.cpu < o.cpu {
-		return s
+	return spent{
+		disk:  octets{grown(s.disk.rx, o.disk.rx), grown(s.disk.tx, o.disk.tx)},
+		cache: octets{grown(s.cache.rx, o.cache.rx), grown(s.cache.tx, o.cache.tx)},
+		cpu:   time.Duration(grown(uint64(s.cpu), uint64(o.cpu))),
 	}
-	return spent{disk: s.disk.sub(o.disk), cache: s.cache.sub(o.cache), cpu: s.cpu - o.cpu}
+}
+
+func grown(now, before uint64) uint64 {
+	if now < before {
+		return now
+	}
+	return now - before
 }
 
 // work returns the account's of a source; the pointer is good until the next call.
@@ -101,7 +110,7 @@ func (l *Ledger) bookProcess(src *source, p *traffic.ProcessTotal) {
 		}
 		src.workers[id] = w
 		l.employ(src, w, id, p.Owner)
-	} else if w.owner != p.Owner && !sameOwner(w.owner, p.Owner) {
+	} else if w.rulebook != l.rulebook || w.owner != p.Owner && !sameOwner(w.owner, p.Owner) {
 		l.dismiss(src, w, id)
 		l.employ(src, w, id, p.Owner)
 	}
@@ -119,8 +128,7 @@ func (l *Ledger) bookProcess(src *source, p *traffic.ProcessTotal) {
 // employ has a process work for the account that its command is booked to.
 func (l *Ledger) employ(src *source, w *worker, id process, o *traffic.Owner) {
 	a := l.app(src.app(o, "", l.opts.Rules))
-	w.owner, w.account = o, l.accountOn(&a.shelf, a, commandKey(o))
-	w.account.note(o)
+	w.owner, w.account, w.rulebook = o, l.accountOn(&a.shelf, a, commandKey(o)), l.rulebook
 	w.account.joinCrew(o, id)
 	l.countBusy(w.account, 0, +1)
 }
@@ -184,10 +192,13 @@ func (a *account) isBare() bool {
 	return true
 }
 
+// shownFor is how many windows the last figures of such a command are shown: the open
+// one, and the one in which it is published.
+const shownFor = 2
+
 // dropLeavers takes the rows away of commands that used nothing but processor time
-// and memory, once their last figures have been shown.
-func (l *Ledger) dropLeavers(src *source) {
-	const shown = 2 // windows: the open one, and the one in which it is published
+// and memory, and whose last process ended so many windows ago.
+func (l *Ledger) dropLeavers(src *source, shown uint32) {
 	n := 0
 	for _, v := range src.leavers {
 		if src.window.epoch-v.epoch < shown {
