@@ -15,7 +15,7 @@ type lever struct {
 	mu sync.Mutex
 	// mu protects the fields below.
 	off    bool
-	cancel context.CancelFunc // ends the present run; nil between runs
+	cancel context.CancelFunc // ends the present run; nil before the first
 	on     chan struct{}      // closed when it is pulled to on
 }
 

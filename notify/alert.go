@@ -54,6 +54,22 @@ type Alert struct {
 	Metrics traffic.Metrics `json:"metrics,omitempty"`
 }
 
+// Clean makes all text of an alert clean that comes from elsewhere.
+func (a *Alert) Clean() {
+	for _, text := range []*string{
+		&a.ID, &a.Host, &a.Rule, &a.Kind, &a.User, &a.Container, &a.Unit, &a.Direction, &a.Metric, &a.Condition, &a.Period,
+	} {
+		*text = traffic.CleanText(*text, traffic.MaxWord)
+	}
+	for _, text := range []*string{&a.Subject, &a.App, &a.Command} {
+		*text = traffic.CleanText(*text, traffic.MaxCommand)
+	}
+	a.State = State(traffic.CleanText(string(a.State), traffic.MaxWord))
+	for i := range a.Metrics {
+		a.Metrics[i].Name = traffic.CleanText(a.Metrics[i].Name, traffic.MaxWord)
+	}
+}
+
 // Event is what a delivery has to deliver.
 type Event struct {
 	Alert Alert `json:"alert"`

@@ -125,11 +125,13 @@ func (m *Metrics) UnmarshalJSON(document []byte) error {
 		if err != nil {
 			return err
 		}
-		var value float64
+		var value *float64
 		if err := d.Decode(&value); err != nil {
 			return fmt.Errorf("%v: %w", name, err)
 		}
-		*m = append(*m, Metric{name.(string), value})
+		if value != nil { // null is a figure that is missing
+			*m = append(*m, Metric{name.(string), *value})
+		}
 	}
 	_, err = d.Token()
 	return err

@@ -29,6 +29,9 @@ func TestMetricsKeepTheirOrder(t *testing.T) {
 			t.Errorf("%s is read as %v", bad, back)
 		}
 	}
+	if err := json.Unmarshal([]byte(`{"a":null,"b":1}`), &back); err != nil || len(back) != 1 {
+		t.Errorf("a missing figure is %v, %v", back, err)
+	}
 	if err := json.Unmarshal([]byte(`null`), &back); err != nil || back != nil {
 		t.Errorf("null is %v, %v", back, err)
 	}

@@ -132,10 +132,10 @@ type App struct {
 	Recent []Rate `json:"-"`
 }
 
-// MachineOnly reports whether the row is there for what its processes use of the machine
-// alone: it never had traffic.
+// MachineOnly reports whether the row never had traffic: it is there for what its
+// processes use of the machine.
 func (a *App) MachineOnly() bool {
-	return a.Connections == 0 && a.RxBytes|a.TxBytes == 0 && a.Resources != (Resources{})
+	return a.Connections == 0 && a.RxBytes|a.TxBytes == 0
 }
 
 // Command is what one command line used, of one user in one container or unit.
@@ -157,7 +157,7 @@ type Command struct {
 
 // MachineOnly is as an App's.
 func (c *Command) MachineOnly() bool {
-	return c.Connections == 0 && c.RxBytes|c.TxBytes == 0 && c.Resources != (Resources{})
+	return c.Connections == 0 && c.RxBytes|c.TxBytes == 0
 }
 
 // Closed sums the flows of a row that ended and are no longer listed.

@@ -119,7 +119,21 @@ func askAlerts(ctx context.Context, c config, flags alertFlags) (list alertList,
 		"rule": {flags.rule}, "subject": {flags.subject}, "since": {flags.since.String()}, "limit": {strconv.Itoa(flags.limit)},
 	}
 	err = askDaemon(ctx, c.Control, http.MethodGet, "/api/v1/alerts?"+query.Encode(), nil, &list)
+	list.clean()
 	return list, err
+}
+
+// clean makes all text of a list harmless that may come from elsewhere.
+func (l *alertList) clean() {
+	for _, alerts := range [][]notify.Alert{l.Current, l.Past} {
+		for i := range alerts {
+			alerts[i].Clean()
+		}
+	}
+	for i := range l.Silences {
+		s := &l.Silences[i]
+		s.Rule, s.Subject = traffic.CleanText(s.Rule, traffic.MaxWord), traffic.CleanText(s.Subject, traffic.MaxCommand)
+	}
 }
 
 func printAlerts(w io.Writer, list alertList) {

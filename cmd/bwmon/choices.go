@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"sync"
@@ -22,8 +23,11 @@ type choices struct {
 	on map[string]bool
 }
 
-// maxChoices bounds the file: there are not so many things.
-const maxChoices = 10000
+// The bounds of the file: there are not so many things, and readSmall reads no more.
+const (
+	maxChoices      = 10000
+	maxChoicesBytes = 1 << 20
+)
 
 type choicesFile struct {
 	Schema int             `json:"schema"`
@@ -69,12 +73,14 @@ func (c *choices) active(id string, configured bool) bool {
 func (c *choices) keep(ids []string, on bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	chosen := maps.Clone(c.on)
 	for _, id := range ids {
-		if _, known := c.on[id]; known || len(c.on) < maxChoices {
-			c.on[id] = on
-		}
+		chosen[id] = on
 	}
-	text, err := json.Marshal(choicesFile{traffic.SchemaVersion, c.on})
+	text, err := json.Marshal(choicesFile{traffic.SchemaVersion, chosen})
+	if err == nil && (len(chosen) > maxChoices || len(text) >= maxChoicesBytes) {
+		err = fmt.Errorf("%s is full of things that are gone: remove it to begin anew", quoted(c.path))
+	}
 	if err == nil {
 		err = os.MkdirAll(filepath.Dir(c.path), 0o700)
 	}
@@ -84,6 +90,7 @@ func (c *choices) keep(ids []string, on bool) error {
 	if err != nil {
 		return fmt.Errorf("keep what was started and stopped by hand: %w", err)
 	}
+	c.on = chosen
 	return nil
 }
 

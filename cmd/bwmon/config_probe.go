@@ -74,6 +74,10 @@ func (c *configReader) probes(raw []rawProbe) []probeConfig {
 // key is all that makes it another probe.
 func (p probeConfig) key() string {
 	text := fmt.Sprintf("%+v", p.Options)
+	if p.CAFile != "" { // it may have been renewed
+		certificates, err := readSmall(p.CAFile)
+		text += fmt.Sprintf("|%s %v", certificates, err)
+	}
 	for _, name := range slices.Sorted(maps.Keys(p.Secrets)) {
 		value, err := p.Secrets[name].Read()
 		text += fmt.Sprintf("|%s: %s %v", name, value, err)

@@ -254,6 +254,7 @@ func (c *ctl) alerts(ctx context.Context, _ []string) error {
 	if err := c.daemon.ask(ctx, http.MethodGet, "/api/v1/alerts", nil, &list); err != nil {
 		return err
 	}
+	list.clean()
 	latest := func(a, b notify.Alert) int { return b.At.Compare(a.At) }
 	slices.SortStableFunc(list.Current, latest)
 	slices.SortStableFunc(list.Past, latest)
@@ -269,7 +270,9 @@ func (c *ctl) reload(ctx context.Context, _ []string) error {
 		Notes []string `json:"notes"`
 	}
 	began := time.Now()
-	if err := c.daemon.ask(ctx, http.MethodPost, "/api/v1/reload", nil, &answer); err != nil {
+	patient := c.daemon // relays are let end by themselves
+	patient.client = patient.endless
+	if err := patient.ask(ctx, http.MethodPost, "/api/v1/reload", nil, &answer); err != nil {
 		return err
 	}
 	fmt.Fprintf(c.p.stdout, "reloaded in %v\n", time.Since(began).Round(time.Millisecond))

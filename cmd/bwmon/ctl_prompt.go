@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"bwmon/notify"
 	"bwmon/traffic"
@@ -30,39 +31,28 @@ func (c *ctl) prompt(ctx context.Context) error {
 		return err
 	}
 	fmt.Fprintln(c.p.stdout, `"help" says what there is, Tab completes, "exit" leaves.`)
-	old, err := term.MakeRaw(int(in.Fd()))
-	if err != nil {
-		return fmt.Errorf("prepare the terminal: %w", err)
-	}
-	defer func() { _ = term.Restore(int(in.Fd()), old) }()
 	t := term.NewTerminal(struct {
 		io.Reader
 		io.Writer
 	}{in, c.p.stderr}, ctlPrompt)
-	if width, height, err := term.GetSize(int(in.Fd())); err == nil {
-		_ = t.SetSize(width, height)
-	}
 	t.AutoCompleteCallback = func(line string, at int, key rune) (string, int, bool) {
 		if key != '\t' {
 			return line, at, false
 		}
 		return c.completeLine(ctx, line, at)
 	}
-	out := c.p.stdout
-	defer func() { c.p.stdout = out }()
 	for ctx.Err() == nil {
-		if err := out.Flush(); err != nil {
+		if err := c.p.stdout.Flush(); err != nil {
 			return fmt.Errorf("write output: %w", err)
 		}
-		line, err := t.ReadLine()
+		line, err := askLine(ctx, in, t)
 		if errors.Is(err, io.EOF) { // Ctrl-D or Ctrl-C
-			fmt.Fprintln(t)
+			fmt.Fprintln(c.p.stdout)
 			return nil
 		}
-		if err != nil && !errors.Is(err, term.ErrPasteIndicator) {
-			return fmt.Errorf("read what is typed: %w", err)
+		if err != nil {
+			return err
 		}
-		c.p.stdout = bufio.NewWriter(t) // which makes \r\n of \n
 		err = c.say(ctx, line)
 		if errors.Is(err, errExit) {
 			return nil
@@ -70,9 +60,43 @@ func (c *ctl) prompt(ctx context.Context) error {
 		if err != nil {
 			fmt.Fprintf(c.p.stdout, "%s\n", cleanLines(err))
 		}
-		_ = c.p.stdout.Flush() // to the terminal: who reads nothing types nothing
 	}
 	return nil
+}
+
+// askLine reads a line at the prompt, or returns io.EOF where there are no more and when
+// ctx is cancelled. Only while it reads is the terminal raw: what is said in the meantime
+// can be interrupted.
+func askLine(ctx context.Context, in *os.File, t *term.Terminal) (line string, err error) {
+	old, err := term.MakeRaw(int(in.Fd()))
+	if err != nil {
+		return "", fmt.Errorf("prepare the terminal: %w", err)
+	}
+	defer func() { _ = term.Restore(int(in.Fd()), old) }()
+	if width, height, err := term.GetSize(int(in.Fd())); err == nil {
+		_ = t.SetSize(width, height)
+	}
+	type answer struct {
+		line string
+		err  error
+	}
+	read := make(chan answer, 1)
+	go func() { // is left behind when ctx ends, and the program with it
+		line, err := t.ReadLine()
+		read <- answer{line, err}
+	}()
+	select {
+	case a := <-read:
+		if a.err != nil && !errors.Is(a.err, io.EOF) && !errors.Is(a.err, term.ErrPasteIndicator) {
+			return "", fmt.Errorf("read what is typed: %w", a.err)
+		}
+		if errors.Is(a.err, term.ErrPasteIndicator) {
+			a.err = nil
+		}
+		return a.line, a.err
+	case <-ctx.Done():
+		return "", io.EOF
+	}
 }
 
 // cleanLines is an error in which anything may stand, for a terminal.
@@ -84,12 +108,35 @@ func cleanLines(err error) string {
 	return strings.Join(lines, "\n")
 }
 
-// script takes a word a line.
+// script takes a word a line, until exit, the end of the input or ctx is cancelled.
 func (c *ctl) script(ctx context.Context) error {
-	lines := bufio.NewScanner(c.p.stdin)
+	read := make(chan string)
+	ended := make(chan error, 1)
+	go func() { // is left behind when ctx ends, and the program with it
+		lines := bufio.NewScanner(c.p.stdin)
+		for lines.Scan() {
+			select {
+			case read <- lines.Text():
+			case <-ctx.Done():
+				return
+			}
+		}
+		ended <- lines.Err()
+	}()
 	var failed error
-	for n := 1; lines.Scan() && ctx.Err() == nil; n++ {
-		err := c.say(ctx, lines.Text())
+	for n := 1; ; n++ {
+		var line string
+		select {
+		case line = <-read:
+		case err := <-ended:
+			if err != nil {
+				return fmt.Errorf("read commands: %w", err)
+			}
+			return failed
+		case <-ctx.Done():
+			return failed
+		}
+		err := c.say(ctx, line)
 		if errors.Is(err, errExit) {
 			return failed
 		}
@@ -101,10 +148,6 @@ func (c *ctl) script(ctx context.Context) error {
 			failed = errSaid
 		}
 	}
-	if err := lines.Err(); err != nil {
-		return fmt.Errorf("read commands: %w", err)
-	}
-	return failed
 }
 
 // say does what one line says.
@@ -167,10 +210,13 @@ func (c *ctl) help() {
 // completeLine completes the word before the cursor as far as there is one way only.
 func (c *ctl) completeLine(ctx context.Context, line string, at int) (string, int, bool) {
 	before, after := line[:at], line[at:]
-	start := strings.LastIndexByte(before, ' ') + 1
-	begun := before[start:]
+	start, begun := lastWord(before)
+	words, err := notify.SplitWords(before[:start])
+	if err != nil {
+		return line, at, false
+	}
 	var list []string
-	if words := strings.Fields(before[:start]); len(words) == 0 {
+	if len(words) == 0 {
 		for _, w := range ctlWords() {
 			if strings.HasPrefix(w, begun) {
 				list = append(list, w)
@@ -186,12 +232,44 @@ func (c *ctl) completeLine(ctx context.Context, line string, at int) (string, in
 	same := list[0]
 	for _, w := range list[1:] {
 		for !strings.HasPrefix(w, same) {
-			same = same[:len(same)-1]
+			_, size := utf8.DecodeLastRuneInString(same)
+			same = same[:len(same)-size]
+		}
+	}
+	word := same
+	if strings.ContainsAny(same, " \t'\"\\") { // a name of a sensor, say
+		word = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(same)
+		if len(list) == 1 {
+			word += `"`
 		}
 	}
 	if len(list) == 1 {
-		same += " "
+		word += " "
 	}
-	before = before[:start] + same
+	before = before[:start] + word
 	return before + after, len(before), true
+}
+
+// lastWord finds the word that a line ends in, as a shell would split it: where it
+// begins, and what of it there is without quotes.
+func lastWord(line string) (start int, begun string) {
+	var word strings.Builder
+	var quote byte
+	for i := 0; i < len(line); i++ {
+		switch b := line[i]; {
+		case quote == 0 && (b == ' ' || b == '\t'):
+			start = i + 1
+			word.Reset()
+		case quote == 0 && (b == '\'' || b == '"'):
+			quote = b
+		case b == quote:
+			quote = 0
+		case b == '\\' && quote != '\'' && i+1 < len(line):
+			i++
+			word.WriteByte(line[i])
+		default:
+			word.WriteByte(b)
+		}
+	}
+	return start, word.String()
 }

@@ -102,7 +102,7 @@ func (p *program) daemon(ctx context.Context, c config, read func() (config, err
 	log.Info("running", "monitors", strings.Join(names, ", "))
 	g, ctx := errgroup.WithContext(ctx)
 	l := &lookout{engine: s.engine, open: open, log: log.Logger}
-	r := &reloader{read: read, session: s, lookout: l, log: log, beacon: sv.beacon, running: ctx, current: s.config}
+	r := &reloader{read: read, session: s, lookout: l, log: log, beacon: sv.beacon, running: ctx, begun: s.config, current: s.config}
 	g.Go(func() error { return s.run(ctx) })
 	// A large history takes its time to be opened, in which is counted already.
 	h := openPast(c, engineOptions(c).Host)
@@ -119,7 +119,7 @@ func (p *program) daemon(ctx context.Context, c config, read func() (config, err
 		g.Go(func() error { return h.run(ctx, all) })
 	}
 	l.publish = sv.publishing(publish)
-	l.begin(ctx, w)
+	l.begin(ctx, w, nil)
 	g.Go(func() error { return sv.beacon.run(ctx) })
 	g.Go(l.run)
 	g.Go(func() error { return r.run(ctx, sv.hangups) })

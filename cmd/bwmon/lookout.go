@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 
 	"bwmon/aggregate"
@@ -29,16 +30,18 @@ type lookout struct {
 // shift is the time of one watch.
 type shift struct {
 	watch     *watch // nil: nothing was agreed
+	missing   error  // why there is none although something was; nil: all is well
 	snapshots <-chan *traffic.Snapshot
 	cancel    context.CancelFunc
 	done      chan struct{} // closed when err is there
 	err       error
 }
 
-// begin has a watch stand there. The caller holds mu, or nobody else knows l.
-func (l *lookout) begin(ctx context.Context, w *watch) {
+// begin has a watch stand there; missing says why it does not, if it should. The caller
+// holds mu, or nobody else knows l.
+func (l *lookout) begin(ctx context.Context, w *watch, missing error) {
 	ctx, cancel := context.WithCancel(ctx)
-	s := &shift{watch: w, snapshots: l.engine.Subscribe(), cancel: cancel, done: make(chan struct{})}
+	s := &shift{watch: w, missing: missing, snapshots: l.engine.Subscribe(), cancel: cancel, done: make(chan struct{})}
 	l.shift = s
 	go func() {
 		defer close(s.done)
@@ -47,6 +50,13 @@ func (l *lookout) begin(ctx context.Context, w *watch) {
 			return
 		}
 		for snapshot := range s.snapshots {
+			if missing != nil {
+				with := *snapshot
+				with.Monitors = append(slices.Clip(snapshot.Monitors), traffic.MonitorStatus{
+					Name: "rules", Kind: "notify", State: traffic.StateFailed, Detail: traffic.CleanText(missing.Error(), traffic.MaxCommand),
+				})
+				snapshot = &with
+			}
 			l.publish(snapshot)
 		}
 	}()
@@ -68,7 +78,8 @@ func (l *lookout) run() error {
 
 // relieve puts another watch in the place of the present one: what fires goes on, as
 // after a restart, and what is silent stays so. Where it cannot be opened the former one
-// stands there again, and why is the error.
+// stands there again, and why is the error; where that cannot be opened either none does,
+// which is shown, and the next configuration is tried whatever it says.
 func (l *lookout) relieve(ctx context.Context, former, now config) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -79,21 +90,25 @@ func (l *lookout) relieve(ctx context.Context, former, now config) error {
 	if old.err != nil && !errors.Is(old.err, context.Canceled) {
 		l.log.Error("rules", "error", old.err)
 	}
+	var missing error
 	w, err := l.open(now)
 	if err != nil {
-		var again error
-		if w, again = l.open(former); again != nil {
-			err, w = errors.Join(err, again), nil
+		if w, missing = l.open(former); missing != nil {
+			w = nil
 		}
 	}
 	if w != nil && old.watch != nil {
+		w.ran = old.watch.ran
 		for _, s := range old.watch.book.Silences() {
 			_ = w.book.Silence(s) // or its rule is gone
 		}
 	}
-	l.begin(ctx, w)
+	l.begin(ctx, w, missing)
 	return err
 }
+
+// bare reports whether no watch stands there though something was agreed.
+func (l *lookout) bare() bool { return l.now().missing != nil }
 
 func (l *lookout) now() *shift {
 	l.mu.Lock()

@@ -47,7 +47,7 @@ func example() *traffic.Snapshot {
 					},
 					Closed: &traffic.Closed{Connections: 9, RxBytes: 1<<20 - 1000},
 				},
-				{Command: "-x " + strings.Repeat("long ", 30), User: "root", PIDs: []int{}, Usage: use(0, 0)},
+				{Command: "-x " + strings.Repeat("long ", 30), User: "root", Connections: 1, PIDs: []int{}, Usage: use(0, 0)},
 			}},
 		},
 		LANHosts: []traffic.LANHost{
@@ -153,7 +153,7 @@ func TestPrintCSV(t *testing.T) {
 		{"app", "command", "user", "container", "unit", "pids", "processes", "connections", "rx_bytes", "tx_bytes", "rx_rate", "tx_rate"},
 		{"(unattributed)", "(unattributed)", "", "", "", "", "0", "1", "100", "0", "20.0", "0.0"},
 		{"日本語", `'=cmd|'/c calc'!A1, "quoted"`, "root", "'+web", "'@x.service", "7 4711", "2", "3", "5242880", "1024", "1048576.0", "204.8"},
-		{"日本語", "'-x " + strings.Repeat("long ", 30), "root", "", "", "", "0", "0", "0", "0", "0.0", "0.0"},
+		{"日本語", "'-x " + strings.Repeat("long ", 30), "root", "", "", "", "0", "1", "0", "0", "0.0", "0.0"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

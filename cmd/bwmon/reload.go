@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -14,6 +13,7 @@ import (
 
 	"bwmon/aggregate"
 	"bwmon/pipe"
+	"bwmon/traffic"
 
 	"golang.org/x/sys/unix"
 )
@@ -27,16 +27,21 @@ type reloader struct {
 	log     *daemonLog
 	beacon  *beacon
 	running context.Context // of what is started by it
+	begun   config          // what the daemon was started with
 
-	mu      sync.Mutex // held while it reloads
+	mu sync.Mutex // held while it reloads
+	// mu protects the field below.
 	current config
 }
 
-// takeHangups has SIGHUP, which else asks for the end, come to the channel.
+// takeHangups has SIGHUP, which else asks for the end, come to the channel; where it is
+// ignored on our behalf, by nohup, it stays so.
 func takeHangups() chan os.Signal {
 	hangups := make(chan os.Signal, 1)
-	signal.Reset(unix.SIGHUP)
-	signal.Notify(hangups, unix.SIGHUP)
+	if !signal.Ignored(unix.SIGHUP) {
+		signal.Ignore(unix.SIGHUP) // for a moment, and for those who were told of it
+		signal.Notify(hangups, unix.SIGHUP)
+	}
 	return hangups
 }
 
@@ -69,8 +74,8 @@ func (r *reloader) reload(ctx context.Context) (notes []string, err error) {
 	return notes, nil
 }
 
-// change does it. What is wrong with it, or cannot be made, changes
-// nothing.
+// change does it. What is wrong with the configuration, or cannot be made, changes
+// nothing: monitors are made and the rules change hands before anything ends.
 func (r *reloader) change(ctx context.Context) (notes []string, err error) {
 	now, err := r.read()
 	if err == nil {
@@ -79,24 +84,30 @@ func (r *reloader) change(ctx context.Context) (notes []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	former := r.current
-	if notes, err = r.session.apply(ctx, now); err != nil {
+	// These wait for the next start.
+	now.StateDir, now.Zone = r.begun.StateDir, r.begun.Zone
+	p, err := r.session.prepare(now)
+	if err != nil {
 		return nil, err
 	}
-	if !sameRules(former, now) {
+	former := r.current
+	relieved := !sameRules(former, now) || r.lookout.bare()
+	if relieved {
 		if err := r.lookout.relieve(r.running, former, now); err != nil {
-			_, again := r.session.apply(ctx, former)
-			return nil, errors.Join(err, again)
+			return nil, err
 		}
+	}
+	if notes, err = r.session.apply(ctx, p); err != nil {
+		return nil, err // the engine has ended
+	}
+	if relieved {
 		notes = append(notes, fmt.Sprintf("%d rules, %d deliveries", len(now.Rules), len(now.Deliveries)))
 	}
 	r.current = now
 	if err := r.log.Reload(now.Log); err != nil {
 		notes = append(notes, err.Error())
 	}
-	if waits := waiting(former.Raw, now.Raw); len(waits) > 0 {
-		notes = append(notes, waits...)
-	}
+	notes = append(notes, waiting(r.begun, now)...)
 	if len(notes) == 0 {
 		notes = []string{"nothing has changed"}
 	}
@@ -108,17 +119,19 @@ func sameRules(a, b config) bool {
 	return reflect.DeepEqual(a.Raw.Rule, b.Raw.Rule) && reflect.DeepEqual(a.Raw.Notify, b.Raw.Notify)
 }
 
-// waiting says which settings are others and take effect at the next start.
-func waiting(former, now *rawConfig) []string {
+// waiting says which settings are others than those the daemon began with, and take
+// effect at the next start.
+func waiting(begun, now config) []string {
 	var notes []string
+	a, b := begun.Raw, now.Raw
 	for _, k := range []struct {
 		key         string
 		former, now any
 	}{
-		{"interval", former.Interval, now.Interval}, {"time_zone", former.TimeZone, now.TimeZone},
-		{"state_dir", former.StateDir, now.StateDir}, {"[control]", former.Control, now.Control}, {"[mask]", former.Mask, now.Mask},
-		{"[history]", former.History, now.History}, {"[http]", former.HTTP, now.HTTP},
-		{"log.to and log.file", [2]string{former.Log.To, former.Log.File}, [2]string{now.Log.To, now.Log.File}},
+		{"interval", a.Interval, b.Interval}, {"time_zone", a.TimeZone, b.TimeZone}, {"state_dir", a.StateDir, b.StateDir},
+		{"[control]", a.Control, b.Control}, {"[mask]", a.Mask, b.Mask}, {"[history]", a.History, b.History}, {"[http]", a.HTTP, b.HTTP},
+		{"log.to and log.file", [2]string{a.Log.To, a.Log.File}, [2]string{b.Log.To, b.Log.File}},
+		{"which monitors of traffic run, and how,", traffickers(begun), traffickers(now)},
 	} {
 		if !reflect.DeepEqual(k.former, k.now) {
 			notes = append(notes, k.key+" takes effect at the next start")
@@ -127,54 +140,68 @@ func waiting(former, now *rawConfig) []string {
 	return notes
 }
 
-// apply has the session work by another configuration. It is called by one goroutine at a
-// time while the engine runs. An error says that nothing has changed.
-func (s *session) apply(ctx context.Context, c config) (notes []string, err error) {
+// preparation is another configuration with the monitors that it takes, which do not run
+// yet.
+type preparation struct {
+	config config
+	posts  map[string]post
+	change aggregate.Change
+}
+
+// prepare makes what another configuration takes. It changes nothing.
+func (s *session) prepare(c config) (preparation, error) {
 	if c.Auto && s.config.Without != nil {
 		c.without(s.config.Without) // nothing has changed about that
 	}
-	posts := s.plan(c)
-	change := aggregate.Change{Rules: engineOptions(c).Rules, Filters: engineOptions(c).Filters}
+	p := preparation{config: c, posts: s.plan(c)}
+	o := engineOptions(c)
+	p.change.Rules, p.change.Filters = o.Rules, o.Filters
 	for _, name := range slices.Sorted(maps.Keys(s.posts)) {
-		if now, there := posts[name]; !there || now.key != s.posts[name].key {
-			change.Remove = append(change.Remove, name)
+		if now, there := p.posts[name]; !there || now.key != s.posts[name].key {
+			p.change.Remove = append(p.change.Remove, name)
 		}
 	}
-	var added []string
-	for _, name := range slices.Sorted(maps.Keys(posts)) {
-		if former, there := s.posts[name]; there && former.key == posts[name].key {
+	for _, name := range slices.Sorted(maps.Keys(p.posts)) {
+		if former, there := s.posts[name]; there && former.key == p.posts[name].key {
 			continue
 		}
-		m, err := posts[name].make()
+		m, err := p.posts[name].make()
 		if err != nil {
-			s.relays.keep(s.posts)
-			return nil, err
+			return p, err
 		}
-		change.Add, added = append(change.Add, m), append(added, name)
+		p.change.Add = append(p.change.Add, m)
 	}
-	if err := s.engine.Apply(ctx, change); err != nil {
-		s.relays.keep(s.posts)
+	return p, nil
+}
+
+// apply has the session work by what was prepared. It is called by one goroutine at a
+// time while the engine runs; an error says that this has ended.
+func (s *session) apply(ctx context.Context, p preparation) (notes []string, err error) {
+	s.relays.set(slices.Concat(s.monitors, p.change.Add)) // in good time, and those that end until they have
+	if err := s.engine.Apply(ctx, p.change); err != nil {
+		s.relays.set(s.monitors)
 		return nil, err
 	}
-	s.relays.keep(posts)
-	for _, name := range change.Remove {
-		if !slices.Contains(added, name) {
+	kept := slices.DeleteFunc(slices.Clone(s.monitors), func(m traffic.Monitor) bool { return slices.Contains(p.change.Remove, m.Name()) })
+	s.monitors = append(kept, p.change.Add...)
+	s.relays.set(s.monitors)
+	added := make(map[string]bool)
+	for _, m := range p.change.Add {
+		added[m.Name()] = true
+		notes = append(notes, "started "+m.Name())
+	}
+	for _, name := range p.change.Remove {
+		if !added[name] {
 			notes = append(notes, "stopped "+name)
 		}
 	}
-	for _, name := range added {
-		notes = append(notes, "started "+name)
-	}
-	if m, ok := findMonitor(c.Monitors, kindMachine); ok {
+	if m, ok := findMonitor(p.config.Monitors, kindMachine); ok {
 		s.things.choose(m.Series)
 	}
-	if traffickers(s.config) != traffickers(c) {
-		notes = append(notes, "which monitors of traffic run, and how, takes effect at the next start")
+	if !slices.Equal(appTexts(s.config), appTexts(p.config)) {
+		notes = append(notes, fmt.Sprintf("%d app rules", len(p.config.Apps)))
 	}
-	if !reflect.DeepEqual(appTexts(s.config), appTexts(c)) {
-		notes = append(notes, fmt.Sprintf("%d app rules", len(c.Apps)))
-	}
-	s.config, s.posts = c, posts
+	s.config, s.posts = p.config, p.posts
 	return notes, nil
 }
 
@@ -184,7 +211,7 @@ func traffickers(c config) (text string) {
 		if m.Kind == kindForward {
 			continue
 		}
-		m.Include, m.Exclude, m.IgnoreLocal = nil, nil, false // filters are the ledger's
+		m.Include, m.Exclude = nil, nil // filters are the ledger's
 		m.Series, m.Processes, m.Forward = seriesChoice{}, false, pipe.ForwardOptions{}
 		text += fmt.Sprintf("%+v\n", m)
 	}

@@ -34,7 +34,7 @@ type session struct {
 
 	config   config // it works by
 	monitors []traffic.Monitor
-	posts    map[string]post // of the monitors that the configuration decides on, by their names
+	posts    map[string]post // of the monitors that come and go with the configuration, by their names
 }
 
 // post is a monitor that the configuration asks for, or would: what of the
@@ -58,11 +58,13 @@ func newSession(c config, takesReports bool, kept *choices) (*session, error) {
 	if _, ok := findMonitor(c.Monitors, kindMachine); ok {
 		s.links = machine.New(machine.Options{Interval: c.Interval})
 	}
-	if _, ok := findMonitor(c.Monitors, kindForward); ok || takesReports {
+	if _, ok := findMonitor(c.Monitors, kindForward); ok || takesReports || kept != nil {
 		s.relays.any = true
 	}
+	if kept != nil {
+		s.resolver(c) // a relay may come with another configuration
+	}
 	if takesReports {
-		s.resolver(c) // a relay may come later
 		s.relays.numbers = inFirstPIDs()
 		s.relays.desk = pipe.NewDesk(pipe.DeskOptions{Interval: c.Interval, Processes: newPIDs("/proc", c.Mask), Mask: c.Mask})
 		s.monitors = append(s.monitors, s.relays.desk)
@@ -108,6 +110,7 @@ func newSession(c config, takesReports bool, kept *choices) (*session, error) {
 		}
 		s.monitors = append(s.monitors, m)
 	}
+	s.relays.set(s.monitors)
 	return s, nil
 }
 
@@ -122,9 +125,7 @@ func (s *session) plan(c config) map[string]post {
 			o.Interval, o.Processes = c.Interval, newPIDs("/proc", c.Mask)
 			posts[pipe.NewForwarder(o).Name()] = post{fmt.Sprintf("%+v", m.Forward), func() (traffic.Monitor, error) {
 				o.Owners = s.resolver(c)
-				f := pipe.NewForwarder(o)
-				s.relays.add(f)
-				return f, nil
+				return pipe.NewForwarder(o), nil
 			}}
 		case m.Kind == kindMachine && m.Processes:
 			cgroup, _ := findMonitor(c.Monitors, kindSocket)
@@ -151,7 +152,7 @@ func (s *session) vitals(c config, m monitorConfig) traffic.Monitor {
 		root = "" // containers and units go without
 	}
 	chosen := m.Series
-	s.things.series.Store(&chosen)
+	s.things.choice.Store(&chosen)
 	v := machine.NewVitals(machine.VitalsOptions{
 		Interval: c.Interval, Cgroup: root, Name: process.CgroupNames, Active: s.things.measures,
 	})
@@ -191,24 +192,17 @@ type relays struct {
 	own []*pipe.Forwarder
 }
 
-func (r *relays) add(f *pipe.Forwarder) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.own = append(slices.Clip(r.own), f)
-}
-
-// keep forgets all relays but these.
-func (r *relays) keep(names map[string]post) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	latest := make(map[string]*pipe.Forwarder)
-	for _, f := range r.own {
-		latest[f.Name()] = f
+// set makes the relays among monitors those that are known.
+func (r *relays) set(monitors []traffic.Monitor) {
+	var own []*pipe.Forwarder
+	for _, m := range monitors {
+		if f, ok := m.(*pipe.Forwarder); ok {
+			own = append(own, f)
+		}
 	}
-	r.own = slices.DeleteFunc(slices.Clone(r.own), func(f *pipe.Forwarder) bool {
-		_, there := names[f.Name()]
-		return !there || latest[f.Name()] != f
-	})
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.own = own
 }
 
 // Has implements socket.Relays.

@@ -26,7 +26,7 @@ type things struct {
 	engine *aggregate.Engine
 	kept   *choices        // nil: nothing can be
 	vitals *machine.Vitals // nil: the machine is not measured
-	series atomic.Pointer[seriesChoice]
+	choice atomic.Pointer[seriesChoice]
 
 	mu sync.Mutex // held while something is switched
 }
@@ -34,7 +34,7 @@ type things struct {
 // measures reports whether a series is measured that nobody has started or stopped in
 // this run.
 func (t *things) measures(id string) bool {
-	configured := t.series.Load().has(id)
+	configured := t.choice.Load().has(id)
 	if t.kept == nil {
 		return configured
 	}
@@ -53,7 +53,7 @@ func (t *things) choose(now seriesChoice) {
 	for _, thing := range list {
 		before[thing.ID] = t.measures(thing.ID)
 	}
-	t.series.Store(&now)
+	t.choice.Store(&now)
 	for _, thing := range list {
 		if want := t.measures(thing.ID); want != before[thing.ID] && want != thing.Active {
 			_ = t.changeOne(thing.ID, want) // it has gone in the meantime
@@ -66,11 +66,8 @@ const allThings = "all"
 
 // list answers GET /api/v1/things: series first.
 func (t *things) list(context.Context) []traffic.Thing {
-	var list []traffic.Thing
-	if t.vitals != nil {
-		list = t.vitals.Things()
-	}
 	monitors := t.engine.Active()
+	list := t.series(monitors)
 	for _, name := range slices.Sorted(maps.Keys(monitors)) {
 		kind, of, _ := strings.Cut(name, ":")
 		if kind != traffic.SeriesProbe {
@@ -81,6 +78,20 @@ func (t *things) list(context.Context) []traffic.Thing {
 	slices.SortStableFunc(list, func(a, b traffic.Thing) int {
 		return cmp.Compare(btoi(a.Kind == "monitor"), btoi(b.Kind == "monitor"))
 	})
+	return list
+}
+
+// series are what the vitals measure, or would: nothing while they are stopped.
+func (t *things) series(monitors map[string]bool) []traffic.Thing {
+	if t.vitals == nil {
+		return nil
+	}
+	list := t.vitals.Things()
+	if !monitors[t.vitals.Name()] {
+		for i := range list {
+			list[i].Active = false
+		}
+	}
 	return list
 }
 
@@ -100,26 +111,28 @@ func (t *things) change(_ context.Context, id, action string, save bool) error {
 		return fmt.Errorf("%w: nothing is kept here", web.ErrQuestion)
 	}
 	start := action == "start"
-	var changed []string
-	var err error
+	ids, err := []string{id}, error(nil)
 	if id == allThings {
-		changed, err = t.changeAll(start)
-	} else if err = t.changeOne(id, start); err == nil {
-		changed = []string{id}
+		ids, err = t.changeAll(start)
+	} else {
+		err = t.changeOne(id, start)
 	}
+	so := errors.Is(err, machine.ErrActive) || errors.Is(err, machine.ErrInactive)
 	switch {
-	case errors.Is(err, machine.ErrActive), errors.Is(err, machine.ErrInactive):
-		if save { // it is so already: it is to stay so
-			return t.kept.keep([]string{id}, start)
-		}
+	case save && (err == nil || so): // what is so already is to stay so
+		return t.kept.keep(ids, start)
+	case so:
 		return blamed{err, web.ErrConflict}
 	case errors.Is(err, machine.ErrUnknown), errors.Is(err, aggregate.ErrNoMonitor):
 		return blamed{errors.New(`there is no such thing: "bwmon ctl list" says what there is`), web.ErrUnknown}
-	case err == nil && save:
-		return t.kept.keep(changed, start)
+	case errors.Is(err, errVitalsOff):
+		return blamed{err, web.ErrConflict}
 	}
 	return err
 }
+
+// errVitalsOff is of series that cannot be measured now.
+var errVitalsOff = errors.New("the monitor vitals is stopped: start that first")
 
 // blamed is an error that another one classifies without a word.
 type blamed struct {
@@ -140,6 +153,8 @@ func (t *things) changeOne(id string, start bool) error {
 		return t.engine.StopMonitor(id)
 	case t.vitals == nil:
 		return machine.ErrUnknown
+	case start && !t.engine.Active()[t.vitals.Name()]:
+		return errVitalsOff
 	case start:
 		return t.vitals.Start(id)
 	}
@@ -153,30 +168,32 @@ func alreadySo(start bool) error {
 	return machine.ErrInactive
 }
 
-// changeAll returns what it changed.
-func (t *things) changeAll(start bool) (changed []string, err error) {
-	var all []traffic.Thing
-	if t.vitals != nil {
-		all = t.vitals.Things()
-	}
-	for name, active := range t.engine.Active() {
+// changeAll returns all that are so then.
+func (t *things) changeAll(start bool) (ids []string, err error) {
+	monitors := t.engine.Active()
+	all := t.series(monitors)
+	for name, active := range monitors {
 		if strings.HasPrefix(name, traffic.SeriesProbe+":") {
 			all = append(all, traffic.Thing{ID: name, Active: active})
 		}
 	}
+	changed := false
 	for _, thing := range all {
-		if thing.Active == start {
-			continue
+		if thing.Active != start {
+			switch err := t.changeOne(thing.ID, start); {
+			case errors.Is(err, machine.ErrUnknown), errors.Is(err, aggregate.ErrNoMonitor):
+				continue // it has just gone
+			case err != nil:
+				return nil, err
+			}
+			changed = true
 		}
-		if err := t.changeOne(thing.ID, start); err != nil {
-			return changed, err
-		}
-		changed = append(changed, thing.ID)
+		ids = append(ids, thing.ID)
 	}
-	if len(changed) == 0 {
-		return nil, fmt.Errorf("all %w", alreadySo(start))
+	if !changed {
+		return ids, fmt.Errorf("all: %w", alreadySo(start))
 	}
-	return changed, nil
+	return ids, nil
 }
 
 // things asks a daemon what can be measured.
