@@ -225,6 +225,7 @@ func (t *table) recognise(p *process, now time.Duration) {
 func (t *table) say(p *process) traffic.ProcessTotal {
 	owner, total := t.ownerOf(p), p.total()
 	p.told, p.toldMemory, p.toldOwner = total, p.memory, owner
+	p.firm = p.latest // what is told is not taken back
 	return traffic.ProcessTotal{
 		Owner: owner, DiskRead: total.read, DiskWrite: total.write,
 		CacheRead: total.cacheRead, CacheWrite: total.cacheWrite,

@@ -178,6 +178,29 @@ func TestSplit(t *testing.T) {
 	f.want("last", 4096)
 }
 
+// TestSplitParent: what was told of a process that executed another program is not taken
+// back when its first child begins.
+func TestSplitParent(t *testing.T) {
+	f := newFixture(t)
+	f.turn(true)
+	at := f.now
+	start := f.ticks(at)
+	f.began(event{kind: eventFork, at: at, parent: 1, thread: 100, process: 100})
+	for i, command := range []string{"shell", "interpreter"} {
+		at += 100 * time.Millisecond
+		f.executed(execution{pid: 100, at: at, late: time.Millisecond, known: true, facts: facts{start: start, image: uint64(i + 1),
+			own: usage{cacheRead: uint64(i) * 11788}, whole: usage{cacheRead: uint64(i) * 11788, cacheWrite: uint64(i)},
+			owner: &traffic.Owner{PID: 100, Start: start, Command: command}}})
+	}
+	f.began(event{kind: eventFork, at: at, parent: 100, thread: 200, process: 200})
+	f.died(record{thread: 100, process: 100, usage: usage{cacheRead: 11264}, last: true}) // whole KiB
+	f.turn(false)
+	f.turn(false)
+	if got := f.b.of("shell"); got.CacheRead != 11788 || f.b.of("interpreter").CacheRead != 0 {
+		t.Errorf("%+v", got)
+	}
+}
+
 // TestKernelThreads: they are one owner.
 func TestKernelThreads(t *testing.T) {
 	f := newFixture(t)
