@@ -56,14 +56,19 @@ func (t *table) replaced(p *process) bool {
 	return err == nil && p.start != 0 && st.start != p.start
 }
 
-// begin makes what p has used until now what is not told of it.
+// begin makes what p has used until now what is not told of it, or until it can be read.
 func (t *table) begin(p *process, now time.Duration) {
 	defer t.read.shut(p)
 	p.dead, p.past, p.whole, p.leaving, p.kids = usage{}, usage{}, usage{}, nil, true
 	if t.read.clocked {
 		p.clock, _ = t.read.clock(p.pid)
 	}
-	p.latest = usage{} // what its threads that live used, from now on
+	p.latest, p.firm = usage{}, usage{} // what its threads that live used, from now on
+	p.rebase()
+	p.unread = true
+	// It may have executed a program while nobody was told: no event is to come, and who
+	// it is is to be asked again.
+	p.waits, p.looked, p.doubt = true, now, 0
 	if !t.look(p, now) {
 		return
 	}
@@ -87,7 +92,7 @@ func (t *table) lookAtAll(now time.Duration) {
 
 // moved reports whether p is worth reading: it ran, or was not read for long.
 func (t *table) moved(p *process, now time.Duration) bool {
-	due := p.start == 0 || now-p.looked >= refresh && !p.kernel
+	due := p.start == 0 || p.unread || now-p.looked >= refresh && !p.kernel
 	if p.outside && !due {
 		return false
 	}
@@ -110,7 +115,7 @@ func (t *table) look(p *process, now time.Duration) bool {
 	cold := p.start != 0 && now-p.looked >= refresh
 	p.looked = now
 	defer func() { t.read.settle(p, !cold && p.ending == 0) }()
-	if p.kernel && p.start != 0 && t.read.clocked && !cold {
+	if p.kernel && p.start != 0 && t.read.clocked && !cold && !p.unread {
 		return t.lookAtIO(p, usage{cpu: p.clock}, stat{threads: 1})
 	}
 	st, err := t.read.stat(p)
@@ -166,8 +171,8 @@ func (t *table) lookAtIO(p *process, u usage, st stat) bool {
 			u = io
 		}
 	}
-	if p.start == 0 && t.old(st.start) {
-		p.latest, p.firm = u, u
+	if t.hasPast(p, st.start) {
+		p.latest, p.firm, p.blind = u, u, p.sealed
 		p.rebase()
 		p.kids = true
 	}

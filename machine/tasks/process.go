@@ -22,6 +22,7 @@ type process struct {
 	doubt    time.Duration  // from when on its owner is to be compared with /proc if it moves
 
 	kernel  bool // a kernel thread
+	unread  bool // it was there when the monitor began, and could not be read since
 	outside bool // of the cgroup that is asked for
 	sealed  bool // its io may not be read
 	blind   bool // nor could it when the monitor began: how much of it is older is not known

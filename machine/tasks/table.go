@@ -123,8 +123,8 @@ func (t *table) executed(x execution) {
 		p.nameless, p.image = true, 0
 		return
 	}
-	if p.start == 0 && t.old(x.facts.start) {
-		p.latest = x.facts.own
+	if t.hasPast(p, x.facts.start) {
+		p.latest, p.firm, p.blind = x.facts.own, x.facts.own, x.facts.sealed
 		p.rebase()
 		p.kids = true
 	}
@@ -149,6 +149,14 @@ func (t *table) executed(x execution) {
 
 // old reports whether a process that started then was there before the monitor was.
 func (t *table) old(start uint64) bool { return start < t.ticks(t.since) }
+
+// hasPast reports whether what p has used until now, when it is read, is not ours to
+// tell. start is when it started.
+func (t *table) hasPast(p *process, start uint64) bool {
+	was := p.unread || p.start == 0 && t.old(start)
+	p.unread = false
+	return was
+}
 
 // move notes what p has used by now.
 func (t *table) move(p *process, u usage) {
@@ -204,7 +212,10 @@ func (t *table) died(r record) {
 	if parent := t.all[r.parent]; parent != nil {
 		parent.begat() // where it took in an orphan that nobody looked at since
 	}
-	if p.blind {
+	switch {
+	case p.unread:
+		r.usage = usage{} // how much of it is older is not known
+	case p.blind:
 		r.usage = usage{cpu: r.usage.cpu}
 	}
 	p.dead = p.dead.add(r.usage)

@@ -20,6 +20,8 @@ type fixture struct {
 	*table
 	b   *book
 	now time.Duration
+
+	image int // of the programs that are put
 }
 
 func newFixture(t *testing.T) *fixture {
@@ -45,7 +47,7 @@ func (f *fixture) put(pid int, start uint64, command string, written int) {
 		f.t.Fatal(err)
 	}
 	io := fmt.Sprintf("rchar: 0\nwchar: %d\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: %d\ncancelled_write_bytes: 0\n", written, written)
-	stat := fmt.Sprintf("%d (x) S 1 1 1 0 -1 0 0 0 0 0 %d 0 0 0 20 0 1 0 %d 0 10 0 0 0 0\n", pid, written/4096, start)
+	stat := fmt.Sprintf("%d (x) S 1 1 1 0 -1 0 0 0 0 0 %d 0 0 0 20 0 1 0 %d 0 10 0 %d 0 0\n", pid, written/4096, start, f.image)
 	for name, text := range map[string]string{
 		"stat": stat, "io": io, "task/" + strconv.Itoa(pid) + "/io": io, "cmdline": strings.ReplaceAll(command, " ", "\x00") + "\x00", "cgroup": "0::/\n",
 	} {
@@ -176,6 +178,48 @@ func TestSplit(t *testing.T) {
 	f.turn(false)
 	f.want("after", 4096)
 	f.want("last", 4096)
+}
+
+// TestStopped: what was done while the monitor did not run is nobody's, whatever program
+// did it and whether it can be read at once or not.
+func TestStopped(t *testing.T) {
+	f := newFixture(t)
+	f.who.conn = &connector{} // nothing comes of it
+	f.image = 7
+	f.put(100, 5, "before", 4096)
+	f.put(101, 5, "still", 4096)
+	f.turn(true)
+	f.put(100, 5, "before", 8192)
+	f.put(101, 5, "still", 8192)
+	f.turn(false)
+	f.image = 8
+	f.put(100, 5, "after", 20<<20)
+	f.put(101, 5, "titled", 20<<20)
+	stat := filepath.Join(f.proc, "101", "stat")
+	for _, err := range []error{os.Rename(stat, stat+"."), os.Symlink(stat, stat)} { // no reading, but not gone
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.turn(true)
+	for _, err := range []error{os.Remove(stat), os.Rename(stat+".", stat)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.turn(false)
+	f.put(100, 5, "after", 20<<20+4096)
+	f.put(101, 5, "titled", 20<<20+4096)
+	f.turn(false)
+	for _, command := range []string{"before", "after", "still", "titled"} {
+		f.want(command, 4096)
+	}
+	// One that ends before it could be read tells nothing.
+	f.turn(true)
+	f.all[101].unread = true
+	f.died(record{thread: 101, process: 101, usage: usage{write: 30 << 20}, last: true})
+	f.turn(false)
+	f.want("titled", 4096)
 }
 
 // TestSplitParent: what was told of a process that executed another program is not taken
