@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"bwmon/lab"
+	"bwmon/traffic"
 )
 
 // check is what a probe of a place finds.
@@ -224,7 +225,14 @@ func TestListenUnprivileged(t *testing.T) {
 	defer a.Close()
 	unprivileged(t, func() {
 		want(t, "tcp:"+l.Addr().String(), 1)
-		want(t, "unix:"+u.Addr().String(), 1) // in a directory that only its owner may search
+		// In a directory that only its owner may search; the privileges are this thread's.
+		at, err := locate(u.Addr().String())
+		if err != nil || at.file != (unixFile{}) && os.Geteuid() == 0 {
+			t.Errorf("located at %+v, %v", at, err)
+		}
+		if n, err := countUnix(at, time.Second); n != 1 || err != nil {
+			t.Errorf("%d sockets at %+v, %v", n, at, err)
+		}
 		want(t, "unix:@bwmon-probe-test", 1)
 	})
 }
@@ -292,6 +300,76 @@ func TestListenUnixRelative(t *testing.T) {
 	t.Chdir(dir)
 	open(t, unix.AF_UNIX, unix.SOCK_STREAM, &unix.SockaddrUnix{Name: "./x.sock"})
 	want(t, "unix:"+filepath.Join(dir, "x.sock"), 1)
+}
+
+// On a file system that does not answer, as of a server that is gone: a probe ends in
+// its time, and when it is told to; it has one look under way at most, and sees what is
+// there once it is answered.
+func TestListenUnixHangs(t *testing.T) {
+	dir := t.TempDir()
+	fuse, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Skipf("open /dev/fuse: %v", err)
+	}
+	mounted := unix.Mount("hangs", dir, "fuse", 0, fmt.Sprintf("fd=%d,rootmode=40000,user_id=0,group_id=0", fuse))
+	if mounted != nil {
+		unix.Close(fuse)
+		t.Skipf("mount a file system that hangs: %v", mounted)
+	}
+	p, err := New(Options{Name: "x", Listen: "unix:" + filepath.Join(dir, "x.sock"), Interval: 400 * time.Millisecond, Timeout: 200 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	batches, done := make(chan traffic.Batch, 100), make(chan error, 1)
+	go func() { done <- p.Run(ctx, func(b traffic.Batch) { batches <- b }) }()
+	next := func() (series traffic.Series) {
+		select {
+		case b := <-batches:
+			series = b.Series[0]
+		case <-time.After(10 * time.Second):
+			t.Error("it does not end")
+		}
+		return series
+	}
+	before := runtime.NumGoroutine()
+	for range 3 {
+		s := next()
+		if up, ok := s.Metrics.Get("listening"); !ok || up != 0 || s.Detail != "the path did not answer within 200ms" {
+			t.Errorf("%+v, %q", s.Metrics, s.Detail)
+		}
+	}
+	if n := runtime.NumGoroutine(); n > before+1 {
+		t.Errorf("%d goroutines, before %d", n, before)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	patient, err := New(Options{Name: "x", Listen: "unix:" + dir, Interval: time.Hour, Timeout: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel = context.WithCancel(context.Background())
+	go func() { done <- patient.Run(ctx, func(b traffic.Batch) { t.Errorf("it says %+v", b) }) }()
+	time.Sleep(50 * time.Millisecond)
+	cancel()
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("it does not end when it is told to")
+	}
+	// The file system is gone, which is an answer.
+	unix.Close(fuse)
+	if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
+		t.Error(err)
+	}
+	if s := p.probe(context.Background()); s.Detail != "there is no such file" {
+		t.Errorf("the file system is gone: %q", s.Detail)
+	}
 }
 
 // An overlay shows other numbers than the kernel has inside.

@@ -40,13 +40,8 @@ type pathError struct{ why string }
 
 func (e *pathError) Error() string { return e.why }
 
-// countUnix counts the sockets that listen, or take datagrams, at p. A *pathError:
-// there is none.
-func countUnix(p place, timeout time.Duration) (count int, err error) {
-	at, err := locate(p.path)
-	if err != nil {
-		return 0, err
-	}
+// countUnix counts the sockets that listen, or take datagrams, at a path.
+func countUnix(at location, timeout time.Duration) (count int, err error) {
 	body := make([]byte, sizeofUnixDiagReq)
 	body[0] = unix.AF_UNIX
 	// A datagram socket somebody has connected to is established in the eyes of newer
@@ -72,7 +67,7 @@ type location struct {
 }
 
 // locate looks at the file of a path. Where that may not be looked at the name has to
-// do.
+// do. A *pathError: there can be no socket. It blocks for as long as the file system does.
 func locate(path string) (location, error) {
 	at := location{path: path}
 	if path[0] == '@' {
