@@ -9,10 +9,12 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"bwmon/traffic"
@@ -62,7 +64,8 @@ type fetch struct {
 	ctx   context.Context
 	begin time.Time
 	phase atomic.Int32
-	read  int64 // bytes of the body so far
+	away  atomic.Bool // a server elsewhere has answered, and may have redirected us
+	read  int64       // bytes of the body so far
 }
 
 func (l *fetchLooker) look(ctx context.Context) (traffic.Metrics, string) {
@@ -160,9 +163,14 @@ func (f *fetch) transport() *http.Transport {
 // dial connects; nothing on the connection takes longer than f has.
 func (f *fetch) dial(network, addr string) (net.Conn, error) {
 	f.phase.Store(phaseConnect)
-	conn, err := dialer().DialContext(f.ctx, network, addr)
+	d := dialer()
+	d.ControlContext = f.mayDial
+	conn, err := d.DialContext(f.ctx, network, addr)
 	if err != nil {
 		return nil, err
+	}
+	if to, err := netip.ParseAddrPort(conn.RemoteAddr().String()); err != nil || !inside(to.Addr()) {
+		f.away.Store(true)
 	}
 	if deadline, ok := f.ctx.Deadline(); ok {
 		if err := conn.SetDeadline(deadline); err != nil {
@@ -172,6 +180,27 @@ func (f *fetch) dial(network, addr string) (net.Conn, error) {
 	}
 	f.phase.Store(phaseAnswer)
 	return conn, nil
+}
+
+// errInside: a server elsewhere has us ask somebody in here, whom it cannot ask itself.
+var errInside = errors.New("redirected to a loopback or link-local address, which is not followed")
+
+// mayDial judges an address that is about to be connected to, whatever name it has. A
+// connection serves one request, so that each but the first is of a redirect.
+func (f *fetch) mayDial(_ context.Context, _, address string, _ syscall.RawConn) error {
+	if !f.away.Load() {
+		return nil
+	}
+	if to, err := netip.ParseAddrPort(address); err != nil || inside(to.Addr()) {
+		return errInside
+	}
+	return nil
+}
+
+// inside reports whether an address is this host, or may be its cloud.
+func inside(a netip.Addr) bool {
+	a = a.Unmap()
+	return a.IsLoopback() || a.IsLinkLocalUnicast() || a.IsUnspecified()
 }
 
 func (f *fetch) dialTLS(network, addr string) (net.Conn, error) {
@@ -216,6 +245,8 @@ func (f *fetch) explain(err error) string {
 			return fmt.Sprintf("connected, but no whole headers within %v", f.timeout)
 		}
 		return fmt.Sprintf("the body had not ended within %v", f.timeout)
+	case errors.Is(err, errInside):
+		return errInside.Error()
 	case errors.As(err, &dns):
 		return "look up " + dns.Name + ": " + dns.Err
 	}

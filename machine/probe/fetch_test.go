@@ -5,12 +5,16 @@ import (
 	"encoding/pem"
 	"fmt"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -223,6 +227,73 @@ func TestFetchRedirects(t *testing.T) {
 		if !strings.Contains(s.Detail, detail) || detail == "" && s.Detail != "" {
 			t.Errorf("%s: detail %q, want %q", path, s.Detail, detail)
 		}
+	}
+}
+
+// Who answers elsewhere cannot have this host ask itself, by whatever address or name.
+func TestFetchRedirectsInside(t *testing.T) {
+	var elsewhere net.Listener // an address of this machine that is not inside
+	addrs, _ := net.InterfaceAddrs()
+	for _, a := range addrs {
+		if p, err := netip.ParsePrefix(a.String()); err == nil && !inside(p.Addr()) && elsewhere == nil {
+			elsewhere, _ = net.Listen("tcp", netip.AddrPortFrom(p.Addr(), 0).String())
+		}
+	}
+	if elsewhere == nil {
+		t.Skip("this machine has loopback and link-local addresses alone")
+	}
+	var asked atomic.Bool
+	local := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		asked.Store(true)
+		if to := r.URL.Query().Get("to"); to != "" {
+			http.Redirect(w, r, to, http.StatusFound)
+		}
+	})
+	_, port, _ := net.SplitHostPort(local.Listener.Addr().String())
+	far := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if to := r.URL.Query().Get("to"); to != "" {
+			http.Redirect(w, r, to, http.StatusFound)
+		}
+	}))
+	far.Listener.Close()
+	far.Listener = elsewhere
+	far.Start()
+	defer far.Close()
+	for _, to := range []string{
+		"http://127.0.0.1:" + port, "http://127.1.2.3:" + port, "http://localhost:" + port, "http://0.0.0.0:" + port, "http://[::]:" + port,
+		"http://[::ffff:127.0.0.1]:" + port, "http://169.254.169.254/latest/meta-data/", "http://[fe80::1%25lo]:" + port,
+	} {
+		s := probeOnce(t, Options{URL: far.URL + "/?to=" + url.QueryEscape(to)})
+		if s.Detail != errInside.Error() || asked.Load() {
+			t.Errorf("%s: detail %q, asked %v", to, s.Detail, asked.Load())
+		}
+	}
+	back := far.URL + "/?to=" + url.QueryEscape(local.URL)
+	for path, detail := range map[string]string{
+		far.URL + "/?to=" + url.QueryEscape(far.URL):     "", // elsewhere all the way
+		local.URL + "/?to=" + url.QueryEscape(local.URL): "", // here all the way
+		local.URL + "/?to=" + url.QueryEscape(far.URL):   "",
+		local.URL + "/?to=" + url.QueryEscape(back):      errInside.Error(),
+	} {
+		if s := probeOnce(t, Options{URL: path}); s.Detail != detail {
+			t.Errorf("%s: detail %q, want %q", path, s.Detail, detail)
+		}
+	}
+}
+
+// What was asked for in secret is not asked for in public.
+func TestFetchRedirectsToPlain(t *testing.T) {
+	plain := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("it was asked") })
+	secured := httptest.NewTLSServer(http.RedirectHandler(plain.URL, http.StatusFound))
+	defer secured.Close()
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secured.Certificate().Raw})
+	if err := os.WriteFile(file, block, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := probeOnce(t, Options{URL: secured.URL, CAFile: file})
+	if s.Detail != "redirected from https to http, which is not followed" {
+		t.Errorf("detail %q", s.Detail)
 	}
 }
 

@@ -127,6 +127,9 @@ func (r *request) redirect(next *http.Request, via []*http.Request) error {
 	if s := next.URL.Scheme; s != "http" && s != "https" {
 		return fmt.Errorf("redirected to %s:, which is not followed", traffic.CleanText(s, 40))
 	}
+	if next.URL.Scheme == "http" && via[len(via)-1].URL.Scheme == "https" {
+		return errors.New("redirected from https to http, which is not followed")
+	}
 	next.Header.Del("Referer")
 	if next.URL.Scheme != r.url.Scheme || next.URL.Host != r.url.Host {
 		for _, name := range r.extra {
