@@ -19,36 +19,62 @@ import (
 // sensors measures temperatures: those of hwmon chips (Documentation/hwmon/sysfs-interface.rst)
 // and of thermal zones that are not such a chip as well.
 type sensors struct {
-	class string // /sys/class
-	list  []*sensor
-	found time.Time // when they were looked for
+	class    string // /sys/class
+	list     []*sensor
+	found    time.Time // when they were looked for
+	patience time.Duration
+	milli    func(path string) (float64, error)
+
+	// answers has room for whatever was asked, so that nobody waits to put one in.
+	answers     chan temperature
+	outstanding int
 }
 
 // sensor is one temperature.
 type sensor struct {
-	name     string // clean
-	input    *procFile
+	name     string  // clean
+	chip     string  // the directory of the device that has it
+	input    string  // the file that tells it
+	limit    string  // the file that tells what is critical; "": none, or it is known
 	critical float64 // °C; 0: not known
 
+	wanted  bool
+	asked   time.Time // zero: no question is open
 	celsius float64
 	err     error
-	read    time.Time // zero: not since it was wanted
+	read    time.Time // when it was asked for its latest answer; zero: not since it was wanted
+}
+
+// temperature is what a sensor said.
+type temperature struct {
+	of                *sensor
+	celsius, critical float64
+	err               error
 }
 
 // Temperatures change slowly, and asking some chips costs milliseconds: a figure may be
-// sensorAge old. Chips come and go with modules and disks.
+// sensorAge old, and twice that where the chip takes its time to answer. Chips come and
+// go with modules and disks.
 const (
 	sensorAge  = 5 * time.Second
 	sensorHunt = 30 * time.Second
 )
 
-func newSensors(sys string) *sensors { return &sensors{class: filepath.Join(sys, "class")} }
+// sensorPatience is how long all chips together may take to answer: a disk that is dying
+// can hold who asks it for tens of seconds.
+const sensorPatience = 250 * time.Millisecond
 
-func (s *sensors) close() {
-	for _, one := range s.list {
-		one.input.close()
+// maxSensors bounds how many are asked, and so what dead ones hold.
+const maxSensors = 1024
+
+func newSensors(sys string) *sensors {
+	return &sensors{
+		class: filepath.Join(sys, "class"), patience: sensorPatience, milli: milliFile,
+		answers: make(chan temperature, maxSensors),
 	}
 }
+
+func (s *sensors) close() {}
 
 func (s *sensors) read(r *reading) {
 	if s.found.IsZero() || r.at.Sub(s.found) >= sensorHunt {
@@ -56,24 +82,101 @@ func (s *sensors) read(r *reading) {
 		s.found = r.at
 	}
 	for _, one := range s.list {
-		if !r.want(traffic.SeriesSensor, one.name) {
+		if one.wanted = r.things.note(traffic.SeriesSensor, one.name); !one.wanted {
 			one.read = time.Time{}
+		}
+	}
+	s.ask(r.at)
+	for _, one := range s.list {
+		if !one.wanted {
 			continue
 		}
-		if one.read.IsZero() || r.at.Sub(one.read) >= sensorAge {
-			one.celsius, one.err = milli(one.input)
-			one.read = r.at
+		if errors.Is(one.err, unix.ENOENT) { // its chip is gone
+			s.found = time.Time{}
+			continue
 		}
-		detail := ""
-		if one.err == nil {
+		r.start(traffic.SeriesSensor, one.name)
+		detail := one.detail(r.at)
+		if detail == "" {
 			r.add("temperature_celsius", one.celsius)
-		} else {
-			detail = traffic.CleanText(fmt.Sprintf("it does not tell its temperature: %v", cause(one.err)), traffic.MaxWord)
 		}
 		if one.critical != 0 {
 			r.add("critical_celsius", one.critical)
 		}
 		r.done(detail)
+	}
+}
+
+// detail says why there is no temperature, "" where there is one.
+func (one *sensor) detail(at time.Time) string {
+	switch {
+	case one.read.IsZero() || at.Sub(one.read) >= 2*sensorAge:
+		if one.asked.IsZero() {
+			return "not asked: its chip, or too many others, do not answer"
+		}
+		return fmt.Sprintf("has not answered for %v", at.Sub(one.asked).Round(time.Second))
+	case one.err != nil:
+		return traffic.CleanText(fmt.Sprintf("it does not tell its temperature: %v", cause(one.err)), traffic.MaxWord)
+	}
+	return ""
+}
+
+// ask asks the wanted sensors whose figures are old, those of a chip one after the other
+// and no chip that owes an answer, and takes the answers that come in time, late ones of
+// former readings among them.
+func (s *sensors) ask(at time.Time) {
+	busy := make(map[string]bool)
+	for _, one := range s.list {
+		busy[one.chip] = busy[one.chip] || !one.asked.IsZero()
+	}
+	due := make(map[string][]temperature)
+	waiting := 0
+	for _, one := range s.list {
+		old := one.read.IsZero() || at.Sub(one.read) >= sensorAge
+		if one.wanted && old && !busy[one.chip] && s.outstanding < cap(s.answers) {
+			one.asked = at
+			s.outstanding++
+			waiting++
+			due[one.chip] = append(due[one.chip], temperature{of: one})
+		}
+	}
+	for _, questions := range due {
+		go s.tell(questions)
+	}
+	patience := time.NewTimer(s.patience)
+	defer patience.Stop()
+	for waiting > 0 || len(s.answers) > 0 {
+		select {
+		case a := <-s.answers:
+			if a.of.asked == at {
+				waiting--
+			}
+			s.outstanding--
+			a.of.take(&a)
+		case <-patience.C:
+			return
+		}
+	}
+}
+
+// tell asks the sensors of one chip.
+func (s *sensors) tell(questions []temperature) {
+	for _, q := range questions {
+		q.celsius, q.err = s.milli(q.of.input)
+		if q.of.limit != "" {
+			q.critical, _ = s.milli(q.of.limit)
+		}
+		s.answers <- q
+	}
+}
+
+func (one *sensor) take(a *temperature) {
+	if one.wanted {
+		one.read = one.asked
+	}
+	one.asked, one.celsius, one.err = time.Time{}, a.celsius, a.err
+	if a.critical != 0 {
+		one.critical, one.limit = a.critical, ""
 	}
 }
 
@@ -86,11 +189,12 @@ func cause(err error) error {
 	return err
 }
 
-// find looks for all there are; those that are known stay as they are.
+// find looks for all there are; those that are known stay as they are. It reads what the
+// kernel knows by itself, and asks no chip.
 func (s *sensors) find() {
 	known := make(map[string]*sensor, len(s.list))
 	for _, one := range s.list {
-		known[one.input.path] = one
+		known[one.input] = one
 	}
 	list, chips := s.chips(nil)
 	list = s.zones(list, chips)
@@ -100,13 +204,9 @@ func (s *sensors) find() {
 		if n := names[one.name]; n > 1 {
 			one.name += fmt.Sprintf("#%d", n) // the second disk's
 		}
-		if old := known[one.input.path]; old != nil && old.name == one.name {
-			list[i] = old
-			delete(known, one.input.path)
+		if old := known[one.input]; old != nil && old.name == one.name {
+			list[i] = old // it may owe an answer
 		}
-	}
-	for _, gone := range known {
-		gone.input.close()
 	}
 	s.list = list
 }
@@ -127,8 +227,10 @@ func (s *sensors) chips(list []*sensor) (_ []*sensor, chips map[string]bool) {
 			if label == "" {
 				label = filepath.Base(stem)
 			}
-			one := &sensor{name: traffic.CleanText(chip+"/"+label, traffic.MaxWord), input: newProcFile(input)}
-			one.critical = milliWord(stem + "_crit")
+			one := &sensor{name: traffic.CleanText(chip+"/"+label, traffic.MaxWord), chip: dir, input: input}
+			if _, err := os.Lstat(stem + "_crit"); err == nil {
+				one.limit = stem + "_crit"
+			}
 			list = append(list, one)
 		}
 	}
@@ -146,10 +248,10 @@ func (s *sensors) zones(list []*sensor, chips map[string]bool) []*sensor {
 		if chips[kind] || chips[strings.ReplaceAll(kind, "-", "_")] {
 			continue
 		}
-		one := &sensor{name: traffic.CleanText(kind, traffic.MaxWord), input: newProcFile(filepath.Join(dir, "temp"))}
+		one := &sensor{name: traffic.CleanText(kind, traffic.MaxWord), chip: dir, input: filepath.Join(dir, "temp")}
 		for _, trip := range numbered(dir, "trip_point_", "_type") {
 			if smallFile(trip) == "critical" {
-				one.critical = milliWord(strings.TrimSuffix(trip, "_type") + "_temp")
+				one.limit = strings.TrimSuffix(trip, "_type") + "_temp"
 			}
 		}
 		list = append(list, one)
@@ -195,8 +297,10 @@ func smallFile(path string) string {
 	return strings.TrimSpace(string(text))
 }
 
-// milli reads a file of one number, in thousandths.
-func milli(f *procFile) (float64, error) {
+// milliFile reads a file of one number, in thousandths.
+func milliFile(path string) (float64, error) {
+	f := newProcFile(path)
+	defer f.close()
 	text, err := f.read()
 	if err != nil {
 		return 0, err
@@ -211,15 +315,4 @@ func parseMilli(text []byte) (float64, error) {
 		return 0, fmt.Errorf("want a number, got %q", text[:min(len(text), 40)])
 	}
 	return float64(n) / 1000, nil
-}
-
-// milliWord is that of a file read once, 0 where there is none or it makes no sense.
-func milliWord(path string) float64 {
-	f := newProcFile(path)
-	defer f.close()
-	value, err := milli(f)
-	if err != nil {
-		return 0
-	}
-	return value
 }

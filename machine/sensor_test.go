@@ -1,13 +1,19 @@
 package machine
 
 import (
+	"context"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"bwmon/traffic"
 )
 
 // TestSensors reads copies of /sys/class/hwmon and /sys/class/thermal, since virtual
@@ -84,6 +90,79 @@ func TestSensors(t *testing.T) {
 	}
 	if len(got) != len(want)-1 {
 		t.Errorf("there are %v", got)
+	}
+}
+
+// TestSensorHangs: a chip that does not answer holds up one reading for a moment, and no
+// other chip; it is asked once, is back when it answers, and does not keep Run from its
+// end.
+func TestSensorHangs(t *testing.T) {
+	proc := t.TempDir()
+	write(t, proc, map[string]string{
+		"class/hwmon/hwmon0/name":        "coretemp\n",
+		"class/hwmon/hwmon0/temp1_input": "45000\n",
+		"class/hwmon/hwmon1/name":        "nvme\n",
+		"class/hwmon/hwmon1/temp1_input": "38850\n",
+		"class/hwmon/hwmon1/temp1_crit":  "84850\n",
+		"class/hwmon/hwmon1/temp2_input": "39000\n",
+	})
+	b := newBench(t, VitalsOptions{Proc: proc, Sys: proc, Active: func(id string) bool { return strings.HasPrefix(id, "sensor:") }})
+	i := slices.IndexFunc(b.v.sources, func(v vital) bool { _, ok := v.(*sensors); return ok })
+	s := b.v.sources[i].(*sensors)
+	s.patience = 10 * time.Second
+	release := make(chan struct{})
+	var asked atomic.Int32
+	var dead atomic.Bool
+	s.milli = func(path string) (float64, error) {
+		if dead.Load() && strings.HasSuffix(path, "hwmon1/temp1_input") {
+			asked.Add(1)
+			<-release
+		}
+		return milliFile(path)
+	}
+	if f := figures(b.read(0)["sensor:nvme/temp1"]); f["temperature_celsius"] != 38.85 || f["critical_celsius"] != 84.85 {
+		t.Fatalf("while it answers: %v", f)
+	}
+	dead.Store(true)
+	s.patience = 500 * time.Millisecond
+	for i := range 8 { // every 5 s
+		begin := time.Now()
+		got := b.read(sensorAge)
+		if took := time.Since(begin); i > 0 && took > s.patience {
+			t.Errorf("reading %d took %v", i, took)
+		}
+		if f := figures(got["sensor:coretemp/temp1"]); f["temperature_celsius"] != 45 {
+			t.Errorf("reading %d: the other chip has %v", i, f)
+		}
+		one := got["sensor:nvme/temp1"]
+		_, told := figures(one)["temperature_celsius"]
+		want := ""
+		if i > 0 {
+			want = fmt.Sprintf("has not answered for %ds", 5*i)
+		}
+		if told != (i == 0) || one.Detail != want || figures(one)["critical_celsius"] != 84.85 {
+			t.Errorf("reading %d: %+v, want %q", i, one, want)
+		}
+		if two := got["sensor:nvme/temp2"]; two.Detail != want {
+			t.Errorf("reading %d: the chip's other sensor is %+v", i, two)
+		}
+	}
+	if n := asked.Load(); n != 1 {
+		t.Errorf("it was asked %d times", n)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	begin := time.Now()
+	if err := b.v.Run(ctx, func(traffic.Batch) { cancel() }); err != nil || time.Since(begin) > 5*time.Second {
+		t.Errorf("Run took %v to end: %v", time.Since(begin), err)
+	}
+	dead.Store(false)
+	close(release)
+	deadline := time.Now().Add(5 * time.Second)
+	for len(b.read(sensorAge)["sensor:nvme/temp1"].Metrics) < 2 || s.outstanding > 0 {
+		if time.Now().After(deadline) {
+			t.Fatal("it is not back")
+		}
+		time.Sleep(time.Millisecond)
 	}
 }
 

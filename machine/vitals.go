@@ -81,9 +81,10 @@ const soonest = 250 * time.Millisecond
 // none; what was stopped has none in its first batch after that, and the last batch has
 // none where it follows too closely. Totals go on when Run is called again.
 //
-// It starts a goroutine for each mount while it asks that for its size, and waits for
-// an answer for a quarter of a second. A goroutine that a dead file system holds in the
-// kernel is left behind; its mount is not asked again before it is back.
+// It starts a goroutine for each mount while it asks that for its size, and for each chip
+// while it asks that for temperatures, and waits for answers for a quarter of a second. A
+// goroutine that a dead file system or device holds in the kernel is left behind; that is
+// not asked again before it is back.
 func (v *Vitals) Run(ctx context.Context, emit func(traffic.Batch)) error {
 	v.running.Lock()
 	defer v.running.Unlock()
