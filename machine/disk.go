@@ -82,7 +82,7 @@ func (s *disks) read(r *reading) {
 		case fresh:
 			delta = now // it came after the last reading
 		default:
-			delta, _ = now.since(&d.last, s.words32)
+			delta = now.since(&d.last, s.words32)
 		}
 		d.last, d.round = now, s.round
 		d.readBytes += delta.reads.sectors * sectorBytes

@@ -75,46 +75,35 @@ func (c *diskCounters) idle() bool {
 	return c.reads.count|c.writes.count|c.discards.count|c.flushes|c.inFlight == 0
 }
 
-// since is what c counted after before, and whether the counters went on. They did not
-// where one that only grows is smaller: then the device is another one, and what it
-// shows was counted since. Ticks wrap at 32 bits, the others where words of the kernel
-// have 32 bits.
-func (c *diskCounters) since(before *diskCounters, words32 bool) (d diskCounters, same bool) {
-	same = true
+// since is what c counted after before, each counter judged by itself (see grown). Ticks
+// wrap at 32 bits, the others where words of the kernel have 32 bits.
+func (c *diskCounters) since(before *diskCounters, words32 bool) diskCounters {
 	count := func(now, then uint64) uint64 {
-		switch {
-		case now >= then:
-			return now - then
-		case words32 && then < 1<<32 && 1<<32-then+now < 1<<31: // less than half the way round
-			return 1<<32 - then + now
+		if words32 {
+			return grownOrWrapped(now, then)
 		}
-		same = false
-		return 0
-	}
-	ticks := func(now, then uint64) uint64 {
-		if now >= then {
-			return now - then
-		}
-		if wrapped := 1<<32 - then + now; then < 1<<32 && wrapped < 1<<31 {
-			return wrapped
-		}
-		return 0 // a step back of a few, which is rounding
+		return grown(now, then)
 	}
 	direction := func(now, then *requests) requests {
 		return requests{
 			count: count(now.count, then.count), merged: count(now.merged, then.merged),
-			sectors: count(now.sectors, then.sectors), ticks: ticks(now.ticks, then.ticks),
+			sectors: count(now.sectors, then.sectors), ticks: grownOrWrapped(now.ticks, then.ticks),
 		}
 	}
-	d = diskCounters{
+	return diskCounters{
 		reads: direction(&c.reads, &before.reads), writes: direction(&c.writes, &before.writes),
 		discards: direction(&c.discards, &before.discards),
-		flushes:  count(c.flushes, before.flushes), flushTicks: ticks(c.flushTicks, before.flushTicks),
-		inFlight: c.inFlight, busyTicks: ticks(c.busyTicks, before.busyTicks),
-		queueTicks: ticks(c.queueTicks, before.queueTicks), fields: c.fields,
+		flushes:  count(c.flushes, before.flushes), flushTicks: grownOrWrapped(c.flushTicks, before.flushTicks),
+		inFlight: c.inFlight, busyTicks: grownOrWrapped(c.busyTicks, before.busyTicks),
+		queueTicks: grownOrWrapped(c.queueTicks, before.queueTicks), fields: c.fields,
 	}
-	if !same {
-		return *c, false
+}
+
+// grownOrWrapped is that of a counter of 32 bits; it is taken to have gone round where
+// that is less than half of the way.
+func grownOrWrapped(now, then uint64) uint64 {
+	if now < then && then < 1<<32 && 1<<32-then+now < 1<<31 {
+		return 1<<32 - then + now
 	}
-	return d, true
+	return grown(now, then)
 }

@@ -55,13 +55,10 @@ func (s *interfaces) read(r *reading) {
 			continue
 		}
 		if before, ok := last[raw]; ok && r.rates {
-			if now.fell(&before) {
-				before = troubles{} // another interface of that name
-			}
-			r.add("rx_errors_per_s", float64(now.rxErrors-before.rxErrors)/elapsed)
-			r.add("tx_errors_per_s", float64(now.txErrors-before.txErrors)/elapsed)
-			r.add("rx_drops_per_s", float64(now.rxDrops-before.rxDrops)/elapsed)
-			r.add("tx_drops_per_s", float64(now.txDrops-before.txDrops)/elapsed)
+			r.add("rx_errors_per_s", float64(grown(now.rxErrors, before.rxErrors))/elapsed)
+			r.add("tx_errors_per_s", float64(grown(now.txErrors, before.txErrors))/elapsed)
+			r.add("rx_drops_per_s", float64(grown(now.rxDrops, before.rxDrops))/elapsed)
+			r.add("tx_drops_per_s", float64(grown(now.txDrops, before.txDrops))/elapsed)
 		}
 		r.add("rx_errors_total", float64(now.rxErrors))
 		r.add("tx_errors_total", float64(now.txErrors))
@@ -69,9 +66,4 @@ func (s *interfaces) read(r *reading) {
 		r.add("tx_drops_total", float64(now.txDrops))
 		r.done("")
 	}
-}
-
-func (t *troubles) fell(before *troubles) bool {
-	return t.rxErrors < before.rxErrors || t.txErrors < before.txErrors ||
-		t.rxDrops < before.rxDrops || t.txDrops < before.txDrops
 }

@@ -131,3 +131,17 @@ func decimal(word []byte) (uint64, bool) {
 	}
 	return n, len(word) > 0
 }
+
+// grown is what a counter that only grows counted after then. Each is judged by itself:
+// where one fell its device may be another one of the same name, or the driver has lost
+// count of that one alone. What fell to half or less began anew; what fell by less has
+// stepped back, as a sum over processors may.
+func grown(now, then uint64) uint64 {
+	switch {
+	case now >= then:
+		return now - then
+	case now <= then/2:
+		return now
+	}
+	return 0
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -271,6 +272,27 @@ func TestInterfaceComesBack(t *testing.T) {
 	write(t, proc, map[string]string{"net/dev": "Inter-|\n face |\n  eth0: 1 2 1 0 0 0 0 0 5 6 0 0 0 0 0 0\n"})
 	if got := figures(b.read(time.Second)["interface:eth0"]); got["rx_errors_per_s"] != 1 || got["tx_drops_per_s"] != 0 {
 		t.Errorf("figures are %v, want one error", got)
+	}
+}
+
+// TestInterfaceCounterFalls: a counter that wraps, or steps back, takes no other with it.
+func TestInterfaceCounterFalls(t *testing.T) {
+	proc := t.TempDir()
+	line := func(rxErrors, rxDrops, txErrors, txDrops int) {
+		write(t, proc, map[string]string{
+			"net/dev": fmt.Sprintf("Inter-|\n face |\n  eth0: 1 2 %d %d 0 0 0 0 5 6 %d %d 0 0 0 0\n", rxErrors, rxDrops, txErrors, txDrops),
+		})
+	}
+	write(t, proc, fixture())
+	line(1e6, 1<<32-3, 500, 2000)
+	b := newBench(t, VitalsOptions{Proc: proc, Sys: proc})
+	b.read(0)
+	line(1e6+2, 4, 498, 2000)
+	got := figures(b.read(time.Second)["interface:eth0"])
+	for name, want := range map[string]float64{"rx_errors_per_s": 2, "rx_drops_per_s": 4, "tx_errors_per_s": 0, "tx_drops_per_s": 0} {
+		if got[name] != want {
+			t.Errorf("%s is %v, want %v", name, got[name], want)
+		}
 	}
 }
 
