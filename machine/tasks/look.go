@@ -229,6 +229,11 @@ func (t *table) recognise(p *process, now time.Duration) {
 // say is what there is to say of p now.
 func (t *table) say(p *process) traffic.ProcessTotal {
 	owner, total := t.ownerOf(p), p.total()
+	if p.isTold() && owner.Start != p.toldOwner.Start { // which was taken from an event
+		o := *owner
+		o.Start = p.toldOwner.Start
+		owner, p.owner = &o, &o
+	}
 	p.told, p.toldMemory, p.toldOwner = total, p.memory, owner
 	p.firm = p.latest // what is told is not taken back
 	return traffic.ProcessTotal{
@@ -270,6 +275,8 @@ func (t *table) news(p *process, last bool) (total traffic.ProcessTotal, ok bool
 	switch {
 	case p.kernel, p.outside && !left:
 		return total, false
+	case p.start == 0 && p.ending == 0:
+		return total, false // it is told by when it started as soon as that is read
 	case p.final && !p.isTold() && p.total() == usage{}:
 		return total, false
 	}

@@ -140,7 +140,7 @@ func (m *Monitor) begin(src *sources, w *watcher) error {
 	t := m.table
 	t.who, m.held, m.seen = w, nil, 0
 	t.recorded = src.accounting != nil
-	t.since, t.boot = monotonic(), bootTime()-monotonic()
+	t.begins(monotonic(), bootAhead())
 	if err := t.scan(t.since, true); err != nil {
 		return err
 	}
@@ -204,6 +204,7 @@ func (m *Monitor) work(ctx context.Context, src *sources, emit func(traffic.Batc
 func (m *Monitor) drain(src *sources) (err error) {
 	t := m.table
 	t.round++
+	t.boot = max(t.boot, bootAhead())
 	records := m.held
 	m.held = nil
 	if src.accounting != nil {
@@ -307,6 +308,10 @@ func (m *Monitor) detail(src *sources) string {
 // monotonic and bootTime are clocks of the kernel; a failure is not possible.
 func monotonic() time.Duration { return kernelTime(unix.CLOCK_MONOTONIC) }
 func bootTime() time.Duration  { return kernelTime(unix.CLOCK_BOOTTIME) }
+
+// bootAhead is what bootTime is ahead of monotonic, or less where this thread was made to
+// wait between the two.
+func bootAhead() time.Duration { return bootTime() - monotonic() }
 
 func kernelTime(clock int32) time.Duration {
 	var ts unix.Timespec

@@ -17,10 +17,12 @@ type table struct {
 
 	round uint64
 	// boot is what CLOCK_BOOTTIME is ahead of CLOCK_MONOTONIC: start times are in that.
+	// It grows while the machine sleeps.
 	boot time.Duration
-	// since is when the present Run began: a process that is older has a past that is
-	// not ours to tell.
+	// since is when the present Run began, first the same as start times are given: a
+	// process that is older has a past that is not ours to tell.
 	since time.Duration
+	first uint64
 
 	kernel     usage // of all kernel threads
 	kernelTold usage
@@ -58,6 +60,12 @@ func newTable(read *reader) *table {
 
 // ticks is a time as start times are given.
 func (t *table) ticks(at time.Duration) uint64 { return uint64(max(at+t.boot, 0) / tick) }
+
+// begins notes that a Run begins, and what the clocks say of that.
+func (t *table) begins(now, boot time.Duration) {
+	t.since, t.boot = now, boot
+	t.first = t.ticks(now)
+}
 
 // add adds a process that began, or was found, at a time.
 func (t *table) add(pid int, begun time.Duration) *process {
@@ -138,6 +146,7 @@ func (t *table) executed(x execution) {
 	}
 	now := p.total()
 	if !p.kernel && !p.outside && (p.isTold() && now != p.told || !p.isTold() && now.write+now.cacheWrite > 0) {
+		p.start, p.named = x.facts.start, x.at // what is told now is told by that
 		t.splits = append(t.splits, t.say(p))
 	}
 	if p.kernel {
@@ -148,7 +157,7 @@ func (t *table) executed(x execution) {
 }
 
 // old reports whether a process that started then was there before the monitor was.
-func (t *table) old(start uint64) bool { return start < t.ticks(t.since) }
+func (t *table) old(start uint64) bool { return start < t.first }
 
 // hasPast reports whether what p has used until now, when it is read, is not ours to
 // tell. start is when it started.

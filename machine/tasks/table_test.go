@@ -29,7 +29,8 @@ func newFixture(t *testing.T) *fixture {
 	f.table = newTable(newReader(f.proc))
 	names := &namer{owners: plain{}, seed: maphash.MakeSeed()}
 	f.who = &watcher{read: newReader(f.proc), names: names}
-	f.since, f.recorded = f.now, true
+	f.recorded = true
+	f.begins(f.now, 0)
 	t.Cleanup(func() {
 		for _, p := range f.order {
 			f.read.shut(p)
@@ -242,6 +243,54 @@ func TestSplitParent(t *testing.T) {
 	f.turn(false)
 	if got := f.b.of("shell"); got.CacheRead != 11788 || f.b.of("interpreter").CacheRead != 0 {
 		t.Errorf("%+v", got)
+	}
+}
+
+// TestStarts: whatever is thought of the clocks, a process is told by one start, which is
+// its own where that could be read.
+func TestStarts(t *testing.T) {
+	f := newFixture(t)
+	f.turn(true)
+	start := f.ticks(f.now + time.Hour) // it slept for an hour, of which nobody has told
+	facts := facts{start: start, image: 7, own: usage{write: 4096}, whole: usage{write: 4096}}
+	facts.owner = &traffic.Owner{PID: 100, Start: start, Command: "writer"}
+	f.began(event{kind: eventFork, at: f.now, parent: 1, thread: 100, process: 100})
+	f.b.take(traffic.Batch{Processes: f.sayAll(false)}) // before it could be read
+	f.executed(execution{pid: 100, at: f.now + time.Second, late: time.Millisecond, known: true, facts: facts})
+	f.put(100, start, "writer", 8192)
+	f.turn(false)
+	f.died(record{thread: 100, process: 100, usage: usage{write: 8192}, last: true})
+	// Of this one the program is told when it has ended.
+	at := f.now
+	f.began(event{kind: eventFork, at: at, parent: 1, thread: 200, process: 200})
+	f.died(record{thread: 200, process: 200, comm: "late", usage: usage{write: 4096}, last: true})
+	f.b.take(traffic.Batch{Processes: f.sayAll(false)})
+	facts.owner = &traffic.Owner{PID: 200, Start: start, Command: "late"}
+	f.executed(execution{pid: 200, at: at + time.Second, late: time.Second, known: true, facts: facts})
+	for range 2 {
+		f.round++
+		f.b.take(traffic.Batch{Processes: f.sayAll(false)})
+	}
+	var sum uint64
+	for id, p := range f.b.known {
+		if sum += p.DiskWrite; !f.b.ended[id] {
+			t.Errorf("the end of %+v was not told", id)
+		}
+	}
+	if len(f.b.known) != 2 || sum != 8192+4096 || !f.b.ended[identity{100, start}] {
+		t.Errorf("%d bytes of %+v", sum, f.b.known)
+	}
+	// Who is older than the monitor is so whatever the clocks say later.
+	m := New(Options{})
+	m.table = f.table
+	before := f.ticks(f.now)
+	f.boot = -time.Hour
+	if err := m.drain(&sources{}); err != nil || f.boot < bootAhead()-time.Second || f.old(before) {
+		t.Errorf("%v: ahead by %v", err, f.boot)
+	}
+	f.boot += time.Hour
+	if f.old(before) {
+		t.Error("a process that began before the machine slept is taken for an older one")
 	}
 }
 
