@@ -22,6 +22,7 @@ type world struct {
 	commands map[commandKey]total
 	work     map[commandKey]total // what they read and wrote
 	drives   map[string]total
+	anew     map[string]bool  // drives that others took the place of since they were listed
 	hosts    map[string]total // LAN
 	remotes  map[string]total
 	pipes    map[string]total
@@ -61,7 +62,7 @@ func (w *world) restart() {
 	w.commands, w.work, w.drives = make(map[commandKey]total), make(map[commandKey]total), make(map[string]total)
 	w.hosts, w.remotes, w.pipes = make(map[string]total), make(map[string]total), make(map[string]total)
 	w.links, w.gone = make(map[string]traffic.Counts), make(map[string]float64)
-	w.gained = make(map[truthKey]octets)
+	w.gained, w.anew = make(map[truthKey]octets), make(map[string]bool)
 }
 
 func (w *world) pick(prefix string) string { return prefix + strconv.Itoa(w.rand.IntN(w.names)) }
@@ -181,8 +182,12 @@ func (w *world) spin(k commandKey, a total) {
 // drive makes a device read and write; maybe it is another one of the name.
 func (w *world) drive(name string) {
 	a := w.amount()
+	if w.anew[name] {
+		return // it might come to have as much as the one before, and nothing would tell them apart
+	}
 	if _, untold := w.gained[truthKey{kind: kindDisk, name: name}]; !untold && w.drives[name].rx > a.rx && w.rand.IntN(5) == 0 {
 		delete(w.drives, name)
+		w.anew[name] = true
 	}
 	w.drives[name] = w.drives[name].add(a)
 	w.gain(kindDisk, "", name, a.octets())
@@ -333,6 +338,9 @@ func (w *world) snapshot() *traffic.Snapshot {
 	}
 	for name, t := range w.pipes {
 		s.Pipes = append(s.Pipes, traffic.PipeRow{Name: name, Usage: usage(t)})
+	}
+	if listed {
+		clear(w.anew)
 	}
 	for name, t := range w.drives {
 		if listed {
