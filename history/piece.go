@@ -8,11 +8,15 @@ import (
 )
 
 // A piece is a CRC-32C of what follows it (4 bytes, little-endian) and, for each
-// figure by group and id, varints as package encoding/binary has them: of a grouped
-// kind what the group is more than the one before; the id, or within one group what
-// it is more than the one before; rx and tx, zigzag. Bytes of disks are mostly whole
-// pages of 4096: the lowest bit of theirs says whether what is above it counts these (0)
-// or bytes (1).
+// figure by group and id, varints as package encoding/binary has them: the id, or
+// within one group what it is more than the one before; rx and tx, zigzag. Bytes of disks
+// are mostly whole pages of 4096: the lowest bit of theirs says whether what is above it
+// counts these (0) or bytes (1).
+//
+// Of a grouped kind the lowest bit of the id's varint says (1) that the group is another
+// than that of the figure before, or than 0: how much more follows it. All bits of the CRC
+// are turned then. Where they are not, the piece is as schema 1 had them: before the id
+// stood, for each figure, what the group is more than the one before.
 
 // errPiece is that a piece is not what was written.
 var errPiece = errors.New("a piece is damaged")
@@ -29,12 +33,10 @@ func encode(to []byte, k kind, list []figure) []byte {
 	var former figure
 	for _, f := range list {
 		if k.grouped() {
-			to = binary.AppendUvarint(to, uint64(f.group-former.group))
-			if f.group != former.group {
-				former.id = 0
-			}
+			to = appendGrouped(to, former, f)
+		} else {
+			to = binary.AppendUvarint(to, uint64(f.id-former.id))
 		}
-		to = binary.AppendUvarint(to, uint64(f.id-former.id))
 		if k.paged() {
 			to = appendPaged(appendPaged(to, f.rx), f.tx)
 		} else {
@@ -42,30 +44,48 @@ func encode(to []byte, k kind, list []figure) []byte {
 		}
 		former = f
 	}
-	binary.LittleEndian.PutUint32(to[start:], checksum(to[start+4:]))
+	sum := checksum(to[start+4:])
+	if k.grouped() {
+		sum = ^sum
+	}
+	binary.LittleEndian.PutUint32(to[start:], sum)
 	return to
+}
+
+// appendGrouped writes the id and group of a figure that is not before the former one.
+func appendGrouped(to []byte, former, f figure) []byte {
+	if f.group == former.group {
+		return binary.AppendUvarint(to, uint64(f.id-former.id)<<1)
+	}
+	to = binary.AppendUvarint(to, uint64(f.id)<<1|1)
+	return binary.AppendUvarint(to, uint64(f.group-former.group))
 }
 
 // decode appends what a piece holds. It is for any bytes.
 func decode(to []figure, k kind, data []byte) ([]figure, error) {
-	if len(data) < 4 || binary.LittleEndian.Uint32(data) != checksum(data[4:]) {
+	if len(data) < 4 {
+		return to, errPiece
+	}
+	stored, sum := binary.LittleEndian.Uint32(data), checksum(data[4:])
+	flagged := k.grouped() && stored == ^sum
+	if stored != sum && !flagged {
 		return to, errPiece
 	}
 	r := reading{data: data, at: 4}
 	var f figure
 	for first := true; r.at < len(data); first = false {
-		moved := first
-		if k.grouped() {
-			if group := r.number(); group > 0 {
-				r.add(&f.group, group)
-				moved, f.id = true, 0
-			}
+		var moved bool
+		switch {
+		case flagged:
+			moved = r.flagged(&f)
+		case k.grouped():
+			moved = r.grouped(&f)
+		default:
+			moved = r.plus(&f.id) > 0
 		}
-		more := r.number()
-		if more == 0 && !moved {
+		if !moved && !first {
 			return to, errPiece // one series twice
 		}
-		r.add(&f.id, more)
 		if k.paged() {
 			f.rx, f.tx = r.paged(), r.paged()
 		} else {
@@ -101,6 +121,32 @@ func (r *reading) number() uint64 {
 
 func (r *reading) signed() int64 {
 	return unzigzag(r.number())
+}
+
+// flagged reads the id and group of a figure, and reports whether they are others.
+func (r *reading) flagged(f *figure) (moved bool) {
+	n := r.number()
+	if n&1 == 1 {
+		f.id = 0
+		r.bad = r.bad || r.plus(&f.group) == 0
+	}
+	r.add(&f.id, n>>1)
+	return n > 0
+}
+
+// grouped does so where schema 1 wrote them.
+func (r *reading) grouped(f *figure) (moved bool) {
+	if r.plus(&f.group) > 0 {
+		moved, f.id = true, 0
+	}
+	return r.plus(&f.id) > 0 || moved
+}
+
+// plus reads how much more a group or id is.
+func (r *reading) plus(n *uint32) (more uint64) {
+	more = r.number()
+	r.add(n, more)
+	return more
 }
 
 // pageBits are those of a disk's bytes that are mostly 0.

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"encoding/binary"
 	"errors"
 	"math"
 	"math/rand/v2"
@@ -67,18 +68,47 @@ func TestFlippedPiece(t *testing.T) {
 	}
 }
 
+// TestPieceOfSchema1: the groups of commands are read as they were written then.
+func TestPieceOfSchema1(t *testing.T) {
+	body := []byte{
+		0, 7, 2, 4, // of no app: the command 7
+		3, 0, 6, 0, // of the app 3: others,
+		0, 9, 8, 1, // and the command 9
+		1, 2, 0, 2, // of the app 4: the command 2
+	}
+	data := append(binary.LittleEndian.AppendUint32(nil, checksum(body)), body...)
+	want := []figure{{0, 7, octets{1, 2}}, {3, 0, octets{3, 0}}, {3, 9, octets{4, -1}}, {4, 2, octets{0, 1}}}
+	got, err := decode(nil, kindCommand, data)
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %v, %v", got, err)
+	}
+	again, err := decode(nil, kindCommand, encode(nil, kindCommand, got))
+	if err != nil || !slices.Equal(again, want) {
+		t.Errorf("written again: %v, %v", again, err)
+	}
+}
+
+// flip has all bits of the checksum turned.
+const flip = 0x80
+
 func FuzzDecodePiece(f *testing.F) {
 	f.Add(uint8(kindCommand), []byte{1, 0, 5, 4, 0, 1, 6, 6})
 	f.Add(uint8(kindApp), []byte{0, 2, 2, 0, 0, 0})
 	f.Add(uint8(kindDiskApp), []byte{1, 3, 4, 1, 1, 5})
 	f.Add(uint8(kindApp), []byte{0xff, 0xff, 0xff, 0xff, 0x1f, 2, 2})
+	f.Add(flip|uint8(kindCommand), []byte{1, 1, 5, 4, 2, 6, 6})
+	f.Add(flip|uint8(kindDiskCommand), []byte{0xff, 0xff, 0xff, 0xff, 0x1f, 1, 5, 4})
+	f.Add(flip|uint8(kindCommand), []byte{1, 0, 6, 6})
 	f.Fuzz(func(t *testing.T, n uint8, body []byte) {
+		flipped := n&flip > 0
+		n &^= flip
 		k := kind(n % uint8(kinds))
 		data := append(make([]byte, 4), body...)
 		sum := checksum(body)
-		for i := range 4 {
-			data[i] = byte(sum >> (8 * i))
+		if flipped {
+			sum = ^sum
 		}
+		binary.LittleEndian.PutUint32(data, sum)
 		list, err := decode(nil, k, data)
 		if err != nil {
 			return

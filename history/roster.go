@@ -18,6 +18,17 @@ type series struct {
 // stale reports whether the series has to be looked up again.
 func (s *series) stale() bool { return s.gone || s.app != nil && s.app.gone }
 
+// appName is that of an app and of its commands; "" of other kinds.
+func (s *series) appName() string {
+	switch {
+	case s.kind.names() == kindApp:
+		return s.name
+	case s.app != nil:
+		return s.app.name
+	}
+	return ""
+}
+
 type seriesKey struct {
 	kind      kind
 	app, name string

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"slices"
+	"strings"
 )
 
 // writer puts what was booked into pieces. It is of one file.
@@ -114,6 +115,9 @@ func (w *writer) change(l level, k kind, start int64, list []figure, limit int) 
 func (w *writer) part(b *bucket) (p part, err error) {
 	p.span = b.span
 	refused := w.refused(b)
+	if err := w.nameNew(b, refused); err != nil {
+		return p, err
+	}
 	for s, o := range b.figures {
 		f := figure{octets: o}
 		if s.app != nil {
@@ -132,6 +136,27 @@ func (w *writer) part(b *bucket) (p part, err error) {
 		p.figures[k] = tidy(p.figures[k])
 	}
 	return p, w.partGauges(&p, b)
+}
+
+// nameNew gives ids to series that have none, app by app: what lies together in pieces
+// has ids that lie together, which take less room there.
+func (w *writer) nameNew(b *bucket, refused map[*series]bool) error {
+	var list []*series
+	for s := range b.figures {
+		if !s.others && s.id == 0 && w.fresh[s] == 0 && !refused[s] {
+			list = append(list, s)
+		}
+	}
+	slices.SortFunc(list, func(s, t *series) int {
+		return cmp.Or(strings.Compare(s.appName(), t.appName()), cmp.Compare(s.kind.names(), t.kind.names()),
+			strings.Compare(s.name, t.name))
+	})
+	for _, s := range list {
+		if _, err := w.id(s); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // refused are those of a bucket that a piece would have no room for anyway: they are
