@@ -26,10 +26,7 @@ type database struct {
 	conn *sql.Conn
 	read *sql.DB
 
-	get, put          [levels]*sql.Stmt
-	getTrend          [levels]*sql.Stmt // nil where there are none
-	putTrend          [levels]*sql.Stmt
-	dropTrend         [levels]*sql.Stmt
+	pieces, trends    [levels]*drawer // of trends nil where there are none
 	findName, addName *sql.Stmt
 }
 
@@ -144,12 +141,9 @@ func (d *database) prepare() (err error) {
 		return s
 	}
 	for _, l := range everyLevel {
-		d.get[l] = prepare("SELECT data FROM " + l.String() + " WHERE id = ?")
-		d.put[l] = prepare("INSERT OR REPLACE INTO " + l.String() + " (id, data) VALUES (?, ?)")
+		d.pieces[l] = newDrawer(l.String(), prepare)
 		if l.hasTrends() {
-			d.getTrend[l] = prepare("SELECT data FROM " + l.trends() + " WHERE id = ?")
-			d.putTrend[l] = prepare("INSERT OR REPLACE INTO " + l.trends() + " (id, data) VALUES (?, ?)")
-			d.dropTrend[l] = prepare("DELETE FROM " + l.trends() + " WHERE id >= ? AND id < ?")
+			d.trends[l] = newDrawer(l.trends(), prepare)
 		}
 	}
 	d.findName = prepare("SELECT id, kind, app, name FROM series WHERE hash = ?")
@@ -166,7 +160,10 @@ func (d *database) close() error {
 	if d.read != nil {
 		errs = append(errs, d.read.Close())
 	}
-	for _, s := range append(slices.Concat(d.get[:], d.put[:], d.getTrend[:], d.putTrend[:], d.dropTrend[:]), d.findName, d.addName) {
+	for _, p := range slices.Concat(d.pieces[:], d.trends[:]) {
+		errs = append(errs, p.close())
+	}
+	for _, s := range []*sql.Stmt{d.findName, d.addName} {
 		if s != nil {
 			errs = append(errs, s.Close())
 		}

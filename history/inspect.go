@@ -48,7 +48,7 @@ func Inspect(ctx context.Context, path string) (i Inspection, err error) {
 	i.Host, i.Zone = host, zoneName(place)
 	v, err := see(ctx, pool)
 	if err == nil {
-		v.trends = version >= withTrends
+		v.plain = version <= plain
 		err = v.begin()
 	}
 	if err == nil {
@@ -101,7 +101,7 @@ func (i *Inspection) look(v *view) error {
 	}
 	var spans [levels]spans
 	for _, l := range everyLevel {
-		if !l.hasTrends() || !v.trends {
+		if !l.hasTrends() || v.plain {
 			continue
 		}
 		var err error
@@ -165,7 +165,7 @@ type sums map[int64]*[kinds]octets
 
 // level reads all pieces of a level.
 func (i *Inspection) level(v *view, l level) (sums, error) {
-	rows, err := v.tx.QueryContext(v.ctx, "SELECT id, data FROM "+l.String())
+	rows, err := v.tx.QueryContext(v.ctx, v.pieces(l.String(), ""))
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,7 @@ func (s spans) of(start int64) [themes]int64 {
 
 // trends reads all pieces of trends of a level.
 func (i *Inspection) trends(v *view, l level) (spans, error) {
-	rows, err := v.tx.QueryContext(v.ctx, "SELECT id, data FROM "+l.trends())
+	rows, err := v.tx.QueryContext(v.ctx, v.pieces(l.trends(), ""))
 	if err != nil {
 		return nil, err
 	}

@@ -42,12 +42,18 @@ type table struct {
 	trends bool
 }
 
-// everyTable has all, those of trends last.
-var everyTable = []table{
-	{minute.String(), minute, false}, {five.String(), five, false}, {hour.String(), hour, false},
-	{day.String(), day, false}, {month.String(), month, false},
-	{minute.trends(), minute, true}, {hour.trends(), hour, true}, {day.trends(), day, true}, {month.trends(), month, true},
-}
+// everyTable has all. Those of open pieces come before the others.
+var everyTable = func() (all []table) {
+	for _, open := range []func(string) string{openOf, func(table string) string { return table }} {
+		for _, l := range everyLevel {
+			all = append(all, table{open(l.String()), l, false})
+			if l.hasTrends() {
+				all = append(all, table{open(l.trends()), l, true})
+			}
+		}
+	}
+	return all
+}()
 
 // begin returns where the piece of t begins.
 func (l level) begin(c calendar, t time.Time) time.Time {

@@ -32,7 +32,7 @@ func (s *Store) look(ctx context.Context, k kind) (v *view, err error) {
 	if v, err = see(ctx, db.read); err != nil {
 		return nil, err
 	}
-	v.calendar, v.host, v.now, v.trends = s.calendar, s.opts.Host, s.opts.Now(), true
+	v.calendar, v.host, v.now = s.calendar, s.opts.Host, s.opts.Now()
 	list, err := s.fix(v, k)
 	if err == nil {
 		err = v.take(list)

@@ -23,8 +23,8 @@ type Reader struct {
 	host  string
 	place *time.Location
 	now   func() time.Time
-	// trends: the file had some when it was opened.
-	trends bool
+	// plain: the file was of such a schema when it was opened.
+	plain bool
 }
 
 // OpenReader opens a history for reading, with no more than the right to read it. It
@@ -38,7 +38,7 @@ func OpenReader(path string) (*Reader, error) {
 	if r.pool, version, err = openReadOnly(path); err != nil {
 		return nil, fmt.Errorf("open the history: %w", asDamage(err))
 	}
-	r.trends = version >= withTrends
+	r.plain = version <= plain
 	r.host, r.place, err = description(background(), r.pool)
 	if err != nil {
 		return nil, fmt.Errorf("open the history: %w", errors.Join(asDamage(err), r.pool.Close()))
@@ -132,7 +132,7 @@ func (r *Reader) look(ctx context.Context) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	v.calendar, v.host, v.now, v.trends = calendar{r.place}, r.host, r.now(), r.trends
+	v.calendar, v.host, v.now, v.plain = calendar{r.place}, r.host, r.now(), r.plain
 	if err := v.begin(); err != nil {
 		return nil, errors.Join(err, v.close())
 	}

@@ -27,18 +27,27 @@ var migrations = [...]string{
 	CREATE TABLE hour   (id INTEGER PRIMARY KEY, data BLOB NOT NULL);
 	CREATE TABLE day    (id INTEGER PRIMARY KEY, data BLOB NOT NULL);
 	CREATE TABLE month  (id INTEGER PRIMARY KEY, data BLOB NOT NULL);`,
-	// 2: trends.
+	// 2: trends, and tables of open pieces.
 	`CREATE TABLE trend_minute (id INTEGER PRIMARY KEY, data BLOB NOT NULL);
 	CREATE TABLE trend_hour   (id INTEGER PRIMARY KEY, data BLOB NOT NULL);
 	CREATE TABLE trend_day    (id INTEGER PRIMARY KEY, data BLOB NOT NULL);
-	CREATE TABLE trend_month  (id INTEGER PRIMARY KEY, data BLOB NOT NULL);`,
+	CREATE TABLE trend_month  (id INTEGER PRIMARY KEY, data BLOB NOT NULL);
+	CREATE TABLE open_minute (id INTEGER PRIMARY KEY, data BLOB NOT NULL);
+	CREATE TABLE open_five   (id INTEGER PRIMARY KEY, data BLOB NOT NULL);
+	CREATE TABLE open_hour   (id INTEGER PRIMARY KEY, data BLOB NOT NULL);
+	CREATE TABLE open_day    (id INTEGER PRIMARY KEY, data BLOB NOT NULL);
+	CREATE TABLE open_month  (id INTEGER PRIMARY KEY, data BLOB NOT NULL);
+	CREATE TABLE open_trend_minute (id INTEGER PRIMARY KEY, data BLOB NOT NULL);
+	CREATE TABLE open_trend_hour   (id INTEGER PRIMARY KEY, data BLOB NOT NULL);
+	CREATE TABLE open_trend_day    (id INTEGER PRIMARY KEY, data BLOB NOT NULL);
+	CREATE TABLE open_trend_month  (id INTEGER PRIMARY KEY, data BLOB NOT NULL);`,
 }
 
-// schema is the version that this program writes. It reads all before it too; those
-// from withTrends on have trends.
+// schema is the version that this program writes. It reads all before it too: plain ones
+// have neither trends nor tables of open pieces.
 const (
-	schema     = len(migrations)
-	withTrends = 2
+	schema = len(migrations)
+	plain  = 1 // and before
 )
 
 // errForeign is that a file is none of ours, or of a newer version: it is left as it is.

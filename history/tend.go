@@ -79,8 +79,17 @@ func (s *Store) prune() error {
 // edge returns where a level's oldest (min) or newest (max) piece begins.
 func (d *database) edge(l level, which string) (start int64, ok bool, err error) {
 	var key sql.NullInt64
-	err = d.conn.QueryRowContext(background(), "SELECT "+which+"(id) FROM "+l.String()).Scan(&key)
+	err = d.conn.QueryRowContext(background(), edgeQuery(l, which, false)).Scan(&key)
 	return startOf(key.Int64), key.Valid, err
+}
+
+// edgeQuery asks for the id of the oldest or newest piece.
+func edgeQuery(l level, which string, plain bool) string {
+	query := "SELECT " + which + "(id) AS id FROM " + l.String()
+	if plain {
+		return query
+	}
+	return "SELECT " + which + "(id) FROM (" + query + " UNION ALL SELECT " + which + "(id) FROM " + openOf(l.String()) + ")"
 }
 
 // drop deletes a level's pieces of before a time, all kinds' at once: reports and

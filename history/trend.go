@@ -182,7 +182,7 @@ func (c *course) row() traffic.TrendRow {
 }
 
 // eachTrend calls f for the gauges of a stretch that may be asked for, piece by piece,
-// in no order where some are pending. It does not keep the list.
+// in no order. It does not keep the list.
 func (v *view) eachTrend(q traffic.TrendQuery, s stretch, f func(start int64, list []gauge)) error {
 	middle := int64(s.level.middle() / time.Second)
 	from, to := max(0, s.from.Unix()-middle), max(0, s.to.Unix()-middle)
@@ -199,10 +199,10 @@ func (v *view) eachTrend(q traffic.TrendQuery, s stretch, f func(start int64, li
 			}
 		}
 	}
-	if !v.trends {
+	if v.plain {
 		return nil
 	}
-	rows, err := v.tx.QueryContext(v.ctx, "SELECT id, data FROM "+s.level.trends()+" WHERE id >= ? AND id < ? AND (?3 < 0 OR id & 255 = ?3) ORDER BY id",
+	rows, err := v.tx.QueryContext(v.ctx, v.pieces(s.level.trends(), "WHERE id >= ?1 AND id < ?2 AND (?3 < 0 OR id & 255 = ?3)"),
 		pieceKey(from, 0), pieceKey(to, 0), only)
 	if err != nil {
 		return err

@@ -1,10 +1,5 @@
 package history
 
-import (
-	"database/sql"
-	"errors"
-)
-
 // partGauges gives the metrics of a bucket their ids.
 func (w *writer) partGauges(p *part, b *bucket) (err error) {
 	for s, m := range b.gauges {
@@ -20,18 +15,12 @@ func (w *writer) partGauges(p *part, b *bucket) (err error) {
 	return nil
 }
 
-// writeTrends adds parts of one time to the level's pieces of trends. Those of another
-// time that were open are written as they stay.
+// writeTrends adds parts of one time to the level's pieces of trends.
 func (w *writer) writeTrends(l level, parts []part) error {
 	if !l.hasTrends() {
 		return nil
 	}
 	start := parts[0].span[l]
-	if w.open[l] != start {
-		if err := w.closeTrends(l, w.open[l]); err != nil {
-			return err
-		}
-	}
 	for t := range themes {
 		w.gauges = w.gauges[:0]
 		for i := range parts {
@@ -47,58 +36,23 @@ func (w *writer) writeTrends(l level, parts []part) error {
 	return nil
 }
 
-// changeTrend adds a list to a piece.
+// changeTrend adds a list to a piece. One that is damaged is begun anew.
 func (w *writer) changeTrend(l level, t theme, start int64, list []gauge) error {
-	old, err := w.trend(l, t, start)
+	key := pieceKey(start, kind(t))
+	data, err := w.db.trends[l].fetch(key)
 	if err != nil {
 		return err
 	}
-	return w.putTrend(l, t, start, tidyGauges(append(old, list...), maxGauges), true)
-}
-
-// trend reads a piece. One that is damaged is begun anew.
-func (w *writer) trend(l level, t theme, start int64) (list []gauge, err error) {
-	var data []byte
-	err = w.db.getTrend[l].QueryRow(pieceKey(start, kind(t))).Scan(&data)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
+	var old []gauge
+	if data != nil {
+		if old, err = decodeTrend(nil, data); err != nil {
+			w.damaged++
+			old = nil
+		}
 	}
-	if err != nil {
-		return nil, err
-	}
-	if list, err = decodeTrend(nil, data); err != nil {
-		w.damaged++
-		return nil, nil
-	}
-	return list, nil
-}
-
-func (w *writer) putTrend(l level, t theme, start int64, list []gauge, open bool) error {
-	w.data = encodeTrend(w.data[:0], list, open)
-	_, err := w.db.putTrend[l].Exec(pieceKey(start, kind(t)), w.data)
+	list = tidyGauges(append(old, list...), maxGauges)
+	w.markGauges(list)
+	w.data = encodeTrend(w.data[:0], list, true)
+	_, err = w.db.trends[l].putOpen.Exec(key, w.data)
 	return err
-}
-
-// closeTrends writes the pieces of a time as they stay. They become shorter: only where
-// they are written one after the other, with nothing there before, they leave no gaps.
-func (w *writer) closeTrends(l level, start int64) error {
-	var lists [themes][]gauge
-	for t := range themes {
-		var err error
-		if lists[t], err = w.trend(l, t, start); err != nil {
-			return err
-		}
-	}
-	if _, err := w.db.dropTrend[l].Exec(pieceKey(start, 0), pieceKey(start+1, 0)); err != nil {
-		return err
-	}
-	for t := range themes {
-		if len(lists[t]) == 0 {
-			continue
-		}
-		if err := w.putTrend(l, t, start, lists[t], false); err != nil {
-			return err
-		}
-	}
-	return nil
 }

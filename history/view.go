@@ -16,7 +16,7 @@ type view struct {
 	tx       *sql.Tx
 	calendar calendar
 	host     string
-	trends   bool // the file has some
+	plain    bool // the file has no trends and no tables of open pieces
 	now      time.Time
 
 	// pending is what was not in the file yet; names are those of it that had no
@@ -74,12 +74,21 @@ func (v *view) close() error {
 	return errors.Join(append(errs, v.conn.Close())...)
 }
 
-// each calls f for all figures of a stretch, piece by piece, in no order where some
-// are pending. It does not keep the list.
+// pieces asks for those of a table, the open ones last.
+func (v *view) pieces(table, where string) string {
+	query := "SELECT id, data FROM " + table + " " + where
+	if v.plain {
+		return query
+	}
+	return query + " UNION ALL SELECT id, data FROM " + openOf(table) + " " + where
+}
+
+// each calls f for all figures of a stretch, piece by piece, in no order. It does not
+// keep the list.
 func (v *view) each(k kind, s stretch, f func(start int64, list []figure)) error {
 	middle := int64(s.level.middle() / time.Second)
 	from, to := max(0, s.from.Unix()-middle), max(0, s.to.Unix()-middle)
-	rows, err := v.tx.QueryContext(v.ctx, "SELECT id, data FROM "+s.level.String()+" WHERE id >= ? AND id < ? AND id & 255 = ? ORDER BY id",
+	rows, err := v.tx.QueryContext(v.ctx, v.pieces(s.level.String(), "WHERE id >= ?1 AND id < ?2 AND id & 255 = ?3"),
 		pieceKey(from, 0), pieceKey(to, 0), int64(k))
 	if err != nil {
 		return err
@@ -123,7 +132,7 @@ func (v *view) edge(l level, last bool) (start time.Time, ok bool, err error) {
 		which = "max"
 	}
 	var key sql.NullInt64
-	if err := v.tx.QueryRowContext(v.ctx, "SELECT "+which+"(id) FROM "+l.String()).Scan(&key); err != nil {
+	if err := v.tx.QueryRowContext(v.ctx, edgeQuery(l, which, v.plain)).Scan(&key); err != nil {
 		return start, false, err
 	}
 	at := startOf(key.Int64)

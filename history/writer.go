@@ -2,8 +2,6 @@ package history
 
 import (
 	"cmp"
-	"database/sql"
-	"errors"
 	"slices"
 	"strings"
 )
@@ -61,20 +59,23 @@ func (w *writer) write(buckets []*bucket) error {
 // writeLevel adds parts of one time to the level's pieces.
 func (w *writer) writeLevel(l level, parts []part) error {
 	start := parts[0].span[l]
+	if w.open[l] != start {
+		if err := w.shut(l, start); err != nil {
+			return err
+		}
+	}
 	for k := range kinds {
 		if !l.holds(k) {
 			continue
-		}
-		if w.open[l] != start {
-			if err := w.change(l, k, w.open[l], nil, w.opts.named(k)); err != nil {
-				return err
-			}
 		}
 		list := parts[0].figures[k]
 		for _, p := range parts[1:] {
 			list = merge(nil, list, p.figures[k])
 		}
-		if err := w.change(l, k, start, list, 2*w.opts.named(k)); err != nil {
+		if len(list) == 0 {
+			continue
+		}
+		if err := w.change(l, k, start, list); err != nil {
 			return err
 		}
 	}
@@ -85,30 +86,77 @@ func (w *writer) writeLevel(l level, parts []part) error {
 	return nil
 }
 
-// change adds a list to a piece, which it lets name no more than limit series.
-func (w *writer) change(l level, k kind, start int64, list []figure, limit int) error {
+// change adds a list to a piece.
+func (w *writer) change(l level, k kind, start int64, list []figure) error {
 	key := pieceKey(start, k)
-	var data []byte
-	err := w.db.get[l].QueryRow(key).Scan(&data)
-	there := err == nil
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+	data, err := w.db.pieces[l].fetch(key)
+	if err != nil {
 		return err
 	}
 	w.old = w.old[:0]
-	if there {
+	if data != nil {
 		if w.old, err = decode(w.old, k, data); err != nil {
 			w.damaged++
-			w.old, there = w.old[:0], false
+			w.old = w.old[:0]
 		}
 	}
 	w.merged = merge(w.merged[:0], w.old, list)
-	w.merged = bound(w.merged, w.opts.named(k), limit)
-	if len(list) == 0 && slices.Equal(w.merged, w.old) {
-		return nil // nothing to change
-	}
+	w.merged = bound(w.merged, w.opts.named(k), 2*w.opts.named(k))
+	w.mark(w.merged)
 	w.data = encode(w.data[:0], k, w.merged)
-	_, err = w.db.put[l].Exec(key, w.data)
+	_, err = w.db.pieces[l].putOpen.Exec(key, w.data)
 	return err
+}
+
+// shut closes the pieces of a level of other times than that: they have room for no more
+// than they may name. Damaged ones stay what they are.
+func (w *writer) shut(l level, start int64) error {
+	if err := w.db.pieces[l].shut(start, func(key int64, data []byte) []byte {
+		k := kindIn(key)
+		var err error
+		if w.old, err = decode(w.old[:0], k, data); err != nil {
+			w.damaged++
+			return data
+		}
+		w.old = bound(w.old, w.opts.named(k), w.opts.named(k))
+		w.mark(w.old)
+		w.data = encode(w.data[:0], k, w.old)
+		return w.data
+	}); err != nil || !l.hasTrends() {
+		return err
+	}
+	return w.db.trends[l].shut(start, func(_ int64, data []byte) []byte {
+		list, err := decodeTrend(nil, data)
+		if err != nil {
+			w.damaged++
+			return data
+		}
+		w.markGauges(list)
+		w.data = encodeTrend(w.data[:0], list, false)
+		return w.data
+	})
+}
+
+// mark tells the collector what moves from a table to another, where it may have been or
+// not be yet.
+func (w *writer) mark(list []figure) {
+	if w.marks == nil {
+		return
+	}
+	for _, f := range list {
+		w.marks.add(f.id)
+		w.marks.add(f.group)
+	}
+}
+
+func (w *writer) markGauges(list []gauge) {
+	if w.marks == nil {
+		return
+	}
+	for _, g := range list {
+		w.marks.add(g.id)
+		w.marks.add(g.group)
+	}
 }
 
 // part gives all series of a bucket their ids.
