@@ -72,6 +72,32 @@ func bound(list []figure, keep, limit int) []figure {
 	return kept
 }
 
+// boundTogether makes a tidy list name at most keep series of all groups where it names
+// more than limit, like bound.
+func boundTogether(list []figure, keep, limit int) []figure {
+	if len(list) <= limit {
+		return list
+	}
+	var named []figure
+	for _, f := range list {
+		if f.id > 0 {
+			named = append(named, f)
+		}
+	}
+	if len(named) <= limit {
+		return list
+	}
+	bySize := func(f, g figure) int { return cmp.Or(cmp.Compare(g.size(), f.size()), f.compare(g)) }
+	slices.SortFunc(named, bySize)
+	last := named[keep-1]
+	for i := range list {
+		if f := &list[i]; f.id > 0 && bySize(*f, last) > 0 {
+			f.id = 0
+		}
+	}
+	return tidy(list)
+}
+
 func boundGroup(group []figure, keep, limit int) []figure {
 	others := figure{group: group[0].group}
 	named := group

@@ -61,13 +61,13 @@ func namesOf(t *testing.T, s *Store) {
 						named[f.group]++
 					}
 				}
-				limit := s.opts.named(k)
+				limit, together, all := s.opts.named(k), s.opts.together(k), 0
 				if start == newest {
-					limit *= 2
+					limit, together = 2*limit, 2*together
 				}
 				for _, n := range named {
-					if n > limit {
-						t.Fatalf("a piece by %s of %s has %d names", l, k, n)
+					if all += n; n > limit || all > together {
+						t.Fatalf("a piece by %s of %s has %d names, and %d at least", l, k, n, all)
 					}
 				}
 			}); err != nil {
@@ -77,6 +77,57 @@ func namesOf(t *testing.T, s *Store) {
 				t.Fatal(err)
 			}
 		}
+	}
+}
+
+// TestDiskCommandsAreBounded: of all apps together those have names that read and wrote
+// most, and what each app has is as much as it has by itself.
+func TestDiskCommandsAreBounded(t *testing.T) {
+	m := newMachine(time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC))
+	s := openStore(t, Options{MaxCommands: 2, Now: m.now})
+	const apps = 40
+	for n := range apps {
+		m.carry(fmt.Sprint("app ", n), "one", 1, 1)
+		m.carry(fmt.Sprint("app ", n), "two", 1, 1)
+	}
+	for range 60 * 3 {
+		for n := range m.rows.Apps {
+			for i := range m.rows.Apps[n].Commands {
+				r := &m.rows.Apps[n].Commands[i].Resources
+				r.DiskReadBytes += uint64(2 * (1 + n))
+				r.DiskWriteBytes += uint64(i)
+			}
+		}
+		s.take(m.after(20 * time.Second).snapshot())
+		mustFlush(t, s)
+	}
+	namesOf(t, s)
+	inspect(t, s.opts.Path)
+	for _, step := range everyStep {
+		q := traffic.Query{By: traffic.ByApp, Of: traffic.OfDisk, Step: step, Name: "app 0"}
+		want := report(t, s, q).Total
+		q = traffic.Query{By: traffic.ByCommand, Of: traffic.OfDisk, Step: step, App: "app 0"}
+		if got := report(t, s, q).Total; !cmp.Equal(got, want) || got.RxBytes != 4*60*3 || got.TxBytes != 60*3 {
+			t.Errorf("by %s: of an app %+v, of its commands %+v", step, want, got)
+		}
+	}
+	r := report(t, s, traffic.Query{By: traffic.ByCommand, Of: traffic.OfDisk, Step: traffic.StepHour, To: m.at.Truncate(time.Hour)})
+	named := make(map[string]int)
+	for _, row := range r.Rows {
+		if row.Name != traffic.Others {
+			named[row.App]++
+		}
+	}
+	want := make(map[string]int)
+	for n := range 5 {
+		want[fmt.Sprint("app ", apps-1-n)] = 2
+	}
+	if diff := cmp.Diff(want, named); diff != "" {
+		t.Errorf("names by app (-want +got):\n%s", diff)
+	}
+	// What they carried is bounded for each app by itself.
+	if got := report(t, s, traffic.Query{By: traffic.ByCommand}); len(got.Rows) != 2*apps {
+		t.Errorf("%d rows of what was carried", len(got.Rows))
 	}
 }
 

@@ -2,6 +2,7 @@ package history
 
 import (
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -63,6 +64,8 @@ type Options struct {
 	// MaxCommands is how many commands of an app a piece of any level has by name,
 	// MaxRemotes how many remote hosts: those with most bytes. While its time is
 	// not over, a piece may have twice as many, so that newcomers have a chance.
+	// Of disk bytes a piece has besides no more than five times MaxCommands of all apps
+	// together.
 	MaxCommands, MaxRemotes int
 	// MaxNames is how many series of each kind are told apart at one time, those
 	// idle for an hour apart. What comes beyond is of traffic.Others.
@@ -114,4 +117,17 @@ func (o *Options) named(k kind) int {
 		return o.MaxRemotes
 	}
 	return o.MaxNames
+}
+
+// diskCommands is how many times Options.MaxCommands a piece of disk bytes has commands of
+// all apps: nearly all that runs for long writes a little now and then, and few much.
+const diskCommands = 5
+
+// together is how many series of a kind, of all groups, a piece has by name when its time
+// is over.
+func (o *Options) together(k kind) int {
+	if k == kindDiskCommand {
+		return diskCommands * o.MaxCommands
+	}
+	return math.MaxInt / 2
 }

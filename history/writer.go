@@ -101,7 +101,7 @@ func (w *writer) change(l level, k kind, start int64, list []figure) error {
 		}
 	}
 	w.merged = merge(w.merged[:0], w.old, list)
-	w.merged = bound(w.merged, w.opts.named(k), 2*w.opts.named(k))
+	w.merged = w.bound(w.merged, k, 2)
 	w.mark(w.merged)
 	w.data = encode(w.data[:0], k, w.merged)
 	_, err = w.db.pieces[l].putOpen.Exec(key, w.data)
@@ -118,7 +118,7 @@ func (w *writer) shut(l level, start int64) error {
 			w.damaged++
 			return data
 		}
-		w.old = bound(w.old, w.opts.named(k), w.opts.named(k))
+		w.old = w.bound(w.old, k, 1)
 		w.mark(w.old)
 		w.data = encode(w.data[:0], k, w.old)
 		return w.data
@@ -135,6 +135,13 @@ func (w *writer) shut(l level, start int64) error {
 		w.data = encodeTrend(w.data[:0], list, false)
 		return w.data
 	})
+}
+
+// bound makes a tidy list name no more than it may, where it names more than so many
+// times that.
+func (w *writer) bound(list []figure, k kind, times int) []figure {
+	named, together := w.opts.named(k), w.opts.together(k)
+	return boundTogether(bound(list, named, times*named), together, times*together)
 }
 
 // mark tells the collector what moves from a table to another, where it may have been or
@@ -218,17 +225,23 @@ func (w *writer) refused(b *bucket) map[*series]bool {
 	for s := range b.figures {
 		if (s.kind.grouped() || s.kind == kindRemoteHost) && !s.others {
 			sizes[group{s.kind, s.app}]++
+			if s.kind == kindDiskCommand {
+				sizes[group{s.kind, nil}]++ // of all apps
+			}
 		}
 	}
 	var refused map[*series]bool
 	for g, n := range sizes {
 		limit := 2 * w.opts.named(g.kind)
+		if g.kind == kindDiskCommand && g.app == nil {
+			limit = 2 * w.opts.together(g.kind)
+		}
 		if n <= limit {
 			continue
 		}
 		members := make([]*series, 0, n)
 		for s := range b.figures {
-			if s.kind == g.kind && s.app == g.app && !s.others {
+			if s.kind == g.kind && (g.app == nil || s.app == g.app) && !s.others {
 				members = append(members, s)
 			}
 		}
