@@ -14,9 +14,10 @@ import (
 // counts these (0) or bytes (1).
 //
 // Of a grouped kind the lowest bit of the id's varint says (1) that the group is another
-// than that of the figure before, or than 0: how much more follows it. All bits of the CRC
-// are turned then. Where they are not, the piece is as schema 1 had them: before the id
-// stood, for each figure, what the group is more than the one before.
+// than that of the figure before, or than 0: how much more follows it. The next bit says
+// that so many figures as then follow are of the ids that come next, which are left out.
+// All bits of the CRC are turned then. Where they are not, the piece is as schema 1 had
+// them: before the id stood, for each figure, what the group is more than the one before.
 
 // errPiece is that a piece is not what was written.
 var errPiece = errors.New("a piece is damaged")
@@ -31,10 +32,13 @@ func encode(to []byte, k kind, list []figure) []byte {
 	start := len(to)
 	to = append(to, 0, 0, 0, 0)
 	var former figure
-	for _, f := range list {
-		if k.grouped() {
-			to = appendGrouped(to, former, f)
-		} else {
+	next := 0 // of the list, whose id has to be written
+	for i, f := range list {
+		switch {
+		case k.grouped() && i < next: // its id is known
+		case k.grouped():
+			to, next = appendGrouped(to, former, list, i)
+		default:
 			to = binary.AppendUvarint(to, uint64(f.id-former.id))
 		}
 		if k.paged() {
@@ -52,13 +56,35 @@ func encode(to []byte, k kind, list []figure) []byte {
 	return to
 }
 
-// appendGrouped writes the id and group of a figure that is not before the former one.
-func appendGrouped(to []byte, former, f figure) []byte {
-	if f.group == former.group {
-		return binary.AppendUvarint(to, uint64(f.id-former.id)<<1)
+// The bits beside an id.
+const (
+	otherGroup = 1 << iota
+	withNext
+	idShift = iota
+)
+
+// appendGrouped writes the id and group of a figure of a list, and how many have the ids
+// after it. It returns the index of the first that has not.
+func appendGrouped(to []byte, former figure, list []figure, i int) ([]byte, int) {
+	f, next := list[i], i+1
+	for next < len(list) && list[next].group == f.group && list[next].id-f.id == uint32(next-i) {
+		next++
 	}
-	to = binary.AppendUvarint(to, uint64(f.id)<<1|1)
-	return binary.AppendUvarint(to, uint64(f.group-former.group))
+	n, more := uint64(f.id-former.id)<<idShift, f.group-former.group
+	if more > 0 {
+		n = uint64(f.id)<<idShift | otherGroup
+	}
+	if next > i+1 {
+		n |= withNext
+	}
+	to = binary.AppendUvarint(to, n)
+	if more > 0 {
+		to = binary.AppendUvarint(to, uint64(more))
+	}
+	if next > i+1 {
+		to = binary.AppendUvarint(to, uint64(next-i-1))
+	}
+	return to, next
 }
 
 // decode appends what a piece holds. It is for any bytes.
@@ -96,6 +122,9 @@ func decode(to []figure, k kind, data []byte) ([]figure, error) {
 		}
 		to = append(to, f)
 	}
+	if r.next > 0 {
+		return to, errPiece
+	}
 	return to, nil
 }
 
@@ -103,6 +132,7 @@ func decode(to []figure, k kind, data []byte) ([]figure, error) {
 type reading struct {
 	data []byte
 	at   int
+	next uint64 // figures whose id is that after the one before
 	bad  bool
 }
 
@@ -125,13 +155,22 @@ func (r *reading) signed() int64 {
 
 // flagged reads the id and group of a figure, and reports whether they are others.
 func (r *reading) flagged(f *figure) (moved bool) {
-	n := r.number()
-	if n&1 == 1 {
-		f.id = 0
-		r.bad = r.bad || r.plus(&f.group) == 0
+	if r.next > 0 {
+		r.next--
+		r.add(&f.id, 1)
+		return true
 	}
-	r.add(&f.id, n>>1)
-	return n > 0
+	n := r.number()
+	if n&otherGroup != 0 {
+		f.id = 0
+		r.bad = r.plus(&f.group) == 0 || r.bad
+	}
+	r.add(&f.id, n>>idShift)
+	if n&withNext != 0 {
+		r.next = r.number()
+		r.bad = r.bad || r.next == 0
+	}
+	return n&otherGroup != 0 || n>>idShift > 0
 }
 
 // grouped does so where schema 1 wrote them.

@@ -24,6 +24,10 @@ func randomFigures(r *rand.Rand, k kind) []figure {
 			f.rx = f.rx >> 12 << 12
 		}
 		list = append(list, f)
+		for range r.IntN(4) { // some ids follow one another
+			f.id++
+			list = append(list, f)
+		}
 	}
 	return tidy(list)
 }
@@ -96,9 +100,12 @@ func FuzzDecodePiece(f *testing.F) {
 	f.Add(uint8(kindApp), []byte{0, 2, 2, 0, 0, 0})
 	f.Add(uint8(kindDiskApp), []byte{1, 3, 4, 1, 1, 5})
 	f.Add(uint8(kindApp), []byte{0xff, 0xff, 0xff, 0xff, 0x1f, 2, 2})
-	f.Add(flip|uint8(kindCommand), []byte{1, 1, 5, 4, 2, 6, 6})
-	f.Add(flip|uint8(kindDiskCommand), []byte{0xff, 0xff, 0xff, 0xff, 0x1f, 1, 5, 4})
+	f.Add(flip|uint8(kindCommand), []byte{1, 1, 5, 4, 4, 6, 6})
+	f.Add(flip|uint8(kindCommand), []byte{7, 2, 2, 5, 4, 6, 6, 8, 8, 4, 6, 6})
+	f.Add(flip|uint8(kindDiskCommand), []byte{0xff, 0xff, 0xff, 0xff, 0x3f, 1, 1, 5, 4, 5, 4})
 	f.Add(flip|uint8(kindCommand), []byte{1, 0, 6, 6})
+	f.Add(flip|uint8(kindCommand), []byte{2, 0, 6, 6})
+	f.Add(flip|uint8(kindCommand), []byte{2, 5, 6, 6})
 	f.Fuzz(func(t *testing.T, n uint8, body []byte) {
 		flipped := n&flip > 0
 		n &^= flip
