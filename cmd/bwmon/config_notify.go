@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -238,13 +239,21 @@ func (c *configReader) secret(s string, at place) notify.Secret {
 
 func (c *configReader) headers(list []string, at place) map[string]notify.Secret {
 	out := make(map[string]notify.Secret)
+	first := make(map[string]int) // by names as HTTP compares them
 	for i, line := range list {
 		name, value, ok := strings.Cut(line, ":")
-		if !ok || strings.TrimSpace(name) == "" {
+		name = strings.TrimSpace(name)
+		if !ok || name == "" {
 			c.problem(at.index(i), at, `want "Name: value", got something else as number %s`, strconv.Itoa(i+1))
 			continue
 		}
-		out[strings.TrimSpace(name)] = c.secret(strings.TrimSpace(value), at.index(i))
+		key := http.CanonicalHeaderKey(name)
+		if n, taken := first[key]; taken {
+			c.problem(at.index(i), at, "number %d has the name of number %d, %s: leave one of them out", i+1, n, quoted(name))
+			continue
+		}
+		first[key] = i + 1
+		out[name] = c.secret(strings.TrimSpace(value), at.index(i))
 	}
 	return out
 }
