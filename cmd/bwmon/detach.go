@@ -40,8 +40,11 @@ func (p *program) detach(ctx context.Context) error {
 		SysProcAttr: &syscall.SysProcAttr{Setsid: true},
 	}
 	// What we were given and did not ask for is not the daemon's to hold open.
-	_ = unix.CloseRange(firstPassed, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC)
-	errs, err := cmd.StderrPipe()
+	err = keepBack(firstPassed, unix.CloseRange)
+	var errs io.ReadCloser
+	if err == nil {
+		errs, err = cmd.StderrPipe()
+	}
 	if err == nil {
 		err = cmd.Start()
 	}
@@ -72,6 +75,24 @@ func (p *program) detach(ctx context.Context) error {
 		return errSaid
 	}
 	return errors.New("the daemon ended before it was ready")
+}
+
+// keepBack lets no descriptor from first on through to programs that are started.
+// closeRange is unix.CloseRange, which kernels before Linux 5.11 refuse.
+func keepBack(first int, closeRange func(first, last uint, flags uint) error) error {
+	if closeRange(uint(first), math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC) == nil {
+		return nil
+	}
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if fd, err := strconv.Atoi(e.Name()); err == nil && fd >= first {
+			unix.CloseOnExec(fd) // of the one that has been read that is an error, and no harm
+		}
+	}
+	return nil
 }
 
 // detached is a daemon whose starter waits for it. Before it is ready stderr goes to

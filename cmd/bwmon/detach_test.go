@@ -79,3 +79,23 @@ func TestDetachFails(t *testing.T) {
 		t.Errorf("%v: %s", err, s.errs)
 	}
 }
+
+// TestDetachOnOldKernels: what this process was given does not go on to the daemon
+// where a kernel cannot see to that in one call.
+func TestDetachOnOldKernels(t *testing.T) {
+	var ends [2]int
+	if err := unix.Pipe2(ends[:], 0); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(ends[0])
+	defer unix.Close(ends[1])
+	old := func(uint, uint, uint) error { return unix.EINVAL }
+	if err := keepBack(ends[1], old); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []int{0, unix.FD_CLOEXEC} {
+		if flags, err := unix.FcntlInt(uintptr(ends[i]), unix.F_GETFD, 0); err != nil || flags != want {
+			t.Errorf("end %d has flags %d, %v; want %d", i, flags, err, want)
+		}
+	}
+}
