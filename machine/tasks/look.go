@@ -162,7 +162,7 @@ func (t *table) look(p *process, now time.Duration) bool {
 func (t *table) lookAtIO(p *process, u usage, st stat) bool {
 	if !p.sealed {
 		io, err := t.readIO(p, st.flags, st.threads)
-		if gone(err) {
+		if gone(err) || crowded(err) {
 			t.failed(p, err)
 			return false
 		}
@@ -213,10 +213,12 @@ func (t *table) readIO(p *process, flags, threads uint64) (usage, error) {
 // failed notes the end of a process that cannot be read because it is gone. Where we
 // only ran out of descriptors, the next look may succeed.
 func (t *table) failed(p *process, err error) {
-	if gone(err) {
-		p.reaped = true
-		p.end(t.round)
+	if !gone(err) {
+		p.clock = 0 // it is to be tried again
+		return
 	}
+	p.reaped = true
+	p.end(t.round)
 }
 
 // recognise compares who p is with /proc.

@@ -21,8 +21,12 @@ const (
 	keptFiles
 )
 
-// maxHot bounds the processes of which files are kept open.
-const maxHot = 256
+// maxHot bounds the processes of which files are kept open, and hotShare the part of the
+// descriptors that this process may have which these take: others need some, too.
+const (
+	maxHot   = 256
+	hotShare = 8
+)
 
 // files are descriptors, each plus one: 0 is none.
 type files [keptFiles]int
@@ -37,10 +41,15 @@ type reader struct {
 	page    uint64
 	buf     []byte
 	hot     int // processes of which files are open
+	maxHot  int
 }
 
 func newReader(proc string) *reader {
 	r := &reader{proc: proc, page: uint64(os.Getpagesize()), buf: make([]byte, 4096)}
+	var most unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &most); err == nil {
+		r.maxHot = int(min(most.Cur/hotShare/keptFiles, maxHot))
+	}
 	self, err := os.Readlink(filepath.Join(proc, "self"))
 	_, known := r.clock(os.Getpid())
 	r.clocked = err == nil && self == strconv.Itoa(os.Getpid()) && known
@@ -63,6 +72,11 @@ func (r *reader) clock(pid int) (t time.Duration, ok bool) {
 
 // gone tells the errors of a process that is no more from others.
 func gone(err error) bool { return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ESRCH) }
+
+// crowded tells the errors of want of room from others: another try may succeed.
+func crowded(err error) bool {
+	return errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) || errors.Is(err, unix.ENOMEM)
+}
 
 // path is where a file of a process is.
 func (r *reader) path(pid int, name string) string {
@@ -122,7 +136,7 @@ func (r *reader) io(p *process, file int, name string) (usage, error) {
 
 // settle keeps p's files open where it is hot and there is room, and else closes them.
 func (r *reader) settle(p *process, hot bool) {
-	if hot && !p.hot && r.hot < maxHot {
+	if hot && !p.hot && r.hot < r.maxHot {
 		p.hot = true
 		r.hot++
 	}

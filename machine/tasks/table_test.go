@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"bwmon/traffic"
 )
 
@@ -323,6 +325,64 @@ func TestSealed(t *testing.T) {
 	if got := f.b.of("secret"); !f.all[100].sealed || got.Memory == 0 || got.DiskWrite != 0 {
 		t.Errorf("%+v", got)
 	}
+}
+
+// limitFiles changes how many descriptors there may be until the returned function is called.
+func limitFiles(t *testing.T, most uint64) (restore func()) {
+	t.Helper()
+	var was unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &was); err != nil {
+		t.Fatal(err)
+	}
+	limit := was
+	limit.Cur = most
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &was); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestFewDescriptors: no more than an eighth of them is kept, and where there are none
+// for a moment, a process is read again.
+func TestFewDescriptors(t *testing.T) {
+	restore := limitFiles(t, 1024)
+	f := newFixture(t)
+	restore()
+	const count = 100
+	for pid := 100; pid < 100+count; pid++ {
+		f.put(pid, 5, "many", 4096)
+	}
+	before := openFiles()
+	f.turn(true)
+	for range 2 {
+		f.turn(false)
+	}
+	if n := openFiles() - before; n > 1024/8 || n < 1024/16 {
+		t.Errorf("%d descriptors are kept of 1,024", n)
+	}
+
+	f.put(300, 5, "late", 4096)
+	p := f.add(300, f.now)
+	next, err := unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unix.Close(next)
+	restore = limitFiles(t, uint64(next)+1)
+	p.clock = 1
+	ok := f.look(p, f.now) // its stat can be opened, then no more
+	restore()
+	if ok || p.sealed || p.clock != 0 || p.ending != 0 {
+		t.Errorf("read without a descriptor: %t, %+v", ok, p)
+	}
+	f.turn(false)
+	f.put(300, 5, "late", 8192)
+	f.turn(false)
+	f.want("late", 4096)
 }
 
 // TestHostile: whatever a process calls itself, what is told is clean and short.

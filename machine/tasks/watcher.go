@@ -215,7 +215,7 @@ func (n *namer) look(r *reader, p *process, used bool) (f facts, ok bool) {
 	cmdline := append(make([]byte, 0, len(b)), b...)
 	if used {
 		f.whole, err = r.all(p)
-		f.sealed = err != nil && !gone(err)
+		f.sealed = err != nil && !gone(err) && !crowded(err)
 		if f.whole.write+f.whole.cacheWrite > 0 {
 			f.own, _ = r.own(p)
 		} // else it is not worth telling apart, and most have just begun
