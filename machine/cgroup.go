@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"bwmon/traffic"
 )
 
@@ -22,6 +24,9 @@ type cgroups struct {
 	count     *procFile // the root's cgroup.stat
 
 	groups  map[string]*group // by path below the root, all of them
+	found   []*group          // those of the latest walk, the outer ones first
+	walks   uint64
+	system  map[thingKey]bool // what the system calls its own, or did
 	order   []*group          // those that have a name of their own, the inner ones first
 	first   bool              // the first walk: what was before is not ours to count
 	walked  time.Time
@@ -31,22 +36,29 @@ type cgroups struct {
 	failed  error         // why the last walk was none
 	lacking bool          // there is no io controller
 
-	names map[thingKey]*account
-	at    time.Time // zero: not measured in the last reading
-	round uint64
-	bases map[diskNumber]bool // devices that are not made of others
-	now   []deviceIO          // scratch
+	names   map[thingKey]*account
+	notes   uint64        // how often things were noted
+	at      time.Time     // of the last reading of their figures; zero: none, or nothing was wanted
+	elapsed time.Duration // from the one before that; 0: there was none
+	took    time.Duration // reading them
+	share   int           // reading them may cost that part of the time to the next one
+	open    int           // how many io.stat stay open
+	round   uint64
+	bases   map[diskNumber]bool // devices that are not made of others
+	now     []deviceIO          // scratch
 }
 
 // group is one cgroup.
 type group struct {
 	path            string
-	container, unit string
-	above           *group // nil: the root
+	container, unit string    // those it counts for
+	named           [2]string // what it calls itself: container and unit
+	ofUser          bool      // it is below a user's systemd, where that user makes cgroups
+	above           *group    // nil: the root
 	file            *procFile
 	last            []deviceIO
-	counted         bool // last is of it
-	round           uint64
+	counted         bool   // last is of it
+	round           uint64 // the walk that found it
 }
 
 // account is what a container or unit used since it was first seen. Booked goes back
@@ -55,11 +67,15 @@ type account struct {
 	booked, told storageIO
 	moved        storageIO // what told grew by in the latest reading
 	round        uint64
+	noted        uint64 // when it was there
 }
 
 const (
 	maxGroups    = 16384
-	maxOpenStats = 512  // io.stat files that stay open
+	maxOpenStats = 512  // io.stat files that stay open, where that is not more than
+	openShare    = 8    // this part of what the process may open
+	maxNames     = 1000 // series of containers and units
+	readShare    = 100  // see cgroups.share
 	maxAccounts  = 1024 // beyond these what is gone is forgotten
 	walkAge      = 10 * time.Second
 	walkShare    = 500 // a walk may cost that part of the time to the next one
@@ -70,9 +86,19 @@ func newCgroups(root, sys string, name func(string) (string, string)) *cgroups {
 		name = func(string) (string, string) { return "", "" }
 	}
 	return &cgroups{
-		root: root, sys: sys, name: name, first: true, count: newProcFile(filepath.Join(root, "cgroup.stat")),
-		groups: make(map[string]*group), names: make(map[thingKey]*account), bases: make(map[diskNumber]bool),
+		open: openStats(), root: root, sys: sys, name: name, first: true, count: newProcFile(filepath.Join(root, "cgroup.stat")),
+		groups: make(map[string]*group), system: make(map[thingKey]bool), share: readShare,
+		names: make(map[thingKey]*account), bases: make(map[diskNumber]bool),
 	}
+}
+
+// openStats is how many files may stay open.
+func openStats() int {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return 0
+	}
+	return int(min(limit.Cur/openShare, maxOpenStats))
 }
 
 func (s *cgroups) close() {
@@ -99,23 +125,18 @@ func (s *cgroups) read(r *reading) {
 		s.at = time.Time{}
 		return
 	}
-	s.round++
-	for i, g := range s.order {
-		s.book(g, i < maxOpenStats)
+	if s.at.IsZero() || r.at.Sub(s.at) >= s.took*time.Duration(s.share) {
+		s.book(r.at)
+	} else {
+		r.note(fmt.Sprintf("figures of containers and units are %v old: there are many to read", r.at.Sub(s.at).Round(time.Second)))
 	}
-	for _, a := range s.names {
-		before := a.told
-		a.told = before.highest(a.booked)
-		a.moved = a.told.sub(before)
-	}
-	elapsed := r.at.Sub(s.at).Seconds()
 	for _, key := range wanted {
 		a := s.names[key]
 		if a.round != s.round {
 			continue // none of its cgroups has figures
 		}
 		r.start(key.kind, key.name)
-		if d := a.moved; r.rates && !s.at.IsZero() {
+		if d, elapsed := a.moved, s.elapsed.Seconds(); r.rates && elapsed > 0 {
 			r.add("read_bytes_per_s", float64(d.readBytes)/elapsed)
 			r.add("write_bytes_per_s", float64(d.writeBytes)/elapsed)
 			r.add("reads_per_s", float64(d.reads)/elapsed)
@@ -125,25 +146,62 @@ func (s *cgroups) read(r *reading) {
 		r.add("write_bytes", float64(a.told.writeBytes))
 		r.done("")
 	}
-	s.at = r.at
+}
+
+// book reads all cgroups and books what came since the last time.
+func (s *cgroups) book(at time.Time) {
+	begin := time.Now()
+	s.round++
+	for i, g := range s.order {
+		s.bookGroup(g, i < s.open)
+	}
+	for _, a := range s.names {
+		before := a.told
+		a.told = before.highest(a.booked)
+		a.moved = a.told.sub(before)
+	}
+	s.elapsed = 0
+	if !s.at.IsZero() {
+		s.elapsed = at.Sub(s.at)
+	}
+	s.at, s.took = at, time.Since(begin)
 }
 
 // note tells of all containers and units that have figures, and returns those that are
-// wanted, sorted.
+// wanted, sorted. Where there are too many, those of users are left out first:
+// anybody makes as many of them as they like.
 func (s *cgroups) note(r *reading) []thingKey {
 	var wanted []thingKey
-	for _, g := range s.order {
-		for _, key := range [...]thingKey{{traffic.SeriesContainer, g.container}, {traffic.SeriesUnit, g.unit}} {
-			if key.name == "" {
+	s.notes++
+	told, more := 0, make(map[thingKey]bool)
+	for _, ofUser := range [...]bool{false, true} {
+		for _, g := range s.order {
+			if g.ofUser != ofUser {
 				continue
 			}
-			if s.names[key] == nil {
-				s.names[key] = &account{}
-			}
-			if r.things.note(key.kind, key.name) {
-				wanted = append(wanted, key)
+			for _, key := range g.keys() {
+				a := s.names[key]
+				if key.name == "" || a != nil && a.noted == s.notes {
+					continue
+				}
+				if told == maxNames {
+					more[key] = true
+					continue
+				}
+				if a == nil {
+					a = &account{}
+					s.names[key] = a
+				}
+				a.noted = s.notes
+				told++
+				if r.things.note(key.kind, key.name) {
+					wanted = append(wanted, key)
+				}
 			}
 		}
+	}
+	if len(more) > 0 {
+		r.note(fmt.Sprintf("%d containers and units are not told: there are more than %d", len(more), maxNames))
 	}
 	slices.SortFunc(wanted, func(a, b thingKey) int {
 		return cmp.Or(strings.Compare(a.kind, b.kind), strings.Compare(a.name, b.name))
@@ -151,9 +209,18 @@ func (s *cgroups) note(r *reading) []thingKey {
 	return wanted
 }
 
-// book reads a cgroup and books what came since the last time.
-func (s *cgroups) book(g *group, keepOpen bool) {
+// keys are the series it belongs to; those without a name are none.
+func (g *group) keys() [2]thingKey {
+	return [...]thingKey{{traffic.SeriesContainer, g.container}, {traffic.SeriesUnit, g.unit}}
+}
+
+// bookGroup reads one cgroup and books what came since the last time.
+func (s *cgroups) bookGroup(g *group, keepOpen bool) {
+	inode := g.file.inode
 	text, err := g.file.read()
+	if g.file.inode != inode {
+		g.last = g.last[:0] // it was made anew, and counts from zero
+	}
 	if err != nil {
 		s.stale = true // it is gone, or the controller has left it
 		return

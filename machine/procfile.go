@@ -17,6 +17,9 @@ type procFile struct {
 	// short: the kernel gives the whole text at once where there is room for it, as it
 	// does for files of one figure or cgroup, so the end need not be asked for.
 	short bool
+	// inode is that of the file that was opened last: another one of that name, such as
+	// that of a cgroup made anew, has another.
+	inode uint64
 	buf   []byte
 }
 
@@ -37,6 +40,10 @@ func (f *procFile) read() ([]byte, error) {
 			return nil, fmt.Errorf("open %s: %w", f.path, err)
 		}
 		f.fd = fd
+		var stat unix.Stat_t
+		if err := unix.Fstat(fd, &stat); err == nil {
+			f.inode = stat.Ino
+		}
 	}
 	if f.buf == nil {
 		f.buf = make([]byte, 4096)

@@ -49,12 +49,13 @@ func (s *cgroups) walk(at time.Time) error {
 	if s.lacking {
 		return nil
 	}
-	s.round++
-	s.order = s.order[:0]
+	s.walks++
+	s.found = s.found[:0]
 	s.descend("", nil)
+	s.call()
 	slices.Reverse(s.order) // what is inside is read first, so that it is never more than what is around it
 	for path, g := range s.groups {
-		if g.round != s.round {
+		if g.round != s.walks {
 			g.file.close()
 			delete(s.groups, path)
 		}
@@ -82,17 +83,51 @@ func (s *cgroups) descend(path string, above *group) {
 		if g == nil {
 			g = &group{path: path, counted: !s.first, file: newProcFile(filepath.Join(s.root, path, "io.stat"))}
 			g.file.short = true
-			g.container, g.unit = s.name(path)
+			g.named[0], g.named[1] = s.name(path)
+			g.ofUser = above != nil && (above.ofUser || isUserManager(filepath.Base(above.path)))
 			s.groups[path] = g
 		}
-		g.above, g.round = above, s.round
+		g.above, g.round = above, s.walks
+		s.found = append(s.found, g)
+		s.descend(path, g)
+	}
+}
+
+// call decides which container and unit each cgroup counts for, and puts those that have
+// a name of their own and figures in order. Below a user's systemd cgroups are called as
+// their user likes: what is called as the system calls one of its own is a part of the
+// one above it.
+func (s *cgroups) call() {
+	if len(s.system) > maxGroups {
+		clear(s.system)
+	}
+	for _, g := range s.found {
+		if !g.ofUser {
+			s.system[thingKey{traffic.SeriesContainer, g.named[0]}] = true
+			s.system[thingKey{traffic.SeriesUnit, g.named[1]}] = true
+		}
+	}
+	s.order = s.order[:0]
+	for _, g := range s.found {
+		g.container, g.unit = g.named[0], g.named[1]
+		keys := g.keys()
+		if g.ofUser && s.system[keys[0]] {
+			g.container = g.aboveContainer()
+		}
+		if g.ofUser && s.system[keys[1]] {
+			g.unit = g.aboveUnit()
+		}
 		if g.container != g.aboveContainer() || g.unit != g.aboveUnit() {
 			if _, err := os.Lstat(g.file.path); err == nil {
 				s.order = append(s.order, g)
 			}
 		}
-		s.descend(path, g)
 	}
+}
+
+// isUserManager tells whether a cgroup is that of a user's systemd.
+func isUserManager(name string) bool {
+	return strings.HasPrefix(name, "user@") && strings.HasSuffix(name, ".service")
 }
 
 // forget forgets what containers and units that are gone have used, where there are too
