@@ -161,8 +161,6 @@ func (m *Monitor) work(ctx context.Context, src *sources, emit func(traffic.Batc
 		}
 		m.lost += m.seen
 	}()
-	drain := time.NewTicker(min(drainEvery, m.opts.Interval))
-	defer drain.Stop()
 	var next, scanned time.Duration
 	for {
 		now, last := monotonic(), ctx.Err() != nil
@@ -185,13 +183,15 @@ func (m *Monitor) work(ctx context.Context, src *sources, emit func(traffic.Batc
 				return err
 			}
 			emit(m.batch(src, last))
-			next = now + m.opts.Interval - drainEvery/10 // a tick may come a little early
+			if next += m.opts.Interval; next <= now {
+				next = now + m.opts.Interval
+			}
 		}
 		if last {
 			return nil
 		}
 		select {
-		case <-drain.C:
+		case <-time.After(min(drainEvery, next-monotonic())):
 		case <-ctx.Done():
 		}
 	}

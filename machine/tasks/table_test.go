@@ -385,6 +385,18 @@ func TestFewDescriptors(t *testing.T) {
 	f.want("late", 4096)
 }
 
+// TestInterval: batches come at the interval, be it a multiple of that of drains or not.
+func TestInterval(t *testing.T) {
+	const interval, count = 560 * time.Millisecond, 3
+	began := time.Now()
+	b, stop := watch(t, Options{Interval: interval, Proc: t.TempDir(), NoEvents: true})
+	await(t, "batches", func() bool { return b.batches() > count })
+	if took := time.Since(began); took < count*interval || took > count*interval+time.Second {
+		t.Errorf("%d intervals of %v took %v", count, interval, took)
+	}
+	stop()
+}
+
 // TestHostile: whatever a process calls itself, what is told is clean and short.
 func TestHostile(t *testing.T) {
 	f := newFixture(t)
