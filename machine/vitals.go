@@ -78,8 +78,10 @@ const soonest = 250 * time.Millisecond
 // Run reads everything at once, then every interval, and a last time when ctx is
 // cancelled; it emits a complete batch each time, in which Series is all that is
 // active. Rates are over the time from one reading to the next, so the first batch has
-// none; what was stopped has none in its first batch after that, and the last batch has
-// none where it follows too closely. Totals go on when Run is called again.
+// none, and the last batch has none where it follows too closely. What was stopped has
+// none in its first batch after that, but for disks and interfaces, which are followed
+// meanwhile, and containers and units while any of these is active. Totals go on when
+// Run is called again.
 //
 // It starts a goroutine for each mount while it asks that for its size, and for each chip
 // while it asks that for temperatures, and waits for answers for a quarter of a second. A
