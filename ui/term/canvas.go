@@ -4,7 +4,10 @@ import "github.com/gdamore/tcell/v2"
 
 // canvas is the only way to the screen. It knows nothing of tags: text is
 // drawn as it is, character by character, and never beyond its width.
-type canvas struct{ screen tcell.Screen }
+type canvas struct {
+	screen tcell.Screen // for the cursor
+	sheet  *sheet
+}
 
 // area is a rectangle of cells.
 type area struct{ x, y, w, h int }
@@ -15,13 +18,20 @@ func (a area) contains(x, y int) bool {
 
 // text draws s from x in at most w cells and returns how many it took.
 func (c canvas) text(x, y, w int, s string, style tcell.Style) int {
-	used := 0
+	used, at := 0, c.sheet.style(style)
+	if isASCII(s) {
+		used = max(min(len(s), w), 0)
+		for i := range used {
+			c.sheet.put(x+i, y, rune(s[i]), at)
+		}
+		return used
+	}
 	for s != "" {
 		cluster, cw, rest := next(s)
 		if used+cw > w {
 			break
 		}
-		c.screen.Put(x+used, y, cluster, style)
+		c.sheet.cluster(x+used, y, cluster, at)
 		used += cw
 		s = rest
 	}
@@ -36,8 +46,9 @@ func (c canvas) right(x, y, w int, s string, style tcell.Style) {
 
 // fill draws w blanks in style.
 func (c canvas) fill(x, y, w int, style tcell.Style) {
+	at := c.sheet.style(style)
 	for i := range w {
-		c.screen.Put(x+i, y, " ", style)
+		c.sheet.put(x+i, y, ' ', at)
 	}
 }
 

@@ -164,7 +164,7 @@ func (e *editor) draw(c canvas, x, y, w int, style tcell.Style, from, to int, ma
 			if at >= from && at < to {
 				s = marked
 			}
-			c.screen.Put(x+used-hidden, y, cluster, s)
+			c.sheet.cluster(x+used-hidden, y, cluster, c.sheet.style(s))
 		}
 		used += cw
 		at = len(e.text) - len(rest)

@@ -16,6 +16,9 @@ func (u *UI) frame(screen tcell.Screen) {
 		}
 		u.copied = ""
 	}
+	if u.sync {
+		u.sheet.forget() // nobody knows what the screen has
+	}
 	u.draw(screen)
 	u.tellFlows(u.wantsFlows())
 	if u.sync {
@@ -35,11 +38,11 @@ const (
 // draw puts everything into the screen's cells. What is not visible costs
 // nothing here.
 func (u *UI) draw(screen tcell.Screen) {
-	c := canvas{screen}
+	u.sheet.begin(screen)
+	defer u.sheet.show(screen)
+	c, w, h := canvas{screen, &u.sheet}, u.sheet.w, u.sheet.h
 	u.past.wanted = traffic.Query{}
-	screen.Clear()
 	screen.HideCursor()
-	w, h := screen.Size()
 	u.body, u.tabs = area{}, u.tabs[:0]
 	u.small = w < leastWidth || h < leastHeight
 	switch {

@@ -82,6 +82,7 @@ type UI struct {
 	resting bool                      // Ctrl-Z was pressed
 	stop    func(ctx context.Context) // stops the process until it is continued
 	sync    bool                      // redraw every cell of the next frame
+	sheet   sheet                     // the frame, and the one before
 
 	errands *errands
 	rules   rulebook

@@ -37,6 +37,9 @@ func next(s string) (cluster string, width int, rest string) {
 	if c := s[0]; c >= ' ' && c <= '~' && (len(s) == 1 || s[1] < utf8.RuneSelf) {
 		return s[:1], 1, s[1:]
 	}
+	if n := lone(s); n > 0 {
+		return s[:n], 1, s[n:]
+	}
 	cluster, rest, width, _ = uniseg.FirstGraphemeClusterInString(s, -1)
 	if r, _ := utf8.DecodeRuneInString(cluster); width < 1 || r < ' ' || r >= 0x7f && r < 0xa0 || r == utf8.RuneError {
 		return "\ufffd", 1, rest
@@ -49,6 +52,28 @@ func next(s string) (cluster string, width int, rest string) {
 		cluster = cluster[:cut]
 	}
 	return cluster, min(width, 2), rest
+}
+
+// lone is the bytes of the first character of s where that is one rune of one cell
+// that nothing combines with: what sparklines, charts and meters are made of. It is 0
+// where that takes a closer look.
+func lone(s string) int {
+	r, n := utf8.DecodeRuneInString(s)
+	if !drawing(r) || uniseg.EastAsianAmbiguousWidth != 1 {
+		return 0
+	}
+	if n < len(s) && s[n] >= utf8.RuneSelf {
+		if after, _ := utf8.DecodeRuneInString(s[n:]); !drawing(after) {
+			return 0
+		}
+	}
+	return n
+}
+
+// drawing reports whether r is a dash, a bullet, a line, a block or a braille pattern.
+// Their width is 1 or ambiguous (UAX #11); none is part of another character (UAX #29).
+func drawing(r rune) bool {
+	return r >= 0x2500 && r <= 0x259f || r >= 0x2800 && r <= 0x28ff || r >= 0x2010 && r <= 0x2027
 }
 
 // tame is clean text without characters that hold more than next draws.

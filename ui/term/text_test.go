@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/rivo/uniseg"
 )
 
 func TestCut(t *testing.T) {
@@ -125,4 +126,20 @@ func FuzzText(f *testing.F) {
 			t.Errorf("appendLower(%q) = %q, want %q", s, got, want)
 		}
 	})
+}
+
+// TestDrawingCharacters: what next takes a short way for is what the long one says.
+func TestDrawingCharacters(t *testing.T) {
+	for r := rune(0x2000); r < 0x2900; r++ {
+		if !drawing(r) {
+			continue
+		}
+		for _, after := range []string{"", "x", "▇", "–", "\u0301", "\u200d", "\ufe0f", "界", "\xff"} {
+			s := string(r) + after
+			cluster, rest, width, _ := uniseg.FirstGraphemeClusterInString(s, -1)
+			if c, w, left := next(s); c != cluster || w != width || left != rest {
+				t.Errorf("%U before %q: %q of %d cells, before %q; want %q of %d, before %q", r, after, c, w, left, cluster, width, rest)
+			}
+		}
+	}
 }
