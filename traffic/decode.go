@@ -1,8 +1,6 @@
 package traffic
 
 import (
-	"encoding/json"
-	"fmt"
 	"math"
 	"net/netip"
 )
@@ -11,15 +9,7 @@ import (
 // clean and its rates finite, since nothing that comes from elsewhere is trusted;
 // flows without a valid address keep it. It refuses another schema.
 func DecodeSnapshot(document []byte) (*Snapshot, error) {
-	var s Snapshot
-	if err := json.Unmarshal(document, &s); err != nil {
-		return nil, fmt.Errorf("read a snapshot: %w", err)
-	}
-	if s.Schema != SchemaVersion {
-		return nil, fmt.Errorf("read a snapshot: its schema is %d, this bwmon knows %d: use the same version on both sides", s.Schema, SchemaVersion)
-	}
-	s.clean()
-	return &s, nil
+	return new(Decoder).Snapshot(document)
 }
 
 // clean makes all text of s clean and its figures finite.

@@ -127,12 +127,13 @@ func (a *attachment) stream(ctx context.Context, take func(*traffic.Snapshot)) e
 		case <-ended:
 		}
 	}()
+	var decoder traffic.Decoder
 	body := heard{r.Body, func() { silent.Reset(a.patience) }}
 	err = eachEvent(body, maxEvent, func(name string, data []byte) error {
 		if name == "end" {
 			return errors.New("the daemon is ending")
 		}
-		s, err := traffic.DecodeSnapshot(data)
+		s, err := decoder.Snapshot(data)
 		if err == nil {
 			take(s)
 		}
@@ -168,10 +169,11 @@ func (h heard) Read(p []byte) (int, error) {
 // their names, and what stands in their data.
 func eachEvent(r io.Reader, most int, take func(name string, data []byte) error) error {
 	lines := bufio.NewReaderSize(r, 64<<10)
-	var data []byte
+	var line, data []byte
 	name := ""
 	for {
-		line, err := readLine(lines, nil, most)
+		var err error
+		line, err = readLine(lines, line[:0], most)
 		if err != nil {
 			return err
 		}
@@ -195,7 +197,7 @@ func eachEvent(r io.Reader, most int, take func(name string, data []byte) error)
 	}
 }
 
-// readLine reads a line without its end, of at most so many bytes.
+// readLine reads a line without its end, of at most so many bytes, behind buf.
 func readLine(r *bufio.Reader, buf []byte, most int) ([]byte, error) {
 	for {
 		part, err := r.ReadSlice('\n')
