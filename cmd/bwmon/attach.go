@@ -39,6 +39,11 @@ const (
 )
 
 func newAttachment(d daemon) *attachment {
+	if t, ok := d.endless.Transport.(*http.Transport); ok && d.local {
+		t = t.Clone()
+		t.DisableCompression = true // over no network that only costs
+		d.endless = &http.Client{Transport: t}
+	}
 	return &attachment{
 		daemon: d, patience: streamPatience, snapshots: make(chan *traffic.Snapshot, 1), links: make(chan term.Link, 1), turn: make(chan struct{}, 1),
 	}
