@@ -30,6 +30,7 @@ func spark(recent []traffic.Rate, w int) string {
 		}
 	}
 	var b strings.Builder
+	b.Grow(w * len(sparkBars[0]))
 	for range w - len(recent) {
 		b.WriteByte(' ')
 	}
