@@ -15,9 +15,9 @@
 // no negative figure: it takes it from the steps before, and what is then left
 // counts as nothing.
 //
-// What has no place by name, see Options, is summed as traffic.Others. The rows that
-// the ledger folds others into stand there too, with what they carried themselves:
-// what they took over stays with those who carried it.
+// What has no place by name, see Options, is summed as traffic.Others, of commands by
+// app. The rows that the ledger folds others into stand there too, with what they carried
+// themselves: what they took over stays with those who carried it.
 //
 // # Trends
 //
@@ -52,8 +52,12 @@
 //
 // The tables trend_minute, trend_hour, trend_day and trend_month have pieces of trends,
 // see trendpiece.go: one for each time and kind of series (theme), which stands where the
-// kind does in its id. They are dropped together with the others of their time. Schema 1
-// had none of them.
+// kind does in its id. They are dropped together with the others of their time.
+//
+// A piece whose time is not over is open: it is in a table of its own (open_minute and so
+// on, open_trend_minute and so on), and moves to the one that is named above when the next
+// time has begun. Schema 1 had neither tables of open pieces, which lay among the others,
+// nor trends.
 //
 // five has pieces of five minutes, of time and interfaces only, for percentiles.
 // Minutes are those of UTC; hours, days and months are those of Options.Location,
