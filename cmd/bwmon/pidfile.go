@@ -100,7 +100,9 @@ func holdPID(path string, number int) (*os.File, error) {
 		err = fmt.Errorf("%s may be opened, and so locked, by other users: remove it", quoted(path+".lock"))
 	}
 	if err == nil {
-		err = unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err = unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+			err = fmt.Errorf("lock %s: %w", quoted(path+".lock"), err)
+		}
 	}
 	switch {
 	case err == nil:
