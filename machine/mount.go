@@ -22,6 +22,7 @@ type mounts struct {
 	info     *procFile
 	seen     []byte // the text that list was made of
 	bad      int    // lines of it that make no sense
+	long     bool   // there is more of it than is read
 	list     []*mount
 	patience time.Duration
 	statfs   func(path string, to *unix.Statfs_t) error
@@ -66,8 +67,8 @@ type answer struct {
 	err   error
 }
 
-// maxMounts bounds how many are asked, and how many goroutines dead file systems hold;
-// maxUserMounts how many of these those of users hold, also when they are gone.
+// maxMounts bounds how many are measured, and how many goroutines dead file systems hold,
+// also those that are gone; maxUserMounts how many of both are users'.
 const (
 	maxMounts     = 512
 	maxUserMounts = maxMounts / 2
@@ -100,20 +101,26 @@ func (s *mounts) read(r *reading) {
 	if s.bad > 0 {
 		r.note(fmt.Sprintf("mounts: %d lines of %s make no sense", s.bad, s.info.path))
 	}
-	measured, more := 0, 0
+	if s.long {
+		r.note(fmt.Sprintf("mounts: only the first %d MiB of %s are read", maxProcFile>>20, s.info.path))
+	}
+	measured, users, more := 0, 0, 0
 	for _, m := range s.list {
 		m.fresh, m.wanted = false, false
 		switch {
 		case m.sizeless:
-		case measured == maxMounts:
+		case measured == maxMounts || m.trust == ofUser && users == maxUserMounts:
 			more++
 		default:
 			measured++
+			if m.trust == ofUser {
+				users++
+			}
 			m.wanted = r.things.note(traffic.SeriesMount, m.name)
 		}
 	}
 	if more > 0 {
-		r.note(fmt.Sprintf("%d mounts are not measured: there are more than %d", more, maxMounts))
+		r.note(fmt.Sprintf("%d mounts are not measured: there are more than %d, or than %d of users", more, maxMounts, maxUserMounts))
 	}
 	s.ask(r)
 	for _, m := range s.list {
@@ -219,6 +226,7 @@ func (s *mounts) find() error {
 	if err != nil && !errors.Is(err, io.ErrShortBuffer) { // the first of many are there
 		return err
 	}
+	s.long = err != nil
 	if s.seen != nil && bytes.Equal(text, s.seen) { // a copy of /proc
 		return nil
 	}

@@ -33,8 +33,11 @@ func TestMountLines(t *testing.T) {
 	// More than is ever read: the first of them are those that were there first.
 	write(t, proc, map[string]string{"self/mountinfo": "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n" +
 		strings.Repeat("30 1 0:60 / /home/eve/"+strings.Repeat("x", 4000)+" rw - fuse.x x rw,user_id=1001\n", maxProcFile/4000)})
-	if got := b.read(time.Second); len(got["mount:/"].Metrics) == 0 || len(got) != 2 {
-		t.Errorf("of a text that is too large there are %d series", len(got))
+	for range 2 {
+		batch := b.batch(time.Second)
+		if len(batch.Series) != 2 || batch.Series[0].Name != "/" || !strings.Contains(batch.Detail, "only the first 8 MiB") {
+			t.Errorf("of a text that is too large there are %d series: %s", len(batch.Series), batch.Detail)
+		}
 	}
 }
 
