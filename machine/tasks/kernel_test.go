@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"bwmon/traffic"
 )
 
@@ -376,6 +378,59 @@ func TestElsewhere(t *testing.T) {
 		t.Errorf("without a way there: %q", src.lean)
 	}
 	src.close()
+}
+
+// TestHaste: the watcher's thread runs before others only while it may ask who executes
+// programs.
+func TestHaste(t *testing.T) {
+	needKernel(t)
+	urgent := func() (n int) {
+		err := newReader("/proc").numbers("/proc/self/task", func(tid int) {
+			if attr, err := unix.SchedGetAttr(tid, 0); err == nil && attr.Nice < 0 {
+				n++
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	time.Sleep(100 * time.Millisecond) // for the threads of other tests to end, all but the first
+	others := urgent()
+	conn, err := openConnector(onlyExecs())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.close()
+	w, err := newWatcher(conn, newReader("/proc"), New(Options{}).names)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.close()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		w.run()
+	}()
+	defer func() {
+		w.halt()
+		<-done
+	}()
+	for _, share := range []time.Duration{time.Second, 0, time.Second} {
+		w.mu.Lock()
+		w.budget = budget{share: share, began: monotonic()}
+		w.mu.Unlock()
+		want := 0
+		if share > 0 {
+			want = 1
+		}
+		await(t, fmt.Sprintf("%d urgent threads", want), func() bool {
+			if err := exec.Command("true").Run(); err != nil {
+				t.Fatal(err)
+			}
+			return urgent() == others+want
+		})
+	}
 }
 
 // TestBudget: where more programs start than may be read at once, those that live on are

@@ -105,9 +105,9 @@ func newWatcher(conn *connector, read *reader, names *namer) (*watcher, error) {
 // run waits for programs that are executed until halt is called or something fails.
 func (w *watcher) run() {
 	// A process may live 10 ms: be quick to ask who it is. The thread ends with this
-	// goroutine, and its priority with it.
+	// goroutine, and its priority with it. When nobody is to be asked, there is no haste.
 	runtime.LockOSThread()
-	thread.Hurry()
+	calm, hurries := thread.Hurry(), true
 	fds := []unix.PollFd{{Fd: int32(w.conn.fd), Events: unix.POLLIN}, {Fd: int32(w.stop[0])}}
 	for {
 		_, err := unix.Poll(fds, -1)
@@ -119,10 +119,18 @@ func (w *watcher) run() {
 			err = w.receive()
 		}
 		w.failed = err
+		left := w.budget.spent < w.budget.share
 		w.mu.Unlock()
 		if err != nil {
 			return
 		}
+		switch {
+		case hurries && !left:
+			calm()
+		case !hurries && left:
+			calm = thread.Hurry()
+		}
+		hurries = left
 	}
 }
 
