@@ -151,7 +151,7 @@ func (t *table) look(p *process, now time.Duration) bool {
 	if !t.lookAtIO(p, u, st) {
 		return false
 	}
-	if newborn || exec || !p.kernel && now >= p.doubt && (!cold || p.outside) {
+	if newborn || exec || p.nameless || !p.kernel && now >= p.doubt && (!cold || p.outside) {
 		t.recognise(p, now)
 	}
 	return true

@@ -181,6 +181,12 @@ func TestSplit(t *testing.T) {
 	f.turn(false)
 	f.want("after", 4096)
 	f.want("last", 4096)
+	// Nobody was asked who this is: it is at the next reading.
+	f.executed(execution{pid: 100, at: f.now + time.Second/2})
+	f.put(100, 5, "unasked", 32768)
+	f.turn(false)
+	f.want("last", 4096)
+	f.want("unasked", 4096)
 }
 
 // TestStopped: what was done while the monitor did not run is nobody's, whatever program
