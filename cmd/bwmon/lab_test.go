@@ -201,7 +201,7 @@ func TestNoSetup(t *testing.T) {
 	if err := json.Unmarshal(out.Bytes(), &s); err != nil {
 		t.Fatal(err)
 	}
-	if len(s.Interfaces) == 0 || len(s.Monitors) != 2 || s.Monitors[0].State != traffic.StateFailed {
+	if len(s.Interfaces) == 0 || len(s.Monitors) != 4 || s.Monitors[0].State != traffic.StateFailed {
 		t.Errorf("interfaces %v, monitors %v", s.Interfaces, s.Monitors)
 	}
 	if got := accounting(here); got != "0" {
