@@ -50,12 +50,15 @@ func besidePidstat(t *testing.T, options []string) {
 	if err := fio.Start(); err != nil {
 		t.Fatal(err)
 	}
+	job := 0 // in a session of its own
 	defer func() {
+		if job != 0 {
+			_ = syscall.Kill(job, syscall.SIGKILL)
+		}
 		_ = syscall.Kill(-fio.Process.Pid, syscall.SIGKILL)
 		_ = fio.Wait()
 	}()
 	b, stop := watch(t, Options{Interval: 50 * time.Millisecond})
-	job := 0
 	await(t, "fio's job", func() bool { job = jobOf(b, fio.Process.Pid); return job != 0 })
 	signal(t, job, syscall.SIGSTOP)
 	await(t, "fio to stop", func() bool { return stateOf(job) == "T" })
