@@ -50,9 +50,6 @@ func fields(list ...queryField) fieldSet {
 
 func (s fieldSet) has(f queryField) bool { return s>>f&1 != 0 }
 
-// meets reports whether the sets have a field in common.
-func (s fieldSet) meets(o fieldSet) bool { return s&o != 0 }
-
 // compare orders two rows by the column, ascending.
 func (c *column[T]) compare(a, b *T) int {
 	switch {
