@@ -211,7 +211,8 @@ func TestCountersZeroedBySomebody(t *testing.T) {
 	b.stop()
 	carried := ours.Counters("eth0").Sub(before).Layer3(14)
 	got, _ := b.sum(scoped(traffic.ScopeLocal))
-	if got.TxBytes > carried.TxBytes || got.TxBytes < carried.TxBytes/2 {
+	// What is zeroed before a dump is lost, which is more where dumps are slow.
+	if got.TxBytes > carried.TxBytes || got.TxBytes < carried.TxBytes/5 {
 		t.Errorf("booked %d sent; the interface carried %d", got.TxBytes, carried.TxBytes)
 	}
 	if d := b.status().Detail; !strings.Contains(d, "counter resets") {

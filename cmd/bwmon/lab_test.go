@@ -54,13 +54,15 @@ func snapshotDuring(t *testing.T, host *lab.Host, happens func(), args ...string
 }
 
 // awaitStart waits until bwmon measures: its conntrack monitor has switched
-// accounting on, or its socket monitor has attached its programs and its machine
+// accounting on and had the time to have connections tracked, or its socket monitor has attached its programs and its machine
 // monitor has a socket.
 func awaitStart(t *testing.T, host *lab.Host, pid int) {
 	t.Helper()
 	poll(t, "bwmon measures", func() bool { return accounting(host) == "1" || attached(pid) && hasSocket(pid) })
 	if attached(pid) {
 		time.Sleep(100 * time.Millisecond) // until all monitors have read for the first time
+	} else {
+		time.Sleep(400 * time.Millisecond)
 	}
 }
 
