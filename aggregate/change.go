@@ -25,8 +25,8 @@ type Change struct {
 var errEnded = errors.New("change the monitors: the engine has ended")
 
 // Apply makes a change. With an error nothing has changed, or the engine has ended. It
-// waits until removed monitors have returned, and does not heed ctx once it has begun. Any goroutine may call it while Run runs; one call at a
-// time is made.
+// waits until removed monitors have returned, and does not heed ctx once it has begun.
+// Any goroutine may call it while Run runs; one call at a time is made.
 func (e *Engine) Apply(ctx context.Context, c Change) error {
 	e.changing.Lock()
 	defer e.changing.Unlock()
@@ -56,7 +56,7 @@ func (e *Engine) Apply(ctx context.Context, c Change) error {
 		d.ledger.SetRules(c.Rules, c.Filters)
 		for _, m := range c.Add {
 			isOff, before := off[m.Name()]
-			d.add(e.hire(m, before, isOff))
+			d.members = append(d.members, e.hire(m, before, isOff))
 		}
 		e.setMembers(d.members)
 		return nil

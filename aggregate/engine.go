@@ -164,8 +164,6 @@ type desk struct {
 	ticked  time.Time
 }
 
-func (d *desk) add(m *member) { d.members = append(d.members, m) }
-
 func (d *desk) remove(m *member) {
 	d.members = slices.DeleteFunc(d.members, func(one *member) bool { return one == m })
 	d.ledger.Forget(m.monitor.Name())

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -103,7 +104,7 @@ Exit status: 0, or 1 when it failed.`,
 	for _, v := range ctlVerbs() {
 		cmd := &cobra.Command{
 			Use: strings.TrimSpace(v.name + " " + v.args), Short: v.short, Args: v.cobraArgs(),
-			Example: "  bwmon ctl " + orText(v.example, v.name),
+			Example: "  bwmon ctl " + cmp.Or(v.example, v.name),
 			RunE: p.runs(func(cmd *cobra.Command) error {
 				return with(cmd, func(c *ctl) error { return v.run(c, cmd.Context(), cmd.Flags().Args()) })
 			}),
@@ -136,13 +137,6 @@ func (v ctlVerb) cobraArgs() cobra.PositionalArgs {
 		return cobra.ArbitraryArgs
 	}
 	return cobra.MinimumNArgs(1)
-}
-
-func orText(text, other string) string {
-	if text == "" {
-		return other
-	}
-	return text
 }
 
 // complete is the IDs that begin so and make sense for a verb.
@@ -224,15 +218,9 @@ func (c *ctl) change(ctx context.Context, ids []string, action string) error {
 
 // metrics prints the figures of the snapshot's series.
 func (c *ctl) metrics(ctx context.Context, ids []string) error {
-	var answer struct {
-		Series []traffic.Series `json:"series"`
-	}
-	if err := c.daemon.ask(ctx, http.MethodGet, "/api/v1/series", nil, &answer); err != nil {
+	list, err := c.daemon.series(ctx)
+	if err != nil {
 		return err
-	}
-	list := answer.Series
-	for i := range list {
-		list[i].Clean()
 	}
 	if len(ids) > 0 {
 		for _, id := range ids {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -68,17 +67,15 @@ const allThings = "all"
 func (t *things) list(context.Context) []traffic.Thing {
 	monitors := t.engine.Active()
 	list := t.series(monitors)
+	var others []traffic.Thing
 	for _, name := range slices.Sorted(maps.Keys(monitors)) {
-		kind, of, _ := strings.Cut(name, ":")
-		if kind != traffic.SeriesProbe {
-			kind, of = "monitor", name
+		if kind, of, _ := strings.Cut(name, ":"); kind == traffic.SeriesProbe {
+			list = append(list, traffic.Thing{ID: name, Kind: kind, Name: of, Active: monitors[name]})
+		} else {
+			others = append(others, traffic.Thing{ID: name, Kind: "monitor", Name: name, Active: monitors[name]})
 		}
-		list = append(list, traffic.Thing{ID: name, Kind: kind, Name: of, Active: monitors[name]})
 	}
-	slices.SortStableFunc(list, func(a, b traffic.Thing) int {
-		return cmp.Compare(btoi(a.Kind == "monitor"), btoi(b.Kind == "monitor"))
-	})
-	return list
+	return append(list, others...)
 }
 
 // series are what the vitals measure, or would: nothing while they are stopped.
@@ -93,13 +90,6 @@ func (t *things) series(monitors map[string]bool) []traffic.Thing {
 		}
 	}
 	return list
-}
-
-func btoi(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // change starts or stops one thing, or all series. Its errors are those that the web
@@ -210,6 +200,20 @@ func (d daemon) things(ctx context.Context) ([]traffic.Thing, error) {
 		t.Name, t.Detail = traffic.CleanText(t.Name, traffic.MaxCommand), traffic.CleanText(t.Detail, traffic.MaxCommand)
 	}
 	return answer.Things, nil
+}
+
+// series asks a daemon what it measures of the machine.
+func (d daemon) series(ctx context.Context) ([]traffic.Series, error) {
+	var answer struct {
+		Series []traffic.Series `json:"series"`
+	}
+	if err := d.ask(ctx, http.MethodGet, "/api/v1/series", nil, &answer); err != nil {
+		return nil, err
+	}
+	for i := range answer.Series {
+		answer.Series[i].Clean()
+	}
+	return answer.Series, nil
 }
 
 // change has a daemon start or stop a thing.

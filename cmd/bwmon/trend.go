@@ -74,15 +74,15 @@ func (p *program) completeTrend(ctx context.Context, args []string, begun string
 	if err != nil {
 		return nil
 	}
-	var answer struct {
-		Series []traffic.Series `json:"series"`
-	}
-	if askDaemon(ctx, c.Control, http.MethodGet, "/api/v1/series", nil, &answer) != nil {
+	d := daemonHere(c.Control)
+	defer d.close()
+	measured, err := d.series(ctx)
+	if err != nil {
 		return nil
 	}
 	var list []string
-	for i := range answer.Series {
-		s := &answer.Series[i]
+	for i := range measured {
+		s := &measured[i]
 		if len(args) == 0 {
 			list = append(list, s.ID())
 		} else if s.ID() == args[0] {
