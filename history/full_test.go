@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"bwmon/lab"
 	"bwmon/traffic"
 
 	"golang.org/x/sys/unix"
@@ -28,16 +29,7 @@ func smallDisk(t *testing.T, size string) string {
 			t.Errorf("unmount the small disk: %v", err)
 		}
 	})
-	if name := os.Getenv("BWMON_LAB_LOG"); name != "" {
-		f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
-		if _, err := f.WriteString(t.Name() + "\n"); err != nil {
-			t.Fatal(err)
-		}
-	}
+	lab.Record(t)
 	return dir
 }
 

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"bwmon/lab"
 )
 
 // TestUnitMadeAnew: what a unit that was started again has used counts from its first
@@ -44,7 +46,7 @@ func TestRealCgroupMadeAnew(t *testing.T) {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Skipf("make a cgroup: %v", err)
 	}
-	ran(t)
+	lab.Record(t)
 	defer os.Remove(dir)
 	f := newProcFile(filepath.Join(dir, "cgroup.stat"))
 	defer f.close()

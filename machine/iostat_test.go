@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"bwmon/lab"
 	"bwmon/traffic"
 )
 
@@ -53,25 +54,8 @@ func loopDevice(t *testing.T) (path string) {
 		t.Fatal(openErr)
 	}
 	t.Cleanup(func() { device.Close() })
-	ran(t)
+	lab.Record(t)
 	return path
-}
-
-// ran notes that a test ran on the real kernel, where somebody counts these.
-func ran(t *testing.T) {
-	t.Helper()
-	name := os.Getenv("BWMON_LAB_LOG")
-	if name == "" {
-		return
-	}
-	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if _, err := f.WriteString(t.Name() + "\n"); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // iostat runs Debian's iostat for one interval and returns what it

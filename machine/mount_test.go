@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
+
+	"bwmon/lab"
 )
 
 // space is a file system of 1,000 blocks of 4 KiB, 600 of them free, 500 for everyone.
@@ -217,7 +219,7 @@ func TestRealDeadMount(t *testing.T) {
 		unix.Close(fuse)
 		t.Skipf("mount a FUSE file system: %v", err)
 	}
-	ran(t)
+	lab.Record(t)
 	alive := true
 	end := func() {
 		if alive {

@@ -184,6 +184,11 @@ func TestServiceIsReady(t *testing.T) {
 			if took := time.Since(began); took < 400*time.Millisecond {
 				t.Errorf("five beats in %v", took)
 			}
+			s.cmd.Process.Signal(syscall.SIGHUP)
+			if text := b.until("RELOADING=1"); !strings.Contains(text, "MONOTONIC_USEC=") {
+				t.Errorf("it says %q", text)
+			}
+			b.until("READY=1")
 			s.term()
 			b.until("STOPPING=1")
 			if _, err := os.Stat(s.path("pid")); err == nil {

@@ -160,24 +160,7 @@ func needKernel(t testing.TB) {
 	if len(src.lean) > 0 {
 		t.Skipf("the kernel does not tell: %v", src.lean)
 	}
-	ran(t)
-}
-
-// ran notes that a test ran on the real kernel, where somebody counts these.
-func ran(t testing.TB) {
-	t.Helper()
-	name := os.Getenv("BWMON_LAB_LOG")
-	if name == "" {
-		return
-	}
-	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if _, err := f.WriteString(t.Name() + "\n"); err != nil {
-		t.Fatal(err)
-	}
+	lab.Record(t)
 }
 
 // diskFile returns the name of a file that is not there yet on a real disk.
