@@ -9,20 +9,16 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"bwmon/traffic"
 )
 
 // household is a Book with the apps it hears of. Time is the test's.
 type household struct {
-	t      *testing.T
-	book   *Book
+	listener
 	at     time.Time // the calendar; the monotonic time is the bubble's
 	totals map[string]octets
 	rates  map[string]float64 // received; as much as that is sent in tenths
 	ticks  int
-	said   []string // events as "tick rule subject state count"
 	events []Event
 }
 
@@ -36,7 +32,7 @@ func newHousehold(t *testing.T, o Options) *household {
 		}
 	}
 	return &household{
-		t: t, book: NewBook(o), at: time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC),
+		listener: listener{t: t, book: NewBook(o)}, at: time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC),
 		totals: make(map[string]octets), rates: make(map[string]float64),
 	}
 }
@@ -76,25 +72,6 @@ func (h *household) seconds(n int) {
 	h.t.Helper()
 	for range n {
 		h.tick(time.Second)
-	}
-}
-
-func (h *household) wantSaid(want ...string) {
-	h.t.Helper()
-	if diff := cmp.Diff(want, h.said); diff != "" {
-		h.t.Errorf("said (-want +got):\n%s", diff)
-	}
-	h.said = nil
-}
-
-func (h *household) wantAlerts(want ...string) {
-	h.t.Helper()
-	got := []string{}
-	for _, a := range h.book.Alerts() {
-		got = append(got, fmt.Sprint(a.Rule, " ", a.Subject, " ", a.State))
-	}
-	if diff := cmp.Diff(append([]string{}, want...), got); diff != "" {
-		h.t.Errorf("alerts (-want +got):\n%s", diff)
 	}
 }
 

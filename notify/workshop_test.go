@@ -9,20 +9,16 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"bwmon/traffic"
 )
 
 // workshop is a Book with what is measured of a machine. Time is the test's.
 type workshop struct {
-	t      *testing.T
-	book   *Book
+	listener
 	at     time.Time
 	series map[string]traffic.Metrics // by kind and name, "disk sda"
 	apps   []traffic.App
 	ticks  int
-	said   []string // events as "tick rule subject state value"
 	events []Event
 }
 
@@ -35,8 +31,8 @@ func inWorkshop(t *testing.T, rules []Rule, f func(w *workshop)) {
 			}
 		}
 		f(&workshop{
-			t: t, book: NewBook(Options{Host: "gw", Rules: rules, Location: time.UTC}),
-			at: time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC), series: make(map[string]traffic.Metrics),
+			listener: listener{t: t, book: NewBook(Options{Host: "gw", Rules: rules, Location: time.UTC})},
+			at:       time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC), series: make(map[string]traffic.Metrics),
 		})
 	})
 }
@@ -76,25 +72,6 @@ func (w *workshop) each(series, metric string, figures ...float64) {
 	for _, v := range figures {
 		w.measure(series, traffic.Metric{Name: metric, Value: v})
 		w.tick(time.Second)
-	}
-}
-
-func (w *workshop) wantSaid(want ...string) {
-	w.t.Helper()
-	if diff := cmp.Diff(want, w.said); diff != "" {
-		w.t.Errorf("said (-want +got):\n%s", diff)
-	}
-	w.said = nil
-}
-
-func (w *workshop) wantAlerts(want ...string) {
-	w.t.Helper()
-	got := []string{}
-	for _, a := range w.book.Alerts() {
-		got = append(got, fmt.Sprint(a.Rule, " ", a.Subject, " ", a.State))
-	}
-	if diff := cmp.Diff(append([]string{}, want...), got); diff != "" {
-		w.t.Errorf("alerts (-want +got):\n%s", diff)
 	}
 }
 
