@@ -6,6 +6,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"bwmon/traffic"
 )
@@ -21,6 +22,14 @@ func TestSignal(t *testing.T) {
 	go func() { ended <- cmd.Wait() }()
 	s := newSignaller(traffic.NewMask(true))
 	pid := cmd.Process.Pid
+	// Start returns while the kernel is still in execve: the process has its name
+	// by then, and no command line yet.
+	for end := time.Now().Add(10 * time.Second); s.pids.Describe(pid).Command != "sleep 600"; {
+		if time.Now().After(end) {
+			t.Fatalf("the process's command line is %q", s.pids.Describe(pid).Command)
+		}
+		time.Sleep(time.Millisecond)
+	}
 	if err := s.signal(pid, "sleep 601", syscall.SIGKILL); err == nil || !strings.Contains(err.Error(), "another one by now: sleep 600") {
 		t.Errorf("a signal to another command: %v", err)
 	}
