@@ -56,6 +56,14 @@ func (s *Snapshot) clean() {
 		words(&s.Interfaces[i].Name)
 		s.Interfaces[i].Usage.clean()
 	}
+	for i := range s.Hosts {
+		h := &s.Hosts[i]
+		words(&h.Host, &h.State)
+		h.Detail = CleanText(h.Detail, MaxCommand)
+		h.Usage.clean()
+		h.Silent = finite(h.Silent)
+		h.Apps, h.Connections, h.Alerts = max(h.Apps, 0), max(h.Connections, 0), max(h.Alerts, 0)
+	}
 	for i := range s.Series {
 		s.Series[i].Clean()
 	}
@@ -74,7 +82,7 @@ func (s *Snapshot) clean() {
 
 func (c *Command) clean() {
 	c.Command = CleanText(c.Command, MaxCommand)
-	words(&c.User, &c.Container, &c.Unit)
+	words(&c.User, &c.Container, &c.Unit, &c.Host)
 	c.Usage.clean()
 	c.Resources.clean()
 	c.Processes, c.Connections = max(c.Processes, 0), max(c.Connections, 0)

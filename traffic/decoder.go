@@ -151,6 +151,8 @@ func (r *reading) command(c *Command) {
 			c.Container = r.word()
 		case string(name) == "unit":
 			c.Unit = r.word()
+		case string(name) == "host":
+			c.Host = r.word()
 		case string(name) == "pids" && c.PIDs == nil:
 			c.PIDs = list(r, &r.pids, func(pid *int) { *pid = r.int() })
 		case string(name) == "processes":

@@ -43,6 +43,7 @@ const (
 	ByInterface  = "interface"
 	ByPipe       = "pipe"
 	ByDisk       = "disk" // rx is read, tx written
+	ByHost       = "host" // of a fleet; Query.App keeps what one app used on each
 )
 
 // Which bytes a report is of.

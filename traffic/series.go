@@ -36,6 +36,8 @@ const (
 	SeriesContainer = "container" // storage I/O of a container, by its cgroup
 	SeriesUnit      = "unit"      // likewise of a systemd unit
 	SeriesProbe     = "probe"     // what a probe of that name found
+	SeriesHost      = "host"      // a member of a fleet: silent_s, clock_s, waiting, …
+	SeriesPerf      = "perf"      // figures that a host posted by itself
 )
 
 // SeriesID is how a series is called on every surface: "disk:sda", "mount:/var",

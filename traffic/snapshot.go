@@ -44,6 +44,10 @@ type Snapshot struct {
 	// too, under the same name.
 	Pipes      []PipeRow   `json:"pipes"`
 	Interfaces []Interface `json:"interfaces"`
+	// Hosts are the members of a fleet, by name, in the snapshot of a receiver; its apps
+	// are those of all members together, and the commands of an app are the members
+	// that run it.
+	Hosts []Member `json:"hosts,omitempty"`
 	// Series is what is measured of the machine, by kind and name.
 	Series  []Series `json:"series"`
 	Balance Balance  `json:"balance"`
@@ -144,7 +148,9 @@ type Command struct {
 	User      string `json:"user"`
 	Container string `json:"container"`
 	Unit      string `json:"unit"`
-	PIDs      []int  `json:"pids"` // ascending; at most 100
+	// Host is the member of a fleet that a receiver's row is of.
+	Host string `json:"host,omitempty"`
+	PIDs []int  `json:"pids"` // ascending; at most 100
 	Usage
 	Resources
 	Processes   int `json:"processes"`
@@ -217,6 +223,31 @@ type Interface struct {
 	TxPackets uint64 `json:"tx_packets"`
 	Balanced  bool   `json:"balanced"` // enters the balance
 	SpeedBits uint64 `json:"speed_bits,omitempty"`
+}
+
+// The states of a member of a fleet.
+const (
+	MemberReporting = "reporting"
+	MemberSilent    = "silent"  // it has not published for longer than it may
+	MemberRefused   = "refused" // what it published last was not taken; Detail says why
+)
+
+// Member is one host of a fleet, as its receiver knows it. Usage is what the interfaces
+// that are in its balance carried.
+type Member struct {
+	Host string `json:"host"`
+	Usage
+	State string `json:"state"`
+	// Seen is when it last published, by the receiver's clock.
+	Seen        time.Time `json:"seen"`
+	Silent      float64   `json:"silent_s"` // for how long it has not
+	Apps        int       `json:"apps"`
+	Connections int       `json:"connections"`
+	Alerts      int       `json:"alerts"`   // firing there
+	Unbooked    uint64    `json:"unbooked"` // bytes that its interfaces carried and nobody is known to own, both ways
+	Clock       float64   `json:"clock_s"`  // how far its clock is ahead of the receiver's; negative: behind
+	Waiting     uint64    `json:"waiting"`  // batches that it has yet to send, as it says
+	Detail      string    `json:"detail,omitempty"`
 }
 
 // Balance sets what the interfaces carried against what was booked, all since
