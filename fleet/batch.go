@@ -38,6 +38,11 @@ type Batch struct {
 	// for nothing.
 	Former Position `json:"former,omitzero"`
 
+	// Gap says that what lies between the receiver's books and Since is nowhere any more: b
+	// can be applied to any moment of its run, or to nothing. Rows that changed only then
+	// keep what the receiver has of them.
+	Gap bool `json:"gap,omitempty"`
+
 	// From and At are the times of Since, or of the beginning of the run, and of Seq, by
 	// the host's clock.
 	From time.Time `json:"from"`
@@ -54,8 +59,9 @@ type Batch struct {
 	Moved []Moved `json:"moved,omitempty"`
 
 	// Changes has the rows that changed, and of those the commands that did; monitors,
-	// rules, alerts and the balance are whole where anything in them changed, and absent
-	// (nil; the balance: see HasBalance) where not. Flows and remote hosts are not published.
+	// rules, alerts and the balance are whole where anything in them changed, see HasBalance,
+	// and absent where not. Flows, remote hosts and the numbers of processes are not
+	// published.
 	Changes *traffic.Snapshot `json:"-"`
 	// HasBalance says that the balance is in Changes.
 	HasBalance bool `json:"has_balance,omitempty"`

@@ -1,11 +1,6 @@
 package fleet
 
-import (
-	"fmt"
-	"time"
-
-	"bwmon/traffic"
-)
+import "fmt"
 
 // What hosts ask a receiver.
 const (
@@ -49,38 +44,10 @@ func (e *GapError) Error() string {
 	return fmt.Sprintf("the receiver has run %q up to %d: send what follows", e.Have.Run, e.Have.Seq)
 }
 
-// State is what a receiver knows of one host. Its zero value knows nothing. It is for
-// one goroutine.
-type State struct {
-	Position
-	// Past are the runs before this one, the latest last, at most MaxPast.
-	Past []string
-	// Snapshot is the host's books at Position; nil before the first. It is never changed,
-	// but replaced.
-	Snapshot *traffic.Snapshot
+// SupersededError says that a batch is of a run that another one has followed, and has
+// more than was known of it: two machines publish under one name.
+type SupersededError struct{ Run, By string }
+
+func (e *SupersededError) Error() string {
+	return fmt.Sprintf("run %q was followed by run %q, and goes on: do two machines publish under this name? Give each its own with this_host", e.Run, e.By)
 }
-
-// MaxPast is how many former runs a State remembers, so that what comes late is not
-// counted again.
-const MaxPast = 64
-
-// Limits bound what one host may publish.
-type Limits struct {
-	// Rows is how many rows of each kind there may be, commands those of all apps together.
-	Rows int
-	// Ahead is how far a clock may be ahead of the receiver's before its times are not
-	// believed.
-	Ahead time.Duration
-}
-
-// The defaults of Limits.
-const (
-	DefaultRows  = 5000
-	DefaultAhead = 2 * time.Minute
-)
-
-// MaxTotal bounds every total: beyond it sums of many hosts could overflow.
-const MaxTotal = 1 << 56
-
-// MaxEncoded bounds batches in one request, in bytes, before compression.
-const MaxEncoded = 8 << 20
