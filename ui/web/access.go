@@ -126,15 +126,21 @@ func (g *guard) hasToken(r *http.Request) bool {
 	return same && strings.EqualFold(scheme, "Bearer")
 }
 
+// checkPage keeps out what a page that is not ours has a browser ask for.
+func (g *guard) checkPage(r *http.Request) error {
+	if g.Local {
+		return nil
+	}
+	return checkOrigin(r)
+}
+
 // checkChange is asked before something is changed, of who may read.
 func (g *guard) checkChange(r *http.Request) error {
-	if !g.Local {
-		if err := checkOrigin(r); err != nil {
-			return err
-		}
-		if g.Token == "" && !hasCertificate(r) {
-			return errors.New("nothing can be changed here without a token or a client's certificate: set http.token or http.client_ca, or use the control socket")
-		}
+	if err := g.checkPage(r); err != nil {
+		return err
+	}
+	if !g.Local && g.Token == "" && !hasCertificate(r) {
+		return errors.New("nothing can be changed here without a token or a client's certificate: set http.token or http.client_ca, or use the control socket")
 	}
 	if g.MayChange != nil {
 		return g.MayChange(r)

@@ -46,18 +46,18 @@ func BenchmarkPublish(b *testing.B) {
 func BenchmarkTick(b *testing.B) {
 	for _, what := range []struct {
 		name string
-		make func(*document) error
+		make func(*Server, *document) error
 	}{
-		{"json", func(d *document) error { _, err := d.encoding(false).body(); return err }},
-		{"event", func(d *document) error { _, err := d.encoding(false).event(); return err }},
-		{"gzip", func(d *document) error {
-			x, err := d.encoding(false).body()
+		{"json", func(s *Server, d *document) error { _, err := s.encoding(d, wanted{all: true}).body(); return err }},
+		{"event", func(s *Server, d *document) error { _, err := s.encoding(d, wanted{all: true}).event(); return err }},
+		{"gzip", func(s *Server, d *document) error {
+			x, err := s.encoding(d, wanted{all: true}).body()
 			if err == nil {
 				x.gzip()
 			}
 			return err
 		}},
-		{"page", func(d *document) error { _, err := d.html(); return err }},
+		{"page", func(_ *Server, d *document) error { _, err := d.html(); return err }},
 	} {
 		b.Run(what.name, func(b *testing.B) {
 			s := New(Options{})
@@ -66,7 +66,7 @@ func BenchmarkTick(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				s.Publish(snapshot)
-				if err := what.make(s.now.Load().document); err != nil {
+				if err := what.make(s, s.now.Load().document); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -18,7 +18,14 @@ type document struct {
 	full     *encoding // with flows, where the snapshot has any
 	bare     func() *encoding
 	html     func() (*body, error)
+
+	mu     sync.Mutex // protects the field below
+	narrow map[wanted]*encoding
 }
+
+// mostNarrow is how many forms with the commands of one app are held at a tick; who asks
+// for more has them made each time.
+const mostNarrow = 50
 
 func (s *Server) newDocument(snapshot *traffic.Snapshot, serial uint64) *document {
 	d := &document{serial: serial, snapshot: snapshot, taken: s.opts.Now(), full: s.newEncoding(snapshot)}
@@ -33,11 +40,30 @@ func (s *Server) newDocument(snapshot *traffic.Snapshot, serial uint64) *documen
 }
 
 // encoding finds the form that is asked for.
-func (d *document) encoding(flows bool) *encoding {
-	if flows {
+func (s *Server) encoding(d *document, want wanted) *encoding {
+	if want.all && want.flows {
 		return d.full
 	}
-	return d.bare()
+	if want.all {
+		return d.bare()
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if e := d.narrow[want]; e != nil {
+		return e
+	}
+	from := d.snapshot
+	if !want.flows {
+		from = from.WithoutFlows()
+	}
+	e := s.newEncoding(narrowed(from, want.of))
+	if d.narrow == nil {
+		d.narrow = make(map[wanted]*encoding)
+	}
+	if len(d.narrow) < mostNarrow {
+		d.narrow[want] = e
+	}
+	return e
 }
 
 // hasFlows reports whether flows were asked for when d was made, and there are any.

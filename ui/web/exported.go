@@ -53,6 +53,15 @@ var (
 		ifUsed(level("_cpu_ratio", "Processors that %s keeps busy: 1 is one of them.", func(r row) float64 { return r.cpu })),
 		ifUsed(level("_memory_bytes", "Resident memory of %s; pages that processes share count for each.", func(r row) float64 { return r.memory })),
 	}
+	reported = []figureOf{
+		measured("_up", "1 while %s reports, 0 while it is silent or refused.", "up", 1),
+		measured("_silent_seconds", "For how long %s has not reported.", "silent_s", 1),
+		measured("_clock_seconds", "How far the clock of %s is ahead of the receiver's.", "clock_s", 1),
+		measured("_waiting_batches", "Batches that %s has yet to send.", "waiting", 1),
+		measured("_apps", "Applications of %s.", "apps", 1),
+		measured("_alerts_firing", "Alerts that fire at %s.", "alerts", 1),
+		measured("_unbooked_bytes", "Bytes of %s since it reports that nobody is known to own.", "unbooked", 1),
+	}
 	disked = []figureOf{
 		total("_read_bytes_total", "Bytes read from %s.", func(f figures) int64 { return f.read }),
 		total("_written_bytes_total", "Bytes written to %s.", func(f figures) int64 { return f.written }),
@@ -91,6 +100,21 @@ func hostRows(s *traffic.Snapshot, rows map[string]row) {
 			name = h.Host.String()
 		}
 		put(rows, name, row{bytes: carriedBy(h.Usage), connections: h.Connections})
+	}
+}
+
+func memberRows(s *traffic.Snapshot, rows map[string]row) {
+	for i := range s.Hosts {
+		h := &s.Hosts[i]
+		up := 0.0
+		if h.State == traffic.MemberReporting {
+			up = 1
+		}
+		put(rows, h.Host, row{bytes: carriedBy(h.Usage), connections: h.Connections, gauges: traffic.Metrics{
+			{Name: "up", Value: up}, {Name: "silent_s", Value: h.Silent}, {Name: "clock_s", Value: h.Clock},
+			{Name: "waiting", Value: float64(h.Waiting)}, {Name: "apps", Value: float64(h.Apps)},
+			{Name: "alerts", Value: float64(h.Alerts)}, {Name: "unbooked", Value: float64(h.Unbooked)},
+		}})
 	}
 }
 

@@ -59,6 +59,7 @@ var (
 	kinds = []string{
 		traffic.ByApp, traffic.ByCommand, traffic.ByUser, traffic.ByContainer, traffic.ByUnit,
 		traffic.ByLANHost, traffic.ByRemoteHost, traffic.ByInterface, traffic.ByPipe, traffic.ByDisk,
+		traffic.ByHost,
 	}
 	// Who reads from and writes to disks.
 	diskKinds = []string{traffic.ByApp, traffic.ByCommand, traffic.ByUser, traffic.ByContainer, traffic.ByUnit, traffic.ByDisk}
@@ -94,8 +95,8 @@ func parseQuery(r *http.Request, now time.Time) (q traffic.Query, err error) {
 	default:
 		return q, fmt.Errorf("of: want %s or %s, got %q", traffic.OfTraffic, traffic.OfDisk, q.Of)
 	}
-	if q.App != "" && q.By != traffic.ByCommand {
-		return q, fmt.Errorf("app: keeps the commands of one app: want by=%s with it, got by=%s", traffic.ByCommand, q.By)
+	if q.App != "" && q.By != traffic.ByCommand && q.By != traffic.ByHost {
+		return q, fmt.Errorf("app: keeps the commands of one app, or what hosts used of it: want by=%s or by=%s with it, got by=%s", traffic.ByCommand, traffic.ByHost, q.By)
 	}
 	if top := v.Get("top"); top != "" {
 		if q.Top, err = strconv.Atoi(top); err != nil || q.Top < 0 || q.Top > maxTop {

@@ -55,6 +55,7 @@ func newScrape(s *Server) http.Handler {
 		{"lan_host", "bwmon_lan_host", "host", "a LAN host", hostRows, slices.Concat(carried, opened), nil},
 		{"interface", "bwmon_interface", "interface", "an interface", interfaceRows, carried, nil},
 		{"pipe", "bwmon_pipe", "pipe", "a named pipe or relay", pipeRows, slices.Concat(carried, opened), nil},
+		{"member", "bwmon_member", "host", "a host of the fleet", memberRows, slices.Concat(carried, opened, reported), nil},
 		{"disk", "bwmon_disk", "device", "a disk", diskRows, disked, nil},
 	} {
 		next := &kind{by: k.by, rows: k.rows, family: newFamily(s.opts.MaxSeries, k.names...)}

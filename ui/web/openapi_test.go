@@ -357,7 +357,7 @@ func TestProblemsAreDescribed(t *testing.T) {
 		}
 	}
 	// What is described of a snapshot is all that it has.
-	for _, snapshot := range []*traffic.Snapshot{typical(1), withFlows(1), empty(1)} {
+	for _, snapshot := range []*traffic.Snapshot{typical(1), withFlows(1), empty(1), fleet(1, 3)} {
 		text, err := encode(snapshot)
 		if err != nil {
 			t.Fatal(err)

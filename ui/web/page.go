@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"slices"
 	"time"
 
 	"bwmon/traffic"
@@ -21,8 +22,9 @@ var pageFiles embed.FS
 type page struct {
 	index  *template.Template
 	assets map[string]*body // by path below /
-	// modules are the scripts that others import, so that all are asked for at once.
-	modules []string
+	// modules are the scripts that others import, so that all are asked for at once;
+	// fleet are those that only the page of a fleet and of its members has.
+	modules, fleet []string
 }
 
 // kindsOfFiles are those that the page may be made of.
@@ -52,12 +54,16 @@ func newPage() *page {
 		if !ok {
 			return fmt.Errorf("%s: no file of the page", name)
 		}
-		if bytes.Contains(text, []byte("\nexport ")) {
-			p.modules = append(p.modules, "/assets/"+entry.Name())
+		at := "assets/" + name[len("page/"):]
+		switch {
+		case path.Ext(name) == ".js" && path.Dir(name) != "page":
+			p.fleet = append(p.fleet, at)
+		case bytes.Contains(text, []byte("\nexport ")):
+			p.modules = append(p.modules, at)
 		}
 		zipped := pack.gzip(text)
 		tag := tagOf(text)
-		p.assets["/assets/"+name[len("page/"):]] = &body{
+		p.assets["/"+at] = &body{
 			kind: kind, plain: text,
 			gzip: func() []byte { return zipped }, tag: func() string { return tag },
 		}
@@ -76,19 +82,21 @@ const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img
 // getPage answers with the page as it is at this tick; to those who may not see
 // more, without figures: its scripts ask for the token then.
 func (s *Server) getPage(w http.ResponseWriter, r *http.Request, figures bool) {
+	if !figures {
+		s.sendPage(w, r, func() (*body, error) { return s.execute(view{Locked: true, Part: s.part}) })
+		return
+	}
+	if d := s.now.Load().document; d != nil {
+		s.sendPage(w, r, d.html)
+		return
+	}
+	s.sendPage(w, r, func() (*body, error) { return s.execute(view{Host: s.opts.Host, Part: s.part}) })
+}
+
+func (s *Server) sendPage(w http.ResponseWriter, r *http.Request, write func() (*body, error)) {
 	w.Header().Set("Content-Security-Policy", pagePolicy)
 	w.Header().Add("Vary", "Authorization")
-	d := s.now.Load().document
-	var b *body
-	var err error
-	switch {
-	case !figures:
-		b, err = s.execute(view{Locked: true, Version: s.opts.Version})
-	case d == nil:
-		b, err = s.execute(view{Host: s.opts.Host, Version: s.opts.Version})
-	default:
-		b, err = d.html()
-	}
+	b, err := write()
 	if err != nil {
 		SayProblem(w, http.StatusInternalServerError, err)
 		return
@@ -98,6 +106,8 @@ func (s *Server) getPage(w http.ResponseWriter, r *http.Request, figures bool) {
 
 // view is what the page shows without JavaScript.
 type view struct {
+	Base     string // leads from the page to what is below /
+	Part     part
 	Locked   bool // figures are for those who have the token
 	Measured bool
 	Host     string
@@ -105,6 +115,7 @@ type view struct {
 	At       time.Time
 	Modules  []string // which the scripts will ask for
 	Meters   []string // interfaces that the strip shows
+	Members  string   // what the strip says of a fleet in place of them
 	Tables   []servedTable
 }
 
@@ -112,7 +123,7 @@ type view struct {
 const mostMeters = 4
 
 func (s *Server) renderPage(now *traffic.Snapshot) (*body, error) {
-	v := view{Measured: true, Host: now.Host, Version: s.opts.Version, At: now.At, Tables: servedTables(now)}
+	v := view{Measured: true, Part: s.part, Host: now.Host, At: now.At, Tables: servedTables(now)}
 	for _, i := range now.Interfaces[:min(mostMeters, len(now.Interfaces))] {
 		v.Meters = append(v.Meters, i.Name)
 	}
@@ -120,7 +131,13 @@ func (s *Server) renderPage(now *traffic.Snapshot) (*body, error) {
 }
 
 func (s *Server) execute(v view) (*body, error) {
-	v.Modules = s.page.modules
+	v.Version, v.Modules = s.opts.Version, s.page.modules
+	if v.Part != partHost {
+		v.Modules = slices.Concat(v.Modules, s.page.fleet)
+	}
+	if v.Part == partMember {
+		v.Base = "../../"
+	}
 	var b bytes.Buffer
 	if err := s.page.index.Execute(&b, v); err != nil {
 		return nil, fmt.Errorf("write the page: %w", err)

@@ -17,11 +17,32 @@ type Route struct {
 	Handler http.Handler
 	// MaxBody is how many bytes it takes; 0: 64 KiB.
 	MaxBody int64
+	// Authorises: Handler itself finds out who asks, and whether they may; the token is
+	// not looked at, nor MayChange asked. Other sites' pages are kept out all the same.
+	Authorises bool
 
 	open bool // to those without a token: it tells nothing
 }
 
 const defaultMaxBody = 64 << 10
+
+// ofHost is what can be asked about a host: the one that bwmon runs on, a fleet as if it
+// were one, and each of its members.
+var ofHost = []struct {
+	path  string
+	serve func(*Server, http.ResponseWriter, *http.Request)
+}{
+	{"/api/v1/snapshot", (*Server).getSnapshot},
+	{"/api/v1/stream", (*Server).getStream},
+	{"/api/v1/history", (*Server).getHistory},
+	{"/api/v1/trend", (*Server).getTrend},
+	{"/api/v1/series", (*Server).getSeries},
+	{"/api/v1/alerts", (*Server).getAlerts},
+	{"/api/v1/monitors", (*Server).getMonitors},
+}
+
+// atMember is where what is shown of a member of a fleet begins.
+const atMember = "/hosts/{host}"
 
 // routes are what every Access has. The page is shown to all; what it shows of this
 // host is not.
@@ -33,29 +54,35 @@ func (s *Server) routes(g *guard) []Route {
 		r.open = true
 		return r
 	}
+	mayRead := func(r *http.Request) bool { return g.Local || g.hasToken(r) }
+	post := func(at string, f http.HandlerFunc) Route {
+		return Route{Method: http.MethodPost, Path: at, Handler: f}
+	}
 	list := []Route{
-		get("/api/v1/snapshot", s.getSnapshot),
-		get("/api/v1/stream", s.getStream),
-		get("/api/v1/history", s.getHistory),
-		get("/api/v1/trend", s.getTrend),
-		get("/api/v1/series", s.getSeries),
 		get("/api/v1/things", s.getThings),
-		{Method: http.MethodPost, Path: "/api/v1/things/{id}/{action}", Handler: http.HandlerFunc(s.postThing)},
-		{Method: http.MethodPost, Path: "/api/v1/reload", Handler: http.HandlerFunc(s.postReload)},
-		get("/api/v1/alerts", s.getAlerts),
-		{Method: http.MethodPost, Path: "/api/v1/silences", Handler: http.HandlerFunc(s.postSilence)},
-		get("/api/v1/monitors", s.getMonitors),
-		{Method: http.MethodPost, Path: "/api/v1/monitors/{name}/{action}", Handler: http.HandlerFunc(s.postMonitor)},
+		post("/api/v1/things/{id}/{action}", s.postThing),
+		post("/api/v1/reload", s.postReload),
+		post("/api/v1/silences", s.postSilence),
+		post("/api/v1/monitors/{name}/{action}", s.postMonitor),
 		get("/api/v1/openapi.json", s.getOpenAPI),
 		get("/metrics", s.scrape.ServeHTTP),
 		open(get("/healthz", s.getHealth)),
 		get("/readyz", s.getReadiness),
-		open(get("/{$}", func(w http.ResponseWriter, r *http.Request) { s.getPage(w, r, g.Local || g.hasToken(r)) })),
+		open(get("/{$}", func(w http.ResponseWriter, r *http.Request) { s.getPage(w, r, mayRead(r)) })),
+	}
+	for _, r := range ofHost {
+		list = append(list, get(r.path, func(w http.ResponseWriter, req *http.Request) { r.serve(s, w, req) }))
 	}
 	for at, asset := range s.page.assets {
 		list = append(list, open(get(at, asset.send)))
 	}
-	return list
+	if s.members == nil {
+		return list
+	}
+	for _, r := range ofHost {
+		list = append(list, get(atMember+r.path, s.ofMember(r.serve)))
+	}
+	return append(list, open(get(atMember+"/{$}", func(w http.ResponseWriter, r *http.Request) { s.getMemberPage(w, r, mayRead(r)) })))
 }
 
 // Handler answers those who come through a. Serve uses it; other servers may.
@@ -144,13 +171,17 @@ func (g *guard) byMethod(routes []Route) http.Handler {
 
 // enter is the last door before a route.
 func (g *guard) enter(route *Route, w http.ResponseWriter, r *http.Request) {
-	if !g.Local && !route.open && !g.hasToken(r) {
+	if !g.Local && !route.open && !route.Authorises && !g.hasToken(r) {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="bwmon"`)
 		SayProblem(w, http.StatusUnauthorized, errors.New(`a token is needed: send the header "Authorization: Bearer TOKEN"`))
 		return
 	}
 	if route.Method != http.MethodGet {
-		if err := g.checkChange(r); err != nil {
+		check := g.checkChange
+		if route.Authorises {
+			check = g.checkPage
+		}
+		if err := check(r); err != nil {
 			SayProblem(w, http.StatusForbidden, err)
 			return
 		}

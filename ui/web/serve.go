@@ -45,7 +45,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, a Access, t *tls.Con
 	if a.ConnContext != nil {
 		server.ConnContext = func(ctx context.Context, c net.Conn) context.Context { return a.ConnContext(ctx, within(c)) }
 	}
-	g := &gate{Listener: l, room: newHeadcount(s.opts.MaxConnections), stats: &s.stats}
+	g := &gate{Listener: l, room: newHeadcount(s.opts.MaxConnections), stats: s.stats}
 	ended := make(chan error, 1)
 	go func() {
 		if t == nil {

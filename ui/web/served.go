@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
+	"time"
 
 	"bwmon/traffic"
 )
@@ -27,6 +29,7 @@ func servedTables(now *traffic.Snapshot) []servedTable {
 		{ID: "alerts", Caption: "Alerts", IsWords: true, Heads: []string{"Rule", "Subject", "State", "Since"}, Rows: cells(now.Alerts, func(a traffic.Alert) []string {
 			return []string{a.Rule, a.Subject, a.State, humanTime(a.Since)}
 		})},
+		servedMembers(now.Hosts),
 		servedApps(now.Apps),
 		servedHosts(now.LANHosts),
 		{ID: "interfaces", Caption: "Interfaces", Heads: usageHeads("Interface"), Rows: cells(now.Interfaces, func(i traffic.Interface) []string {
@@ -82,6 +85,34 @@ func servedHosts(hosts []traffic.LANHost) servedTable {
 			return usageCells(name, h.Usage, strconv.Itoa(h.Connections))
 		}),
 	}
+}
+
+// servedMembers are those of a fleet, the ones that do not report first. A member's own
+// page shows it alone.
+func servedMembers(hosts []traffic.Member) servedTable {
+	hosts = slices.Clone(hosts)
+	slices.SortStableFunc(hosts, func(a, b traffic.Member) int {
+		return cmp.Or(trouble(a)-trouble(b), busier(a.Usage, b.Usage))
+	})
+	hosts, note := atMost(hosts)
+	return servedTable{
+		ID: "members", Caption: "Hosts", Heads: usageHeads("Host", "conns", "state"), Note: note,
+		Rows: cells(hosts, func(h traffic.Member) []string {
+			state := h.State
+			if h.State != traffic.MemberReporting {
+				state = fmt.Sprintf("%s for %v", h.State, (time.Duration(h.Silent) * time.Second))
+			}
+			return usageCells(h.Host, h.Usage, strconv.Itoa(h.Connections), strings.TrimSpace(state+" "+h.Detail))
+		}),
+	}
+}
+
+// trouble orders members: 0 for those that do not report.
+func trouble(h traffic.Member) int {
+	if h.State == traffic.MemberReporting {
+		return 1
+	}
+	return 0
 }
 
 func servedDisks(series []traffic.Series) servedTable {

@@ -3,7 +3,6 @@ package web
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"net/http"
 	"strconv"
@@ -13,13 +12,13 @@ import (
 var errNothingYet = errors.New("nothing has been measured yet: ask again in a second")
 
 func (s *Server) getSnapshot(w http.ResponseWriter, r *http.Request) {
-	flows, err := flowsAsked(r)
+	want, err := wantedOf(r)
 	if err != nil {
 		SayProblem(w, http.StatusBadRequest, err)
 		return
 	}
 	var d *document
-	if flows {
+	if want.flows {
 		drop := s.flows.hold()
 		defer drop()
 		d, err = s.withFlows(r.Context())
@@ -31,29 +30,12 @@ func (s *Server) getSnapshot(w http.ResponseWriter, r *http.Request) {
 		SayProblem(w, http.StatusServiceUnavailable, err)
 		return
 	}
-	b, err := d.encoding(flows).body()
+	b, err := s.encoding(d, want).body()
 	if err != nil {
 		SayProblem(w, http.StatusInternalServerError, err)
 		return
 	}
 	b.send(w, r)
-}
-
-// flowsAsked reads the one parameter of snapshot and stream.
-func flowsAsked(r *http.Request) (bool, error) {
-	q, err := parametersOf(r, "flows")
-	if err != nil {
-		return false, err
-	}
-	text := q.Get("flows")
-	if text == "" {
-		return false, nil
-	}
-	flows, err := strconv.ParseBool(text)
-	if err != nil {
-		return false, fmt.Errorf("flows: want 1 or 0, got %q", text)
-	}
-	return flows, nil
 }
 
 // flowsPatience bounds the wait for the first snapshot with flows.

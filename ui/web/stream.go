@@ -19,7 +19,7 @@ const (
 // getStream sends every snapshot as a server-sent event, as long as somebody reads.
 // Who does not keep up misses some, and goes on with the newest.
 func (s *Server) getStream(w http.ResponseWriter, r *http.Request) {
-	flows, err := flowsAsked(r)
+	want, err := wantedOf(r)
 	if err != nil {
 		SayProblem(w, http.StatusBadRequest, err)
 		return
@@ -31,7 +31,7 @@ func (s *Server) getStream(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer leave()
-	if flows {
+	if want.flows {
 		drop := s.flows.hold()
 		defer drop()
 	}
@@ -51,13 +51,13 @@ func (s *Server) getStream(w http.ResponseWriter, r *http.Request) {
 	// The server's time for a request is not meant for this one. Where the
 	// connection has no such thing there is none to lift.
 	_ = out.control.SetReadDeadline(time.Time{})
-	if err := s.follow(r, out, flows); errors.Is(err, errSlow) {
+	if err := s.follow(r, out, want); errors.Is(err, errSlow) {
 		s.stats.cut.Add(1)
 	}
 }
 
 // follow writes until there is no more reader, or the server ends.
-func (s *Server) follow(r *http.Request, out *feed, flows bool) error {
+func (s *Server) follow(r *http.Request, out *feed, want wanted) error {
 	if err := out.begin(); err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func (s *Server) follow(r *http.Request, out *feed, flows bool) error {
 			if last != 0 {
 				s.stats.skipped.Add(int64(d.serial - last - 1))
 			}
-			ev, err := d.encoding(flows).event()
+			ev, err := s.encoding(d, want).event()
 			if err == nil && ev.id != seen {
 				if err := out.event(ev); err != nil {
 					return err

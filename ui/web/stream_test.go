@@ -142,12 +142,12 @@ func TestStreamsShareOneText(t *testing.T) {
 	defer s.Close()
 	s.Publish(typical(1))
 	d := s.now.Load().document
-	one, _ := d.encoding(false).event()
-	two, _ := d.encoding(true).event()
+	one, _ := s.encoding(d, wanted{all: true}).event()
+	two, _ := s.encoding(d, wanted{all: true, flows: true}).event()
 	if &one.plain[0] != &two.plain[0] || &one.gzip()[0] != &two.gzip()[0] {
 		t.Error("without flows the two forms are not one")
 	}
-	again, _ := d.encoding(false).event()
+	again, _ := s.encoding(d, wanted{all: true}).event()
 	if &one.plain[0] != &again.plain[0] {
 		t.Error("made twice")
 	}

@@ -53,6 +53,9 @@ type Options struct {
 	// Reload reads the configuration anew, and returns notes for people. An error says
 	// that nothing has changed, and what is wrong. nil: it cannot be.
 	Reload func(context.Context) (notes []string, err error)
+	// Members finds the hosts of the fleet that the snapshots are of. nil: they are of one
+	// host.
+	Members *Members
 
 	// MaxSeries is how many apps have counters of their own in the metrics, and how
 	// many LAN hosts, interfaces, pipes, disks and other series; default 200.
@@ -118,14 +121,16 @@ var (
 type Server struct {
 	opts    Options
 	now     atomic.Pointer[moment]
-	pack    packer
+	part    part
+	members *members // nil: it is no fleet
+	pack    *packer
 	flows   *interest
 	streams *headcount
 	asking  chan struct{} // holds one for each question the history is at
 	page    *page
 	api     *body // the description of the API
 	scrape  http.Handler
-	stats   stats
+	stats   *stats
 	ended   chan struct{}
 	end     func()
 
@@ -139,6 +144,15 @@ type stats struct {
 	skipped     atomic.Int64 // snapshots that streams did not take in time
 	cut         atomic.Int64 // streams whose reader was too slow
 }
+
+// part is what a Server shows.
+type part string
+
+const (
+	partHost   part = ""       // the host that bwmon runs on
+	partFleet  part = "fleet"  // all members together
+	partMember part = "member" // one of them
+)
 
 // moment is the time between two ticks.
 type moment struct {
@@ -154,7 +168,10 @@ func New(o Options) *Server {
 	o = o.withDefaults()
 	s := &Server{
 		opts: o, asking: make(chan struct{}, maxAsking), ended: make(chan struct{}),
-		streams: newHeadcount(o.MaxStreams), page: newPage(),
+		streams: newHeadcount(o.MaxStreams), page: newPage(), pack: new(packer), stats: new(stats),
+	}
+	if o.Members != nil {
+		s.part, s.members = partFleet, newMembers(*o.Members, s)
 	}
 	s.end = sync.OnceFunc(func() { close(s.ended) })
 	s.flows = newInterest(o.WantFlows, max(30*time.Second, 3*o.Interval))
@@ -164,7 +181,8 @@ func New(o Options) *Server {
 	return s
 }
 
-// Publish shows snapshot from now on. It does not block, and encodes nothing.
+// Publish shows snapshot from now on, and the newest of the members that somebody looks
+// at. It does not block, and encodes nothing.
 func (s *Server) Publish(snapshot *traffic.Snapshot) {
 	s.publishing.Lock()
 	defer s.publishing.Unlock()
@@ -173,12 +191,19 @@ func (s *Server) Publish(snapshot *traffic.Snapshot) {
 	if old.document != nil {
 		serial = old.document.serial + 1
 	}
-	s.now.Store(&moment{document: s.newDocument(snapshot, serial), over: make(chan struct{})})
+	d := s.newDocument(snapshot, serial)
+	s.now.Store(&moment{document: d, over: make(chan struct{})})
 	close(old.over)
+	if s.members != nil {
+		s.members.publish(d)
+	}
 }
 
 // Close ends all streams, for good, and lets go of the flows.
 func (s *Server) Close() {
 	s.end()
 	s.flows.close()
+	if s.members != nil {
+		s.members.close()
+	}
 }

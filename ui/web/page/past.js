@@ -19,7 +19,7 @@ export class Past {
 		this.#seen = seen;
 		this.#asked = Date.now();
 		try {
-			this.list = (await this.#api.json("/api/v1/alerts")).past ?? [];
+			this.list = (await this.#api.json("api/v1/alerts")).past ?? [];
 			this.#changed();
 		} catch {
 			// What fires now is in the snapshot; the past is asked for again.

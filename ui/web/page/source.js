@@ -83,7 +83,7 @@ export class Source {
 		given.set("from", stamp(Math.floor(window.from / length) * length));
 		if (window.isZoom || window.isLive) given.set("to", stamp(Math.ceil(window.to / length) * length));
 		try {
-			asked.report = await this.#api.json(`/api/v1/${metric ? "trend" : "history"}?${given}`, asked.stop.signal);
+			asked.report = await this.#api.json(`api/v1/${metric ? "trend" : "history"}?${given}`, asked.stop.signal);
 			asked.error = null;
 		} catch (error) {
 			if (asked.stop.signal.aborted) return;

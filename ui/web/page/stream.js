@@ -54,7 +54,7 @@ export class Stream {
 		const watch = new Watch(quiet, signal);
 		watch.rest();
 		try {
-			const answer = await this.#api.get(flows ? "/api/v1/stream?flows=1" : "/api/v1/stream", watch.signal);
+			const answer = await this.#api.get(flows ? "api/v1/stream?flows=1" : "api/v1/stream", watch.signal);
 			this.#on.phase("live", {});
 			const reader = answer.body.getReader();
 			const decoder = new TextDecoder();
