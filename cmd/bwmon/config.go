@@ -41,6 +41,8 @@ type config struct {
 	HTTP       httpConfig
 	UI         uiConfig
 	Log        logConfig
+	Publish    publishConfig
+	Receive    receiveConfig
 	Probes     []probeConfig
 	Rules      []notify.Rule
 	Deliveries []notifyConfig
@@ -115,6 +117,7 @@ func defaultConfig() config {
 		Mask:    traffic.NewMask(true),
 		Zone:    time.Local, StateDir: "/var/lib/bwmon",
 		History: defaultHistory(), HTTP: defaultHTTP(), UI: defaultUI(), Log: defaultLog(),
+		Publish: defaultPublish(), Receive: defaultReceive(),
 	}
 }
 

@@ -58,6 +58,7 @@ func defaultRaw() rawConfig {
 	return rawConfig{
 		Interval: d.Interval.String(), AutoGroup: d.AutoGroup, Control: rawControl(d.Control), StateDir: d.StateDir, Mask: rawMask{Secrets: true},
 		History: defaultRawHistory(), HTTP: defaultRawHTTP(), UI: defaultRawUI(), Log: defaultRawLog(),
+		Publish: defaultRawPublish(), Receive: defaultRawReceive(),
 	}
 }
 

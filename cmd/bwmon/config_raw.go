@@ -29,6 +29,8 @@ type rawConfig struct {
 	UI        rawUI        `toml:"ui"`
 	Probe     []rawProbe   `toml:"probe"`
 	Log       rawLog       `toml:"log"`
+	Publish   rawPublish   `toml:"publish"`
+	Receive   rawReceive   `toml:"receive"`
 }
 
 // rawMask is [mask].

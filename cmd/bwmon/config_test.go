@@ -154,9 +154,9 @@ func TestParseConfigProblems(t *testing.T) {
 		want      []string
 	}{
 		{"unknown key", "\n\nintervall = \"1s\"\n", []string{`x:3: unknown key "intervall" (did you mean "interval"?)`}},
-		{"unknown key, nothing near", "colour = 1\n", []string{`x:1: unknown key "colour" (known here: app, auto_group, control, history, http, interval, log, mask, monitor, notify, probe, rule, state_dir, time_zone, ui)`}},
+		{"unknown key, nothing near", "colour = 1\n", []string{`x:1: unknown key "colour" (known here: app, auto_group, control, history, http, interval, log, mask, monitor, notify, probe, publish, receive, rule, state_dir, time_zone, ui)`}},
 		{"key of another table", "[[app]]\nname=\"a\"\nmatch=[\"b\"]\ninclude=[]\n", []string{`x:4: [[app]] 1 ("a"): unknown key "include" (known here: container, match, name, unit, user)`}},
-		{"unknown table", "[website]\nlisten = \"x\"\n", []string{`x:1: unknown key "website" (known here: app, auto_group, control, history, http, interval, log, mask, monitor, notify, probe, rule, state_dir, time_zone, ui)`}},
+		{"unknown table", "[website]\nlisten = \"x\"\n", []string{`x:1: unknown key "website" (known here: app, auto_group, control, history, http, interval, log, mask, monitor, notify, probe, publish, receive, rule, state_dir, time_zone, ui)`}},
 		{
 			"second app",
 			"[[app]]\nname = \"a\"\nmatch = [\"x\"]\n\n[[app]]\nname = \"video\"\nmatch = [\n  \"ok\",\n  \"a(\",\n]\nmach = 1\n",

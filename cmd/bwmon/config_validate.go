@@ -58,6 +58,8 @@ func (c *configReader) config(raw rawConfig) config {
 	out.HTTP = c.http(raw.HTTP)
 	out.UI = c.ui(raw.UI)
 	out.Log = c.log(raw.Log)
+	out.Publish = c.publish(raw.Publish)
+	out.Receive = c.receive(raw.Receive)
 	out.Deliveries = c.deliveries(raw.Notify)
 	var names []string
 	for _, n := range raw.Notify {

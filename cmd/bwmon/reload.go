@@ -129,7 +129,7 @@ func waiting(begun, now config) []string {
 		former, now any
 	}{
 		{"interval", a.Interval, b.Interval}, {"time_zone", a.TimeZone, b.TimeZone}, {"state_dir", a.StateDir, b.StateDir},
-		{"[control]", a.Control, b.Control}, {"[mask]", a.Mask, b.Mask}, {"[history]", a.History, b.History}, {"[http]", a.HTTP, b.HTTP},
+		{"[control]", a.Control, b.Control}, {"[mask]", a.Mask, b.Mask}, {"[history]", a.History, b.History}, {"[http]", a.HTTP, b.HTTP}, {"[publish]", a.Publish, b.Publish},
 		{"log.to and log.file", [2]string{a.Log.To, a.Log.File}, [2]string{b.Log.To, b.Log.File}},
 		{"which monitors of traffic run, and how,", traffickers(begun), traffickers(now)},
 	} {
