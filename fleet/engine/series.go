@@ -1,0 +1,90 @@
+package engine
+
+import (
+	"fmt"
+	"hash/fnv"
+	"math"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"bwmon/traffic"
+)
+
+// label is one of a series; its value is not empty.
+type label struct{ name, value string }
+
+// series is one sample of one series. Its labels are in order of their names, the name
+// of the metric first.
+type series struct {
+	labels []label
+	at     int64 // milliseconds of Unix time
+	value  float64
+}
+
+// MaxLabel is how long a label's value is at most, in bytes: Mimir takes 2,048. What is
+// longer is cut and ends in a checksum of all, so that names that differ stay apart.
+const MaxLabel = 2000
+
+// cut makes text the value of a label.
+func cut(text string) string {
+	text = strings.ToValidUTF8(traffic.CleanText(text, math.MaxInt), "\uFFFD")
+	if len(text) <= MaxLabel {
+		return text
+	}
+	sum := fnv.New64a()
+	sum.Write([]byte(text))
+	end := fmt.Sprintf("… %016x", sum.Sum64())
+	n := MaxLabel - len(end)
+	for !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return text[:n] + end
+}
+
+// named is a list of labels in order. Empty values are no labels.
+func named(metric string, pairs ...string) []label {
+	list := make([]label, 1, 1+len(pairs)/2)
+	list[0] = label{"__name__", metric}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if v := cut(pairs[i+1]); v != "" {
+			list = append(list, label{pairs[i], v})
+		}
+	}
+	slices.SortFunc(list, func(a, b label) int { return strings.Compare(a.name, b.name) })
+	return list
+}
+
+// The fields of prometheus.WriteRequest of remote write 1.0, and of what is in it.
+const (
+	fieldSeries    = 1
+	fieldLabels    = 1
+	fieldSamples   = 2
+	fieldName      = 1
+	fieldText      = 2
+	fieldValue     = 1
+	fieldTimestamp = 2
+)
+
+// appendSeries adds a series to a request, of which any number together are one.
+func appendSeries(to []byte, s *series) []byte {
+	var body, part []byte
+	for _, l := range s.labels {
+		part = protowire.AppendTag(part[:0], fieldName, protowire.BytesType)
+		part = protowire.AppendString(part, l.name)
+		part = protowire.AppendTag(part, fieldText, protowire.BytesType)
+		part = protowire.AppendString(part, l.value)
+		body = protowire.AppendTag(body, fieldLabels, protowire.BytesType)
+		body = protowire.AppendBytes(body, part)
+	}
+	part = protowire.AppendTag(part[:0], fieldValue, protowire.Fixed64Type)
+	part = protowire.AppendFixed64(part, math.Float64bits(s.value))
+	part = protowire.AppendTag(part, fieldTimestamp, protowire.VarintType)
+	part = protowire.AppendVarint(part, uint64(s.at))
+	body = protowire.AppendTag(body, fieldSamples, protowire.BytesType)
+	body = protowire.AppendBytes(body, part)
+	to = protowire.AppendTag(to, fieldSeries, protowire.BytesType)
+	return protowire.AppendBytes(to, body)
+}
