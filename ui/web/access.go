@@ -33,6 +33,10 @@ type Access struct {
 	MayChange func(*http.Request) error
 	// Extra are routes of this listener alone.
 	Extra []Route
+	// Bare: there is nothing but Extra here, all of which authorises by itself, and
+	// /healthz. Those who come are programs that were told the address: the name that they
+	// know this host by is not looked at.
+	Bare bool
 	// ConnContext adds to the context of a connection's requests; see http.Server.
 	ConnContext func(context.Context, net.Conn) context.Context
 }
@@ -53,6 +57,19 @@ func newGuard(a Access) *guard {
 }
 
 func plainName(host string) string { return strings.ToLower(strings.TrimSuffix(host, ".")) }
+
+// admit says why a request is none that a program, or a page of this server, makes.
+func (g *guard) admit(r *http.Request) error {
+	if g.Local {
+		return nil
+	}
+	if !g.Bare {
+		if err := g.checkHost(r); err != nil {
+			return err
+		}
+	}
+	return checkSite(r)
+}
 
 // Where a page of another site has a name of its own point at this host (DNS
 // rebinding), its requests come with that name.

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -85,7 +86,8 @@ func checkServe(l net.Listener, a Access, t *tls.Config) error {
 			return err
 		}
 	}
-	p := Protection{TLS: t != nil, Insecure: a.Insecure, Token: a.Token != ""}
+	bare := a.Bare && !slices.ContainsFunc(a.Extra, func(r Route) bool { return !r.Authorises })
+	p := Protection{TLS: t != nil, Insecure: a.Insecure, Token: a.Token != "" || bare}
 	p.ClientCerts = t != nil && t.ClientAuth == tls.RequireAndVerifyClientCert && t.ClientCAs != nil
 	return CheckListen(l.Addr().String(), p)
 }
