@@ -153,8 +153,8 @@ func (b *Book) tell(a *alarm, s State) {
 func (b *Book) alert(a *alarm, s State) Alert {
 	r, who := &b.rules[a.rule], &b.names[a.subject]
 	out := Alert{
-		ID: a.id, Host: b.host, Rule: r.Name, Kind: string(who.kind), Subject: who.name, State: s,
-		App: who.app, User: who.user, Container: who.container, Unit: who.unit,
+		ID: a.id, Host: b.host, Rule: r.Name, Kind: string(who.kind), Subject: who.title(), State: s,
+		App: who.app, User: who.user, Container: who.container, Unit: who.unit, Member: who.member(),
 		Direction: string(r.Direction), Metric: r.Metric, Condition: string(r.Condition),
 		Value: a.value, Threshold: r.Threshold, Window: r.Window.Seconds(),
 		Since: a.since, At: b.wall, Count: a.count,
@@ -173,7 +173,11 @@ func (b *Book) alert(a *alarm, s State) Alert {
 func (b *Book) alertID(a *alarm) string {
 	r, who := &b.rules[a.rule], &b.names[a.subject]
 	h := sha256.New()
-	for _, s := range []string{b.host, r.Name, string(who.kind), who.name, who.app, who.user, who.container, who.unit} {
+	words := []string{b.host, r.Name, string(who.kind), who.name, who.app, who.user, who.container, who.unit}
+	if who.host != "" {
+		words = append(words, who.host)
+	}
+	for _, s := range words {
 		h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(s))))
 		h.Write([]byte(s))
 	}

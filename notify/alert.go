@@ -35,6 +35,9 @@ type Alert struct {
 	User      string `json:"user,omitempty"`
 	Container string `json:"container,omitempty"`
 	Unit      string `json:"unit,omitempty"`
+	// Member is the member of a fleet that the subject is, or is of, where Host is the
+	// receiver.
+	Member string `json:"member,omitempty"`
 
 	Direction string  `json:"direction,omitempty"` // rx, tx or total; "" of a metric
 	Metric    string  `json:"metric,omitempty"`    // what the rule is about in place of bytes
@@ -57,7 +60,7 @@ type Alert struct {
 // Clean makes all text of an alert clean that comes from elsewhere.
 func (a *Alert) Clean() {
 	for _, text := range []*string{
-		&a.ID, &a.Host, &a.Rule, &a.Kind, &a.User, &a.Container, &a.Unit, &a.Direction, &a.Metric, &a.Condition, &a.Period,
+		&a.ID, &a.Host, &a.Rule, &a.Kind, &a.User, &a.Container, &a.Unit, &a.Member, &a.Direction, &a.Metric, &a.Condition, &a.Period,
 	} {
 		*text = traffic.CleanText(*text, traffic.MaxWord)
 	}

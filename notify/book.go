@@ -51,6 +51,8 @@ type Book struct {
 	known        map[identity]int32
 	spareWatched []int32
 	plans        map[string]*plan
+	members      map[string]*member // of a fleet, where some rule is about them
+	hosted       bool               // some is
 	alarms       []alarm
 	spareAlarms  []int32
 
@@ -74,7 +76,8 @@ func NewBook(o Options) *Book {
 		host: traffic.CleanText(o.Host, traffic.MaxCommand), location: o.Location, quotas: o.Quotas,
 		maxSubjects: cmp.Or(max(o.MaxSubjects, 0), DefaultMaxSubjects),
 		byName:      make(map[string]int32), known: make(map[identity]int32), plans: make(map[string]*plan),
-		usages: make(map[usageKey]*usage), silences: make(map[silenceKey]time.Time),
+		members: make(map[string]*member),
+		usages:  make(map[usageKey]*usage), silences: make(map[silenceKey]time.Time),
 	}
 	if b.location == nil {
 		b.location = time.Local
@@ -84,10 +87,11 @@ func NewBook(o Options) *Book {
 		r.Name = traffic.CleanText(r.Name, traffic.MaxCommand)
 		b.byName[r.Name] = int32(i)
 		b.rules = append(b.rules, standing{Rule: r})
+		b.hosted = b.hosted || r.OfHosts()
 	}
 	for _, f := range feeders() { // only those that some rule is about
 		f.series = slices.DeleteFunc(f.series, func(s series) bool {
-			return !slices.ContainsFunc(o.Rules, func(r Rule) bool { return r.Subject.Kind == s.kind })
+			return !slices.ContainsFunc(o.Rules, s.asks)
 		})
 		if len(f.series) > 0 {
 			b.intakes = append(b.intakes, &intake{
@@ -119,6 +123,9 @@ func (b *Book) Tick(now time.Time, s *traffic.Snapshot) []Event {
 		if b.rules[i].turn(&b.clock, b.wall, b.location) {
 			b.epoch++
 		}
+	}
+	if b.hosted {
+		b.heedMembers(s)
 	}
 	if b.clock.ticks == 1 {
 		b.loadUsage()
@@ -163,7 +170,7 @@ func (b *Book) compare(a, c *Alert) int {
 	return cmp.Or(
 		cmp.Compare(b.byName[a.Rule], b.byName[c.Rule]), strings.Compare(a.Subject, c.Subject),
 		strings.Compare(a.App, c.App), strings.Compare(a.User, c.User),
-		strings.Compare(a.Container, c.Container), strings.Compare(a.Unit, c.Unit))
+		strings.Compare(a.Container, c.Container), strings.Compare(a.Unit, c.Unit), strings.Compare(a.Member, c.Member))
 }
 
 // SnapshotAlerts are alerts as a Snapshot has them.
@@ -172,7 +179,7 @@ func SnapshotAlerts(alerts []Alert) []traffic.Alert {
 	for i, a := range alerts {
 		list[i] = traffic.Alert{
 			Rule: a.Rule, Kind: a.Kind, Subject: a.Subject, State: string(a.State), Since: a.Since,
-			App: a.App, Command: a.Command, User: a.User, Container: a.Container, Unit: a.Unit,
+			App: a.App, Command: a.Command, User: a.User, Container: a.Container, Unit: a.Unit, Host: a.Member,
 			Direction: a.Direction, Metric: a.Metric, Condition: a.Condition, Value: a.Value, Threshold: a.Threshold, Window: a.Window,
 		}
 	}

@@ -16,7 +16,7 @@ func twentyRules(threshold float64) []Rule {
 	every := regexp.MustCompile("")
 	for i := range 20 {
 		r := Rule{
-			Name: fmt.Sprint("rule ", i), Subject: Subject{KindApp, every},
+			Name: fmt.Sprint("rule ", i), Subject: Subject{Kind: KindApp, Match: every},
 			Direction: []Direction{Rx, Tx, Total}[i%3], Condition: []Comparison{Above, Above, Above, Quota}[i%4],
 			Threshold: threshold + float64(i), Window: []time.Duration{time.Second, 10 * time.Second, time.Minute}[i%3],
 			Quota: Allowance{Bytes: 1 << 60, Period: Month},

@@ -170,7 +170,7 @@ func alertEnv(e Event) []string {
 	var env []string
 	for _, v := range [][2]string{
 		{"STATE", string(a.State)}, {"RULE", a.Rule}, {"KIND", a.Kind}, {"SUBJECT", a.Subject},
-		{"APP", a.App}, {"COMMAND", a.Command}, {"USER", a.User}, {"CONTAINER", a.Container}, {"UNIT", a.Unit},
+		{"APP", a.App}, {"COMMAND", a.Command}, {"USER", a.User}, {"CONTAINER", a.Container}, {"UNIT", a.Unit}, {"MEMBER", a.Member},
 		{"DIRECTION", a.Direction}, {"METRIC", a.Metric}, {"CONDITION", a.Condition},
 		{"VALUE", number(a.Value)}, {"THRESHOLD", number(a.Threshold)}, {"WINDOW", number(a.Window)},
 		{"PERIOD", a.Period}, {"LEVEL", number(a.Level)},

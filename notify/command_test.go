@@ -69,7 +69,7 @@ func TestCommandHasTheAlert(t *testing.T) {
 	want := []string{
 		"BWMON_APP=Backup", "BWMON_COMMAND=restic backup /home", "BWMON_CONDITION=above", "BWMON_CONTAINER=c1",
 		"BWMON_COUNT=1", "BWMON_DIRECTION=tx", "BWMON_HOST=gw", "BWMON_ID=a", "BWMON_KIND=app", "BWMON_LEVEL=0",
-		"BWMON_METRIC=", "BWMON_PERIOD=", "BWMON_RULE=backup cap", "BWMON_SINCE=2026-01-02T03:04:05Z", "BWMON_STATE=firing",
+		"BWMON_MEMBER=", "BWMON_METRIC=", "BWMON_PERIOD=", "BWMON_RULE=backup cap", "BWMON_SINCE=2026-01-02T03:04:05Z", "BWMON_STATE=firing",
 		"BWMON_SUBJECT=Backup", "BWMON_THRESHOLD=5242880", "BWMON_UNIT=backup.service", "BWMON_USER=root",
 		"BWMON_VALUE=6291456", "BWMON_WINDOW=60",
 	}

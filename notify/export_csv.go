@@ -83,7 +83,8 @@ func writeFigures(out *csv.Writer, e Event) {
 	}
 	for i := range e.Snapshot.Series {
 		s := &e.Snapshot.Series[i]
-		if a.Kind != string(KindSubject) || s.ID() != a.Subject {
+		if own := a.Kind == string(KindSubject) && s.ID() == a.Subject ||
+			a.Kind == string(KindHost) && s.Kind == traffic.SeriesHost && s.Name == a.Subject; !own {
 			write(s.ID(), s.Metrics)
 		}
 	}

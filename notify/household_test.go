@@ -77,7 +77,7 @@ func (h *household) seconds(n int) {
 
 func appRule(name, match string, c Comparison, threshold float64, window time.Duration) Rule {
 	return Rule{
-		Name: name, Subject: Subject{KindApp, regexp.MustCompile(match)}, Direction: Rx,
+		Name: name, Subject: Subject{Kind: KindApp, Match: regexp.MustCompile(match)}, Direction: Rx,
 		Condition: c, Threshold: threshold, Window: window,
 	}
 }

@@ -86,7 +86,7 @@ func (l *levels) figure(m *meter, g *gauge) (v float64, ok bool) {
 
 // all is every metric of the subject as last heard of, for an alert.
 func (l *levels) all(kind Kind) traffic.Metrics {
-	if kind == KindSubject {
+	if kind.measured() {
 		return alertMetrics(l.metrics)
 	}
 	return l.used.Metrics()
@@ -160,14 +160,7 @@ func (b *Book) askMeter(i int32, w *watched, m *meter, g *gauge) {
 // they stay as they are, until it is gone for good.
 func (b *Book) holdAlarms(i int32, m *meter, gone bool) {
 	for k := range m.asks {
-		a := b.alarmOf(i, m.first+k)
-		switch {
-		case a == nil:
-		case gone || !b.rules[a.rule].open:
-			b.end(a)
-		case a.firing:
-			b.say(a)
-		}
+		b.hold(b.alarmOf(i, m.first+k), gone)
 	}
 }
 
@@ -182,7 +175,7 @@ func (b *Book) seekLacking() {
 	rules := make(map[int32]heard)
 	for i := range b.watched {
 		w := &b.watched[i]
-		if w.levels == nil || w.levels.seen == 0 || b.names[i].kind != KindSubject {
+		if w.levels == nil || w.levels.seen == 0 || !b.names[i].kind.measured() {
 			continue
 		}
 		for k := range w.plan.meters {

@@ -14,7 +14,7 @@ func measuredRules(kind Kind, threshold float64) []Rule {
 	var rules []Rule
 	for i := range 20 {
 		r := Rule{
-			Name: fmt.Sprint("rule ", i), Subject: Subject{kind, regexp.MustCompile("")}, Metric: fmt.Sprintf("m%02d_ms", i),
+			Name: fmt.Sprint("rule ", i), Subject: Subject{Kind: kind, Match: regexp.MustCompile("")}, Metric: fmt.Sprintf("m%02d_ms", i),
 			Condition: []Comparison{Above, Above, Above, Below}[i%4],
 			Threshold: threshold, Window: []time.Duration{time.Second, 10 * time.Second, time.Minute}[i%3],
 		}

@@ -202,7 +202,7 @@ func TestMetricsOfRows(t *testing.T) {
 	var rules []Rule
 	for _, k := range []Kind{KindApp, KindCommand, KindUser, KindContainer, KindUnit} {
 		rules = append(rules, Rule{
-			Name: string(k), Subject: Subject{k, regexp.MustCompile("")}, Metric: "cpu_percent", Condition: Above, Threshold: 25,
+			Name: string(k), Subject: Subject{Kind: k, Match: regexp.MustCompile("")}, Metric: "cpu_percent", Condition: Above, Threshold: 25,
 		})
 	}
 	rules = append(rules, appRule("bytes", "", Above, 1000, time.Second))

@@ -32,7 +32,7 @@ func newMeters(rules []standing, matched []int32, first int) []meter {
 		if k < 0 {
 			k = len(meters)
 			row := -1
-			if r.Subject.Kind != KindSubject {
+			if !r.Subject.Kind.measured() {
 				row = slices.Index(rowMetrics(), r.Metric)
 			}
 			meters = append(meters, meter{

@@ -10,6 +10,9 @@ import (
 	"bwmon/traffic"
 )
 
+// MetricSilent is for how long a member of a fleet has not published.
+const MetricSilent = "silent_s"
+
 // ParseMetric reads a figure of a metric, in the unit that the metric's name says
 // (traffic.UnitOf), and returns it in that: of await_ms "20 ms" is 20 and "1.5 s" is
 // 1500, of used_bytes "10 GiB" is 10737418240. Per cent, degrees, events per second
@@ -187,7 +190,7 @@ func (r Rule) checkMetric() error {
 	case r.Condition == Quota:
 		return fmt.Errorf("quota: counts bytes of traffic, not a metric: leave metric out, or write above in its place")
 	}
-	if kind == KindSubject {
+	if kind.measured() {
 		return nil
 	}
 	names := rowMetrics()

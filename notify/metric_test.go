@@ -107,7 +107,7 @@ func TestRowFigures(t *testing.T) {
 
 func TestMetricRuleCheck(t *testing.T) {
 	every := regexp.MustCompile("")
-	good := Rule{Name: "r", Subject: Subject{KindSubject, every}, Metric: "await_ms", Condition: Above, Threshold: 20}
+	good := Rule{Name: "r", Subject: Subject{Kind: KindSubject, Match: every}, Metric: "await_ms", Condition: Above, Threshold: 20}
 	for name, change := range map[string]func(r *Rule){
 		"as it is":       func(r *Rule) {},
 		"an app":         func(r *Rule) { r.Subject.Kind, r.Metric = KindApp, "cpu_percent" },

@@ -271,7 +271,7 @@ func wake(c chan struct{}) {
 // alertSize is about what an alert takes.
 func alertSize(a Alert) int64 {
 	text := len(a.ID) + len(a.Host) + len(a.Rule) + len(a.Subject) + len(a.App) + len(a.Command) +
-		len(a.User) + len(a.Container) + len(a.Unit)
+		len(a.User) + len(a.Container) + len(a.Unit) + len(a.Member)
 	return int64(text) + 600
 }
 

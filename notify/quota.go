@@ -18,6 +18,7 @@ type Usage struct {
 	User      string    `json:"user,omitempty"`
 	Container string    `json:"container,omitempty"`
 	Unit      string    `json:"unit,omitempty"`
+	Host      string    `json:"host,omitempty"` // the member of a fleet that the subject is of
 	Direction Direction `json:"direction"`
 	Period    Period    `json:"period"`
 	Start     time.Time `json:"start"` // of the period
@@ -200,7 +201,7 @@ func (b *Book) loadUsage() {
 			}
 			continue
 		}
-		who := identity{kept.Kind, kept.Subject, kept.App, kept.User, kept.Container, kept.Unit}.clean()
+		who := identity{kept.Kind, kept.Subject, kept.App, kept.User, kept.Container, kept.Unit, kept.Host}.clean()
 		u := b.usages[usageKey{rule, who}]
 		if u == nil {
 			u = &usage{}
@@ -241,7 +242,7 @@ func (b *Book) Save() error {
 			}
 			list = append(list, Usage{
 				Rule: r.Name, Kind: who.kind, Subject: who.name,
-				App: who.app, User: who.user, Container: who.container, Unit: who.unit,
+				App: who.app, User: who.user, Container: who.container, Unit: who.unit, Host: who.host,
 				Direction: r.Direction, Period: r.Quota.Period,
 				Start: time.Unix(s.start, 0).UTC(), Bytes: s.bytes, Level: s.level, Since: s.since,
 			})

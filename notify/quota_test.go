@@ -13,7 +13,7 @@ import (
 
 func quotaRule(name string, bytes uint64, p Period, levels ...float64) Rule {
 	return Rule{
-		Name: name, Subject: Subject{KindApp, regexp.MustCompile("")}, Direction: Rx, Condition: Quota,
+		Name: name, Subject: Subject{Kind: KindApp, Match: regexp.MustCompile("")}, Direction: Rx, Condition: Quota,
 		Quota: Allowance{Bytes: bytes, Period: p, Levels: levels}, Repeat: time.Minute,
 	}
 }

@@ -2,6 +2,7 @@ package notify
 
 import (
 	"encoding/binary"
+	"maps"
 	"time"
 )
 
@@ -37,6 +38,10 @@ func (b *Book) subject(who identity, label string) (i int32, full bool) {
 	b.names[i] = who
 	b.known[who] = i
 	w := &b.watched[i]
+	if name := who.member(); name != "" {
+		w.of = &ofMember{member: b.memberNamed(name)}
+		w.of.subjects++
+	}
 	if len(p.meters) > 0 {
 		w.levels = &levels{gauges: make([]gauge, len(p.meters))}
 	}
@@ -57,7 +62,7 @@ func (b *Book) planFor(who *identity, label string) *plan {
 	var key []byte
 	for i := range b.rules {
 		s := &b.rules[i].Subject
-		if s.Kind == who.kind && (s.Match.MatchString(who.name) || label != "" && s.Match.MatchString(label)) {
+		if s.about(who, label) {
 			matched = append(matched, int32(i))
 			key = binary.AppendUvarint(key, uint64(i))
 		}
@@ -94,6 +99,7 @@ func (b *Book) sweep() {
 			b.forget(int32(i))
 		}
 	}
+	maps.DeleteFunc(b.members, func(_ string, m *member) bool { return m.subjects == 0 && m.ticks != b.clock.ticks })
 	for _, in := range b.intakes {
 		in.retry()
 	}
@@ -105,6 +111,9 @@ func (b *Book) forget(i int32) {
 	w := &b.watched[i]
 	for _, u := range w.usages {
 		u.held = false
+	}
+	if w.of != nil {
+		w.of.subjects--
 	}
 	delete(b.known, b.names[i])
 	*w = watched{}

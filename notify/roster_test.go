@@ -85,7 +85,7 @@ func TestSubjectsOfCommandsAndHosts(t *testing.T) {
 	var rules []Rule
 	for _, k := range []Kind{KindCommand, KindUser, KindContainer, KindUnit, KindLANHost, KindInterface, KindPipe} {
 		rules = append(rules, Rule{
-			Name: string(k), Subject: Subject{k, every}, Direction: Total, Condition: Above, Threshold: 250,
+			Name: string(k), Subject: Subject{Kind: k, Match: every}, Direction: Total, Condition: Above, Threshold: 250,
 		})
 	}
 	book := NewBook(Options{Rules: rules, Location: time.UTC})

@@ -85,9 +85,10 @@ func (in *intake) row(r reading) {
 		carried = now
 	}
 	if fell || r.folded {
-		carried = carried.atMost(rate, b.clock.elapsed)
+		carried = carried.atMost(rate, b.elapsed(&r.key))
 	}
-	if b.clock.ticks == 1 { // the baseline: who knows when this was carried
+	baseline := b.clock.ticks == 1 || r.key.of != "" && known.total == octets{} && b.joined(r.key.of)
+	if baseline { // who knows when this was carried
 		carried = octets{}
 	}
 	known.total = now

@@ -57,9 +57,31 @@ func DefaultLevels() []float64 { return []float64{0.8, 1} }
 // regex is found in, each by itself. Of KindSubject the name is the ID of what is
 // measured (traffic.SeriesID); the configuration's subject = "disk:sd." comes as
 // "^(?:disk:sd.)$", so that "disk:sda" is not also "disk:sda1".
+//
+// With Host the subjects are the apps of each member of a fleet whose name that regex is
+// found in: "Backup on web-1". Only the snapshot of a receiver has members.
 type Subject struct {
 	Kind  Kind
 	Match *regexp.Regexp
+	Host  *regexp.Regexp // of KindApp; nil: apps of all members together
+}
+
+// about reports whether a rule is about a subject, which may have a label beside its
+// name.
+func (s *Subject) about(who *identity, label string) bool {
+	if s.Kind != who.kind || (s.Host != nil) != (who.host != "") {
+		return false
+	}
+	return (s.Match.MatchString(who.name) || label != "" && s.Match.MatchString(label)) &&
+		(s.Host == nil || s.Host.MatchString(who.host))
+}
+
+// OfHosts reports whether a rule is about the members of a fleet.
+func (r Rule) OfHosts() bool { return r.Subject.Kind == KindHost || r.Subject.Host != nil }
+
+// Silent reports whether it is about members that do not publish.
+func (r Rule) Silent() bool {
+	return r.Subject.Kind == KindHost && r.Metric == MetricSilent && r.Condition == Above
 }
 
 // Allowance is a quota: so many bytes in each calendar period.
@@ -127,6 +149,8 @@ func (r Rule) Check() error {
 		return fmt.Errorf("subject: want one of %v, got %q", Kinds(), r.Subject.Kind)
 	case r.Subject.Match == nil:
 		return fmt.Errorf("%s: want a regex, got none", r.Subject.Kind)
+	case r.Subject.Host != nil && r.Subject.Kind != KindApp:
+		return fmt.Errorf("host: goes with app, or stands by itself: leave out %s", r.Subject.Kind)
 	case r.Subject.Kind == KindSubject && r.Metric == "":
 		return wantMetric(`the name of a metric like "await_ms"`, "")
 	case r.Metric == "" && r.Direction != Rx && r.Direction != Tx && r.Direction != Total:

@@ -83,9 +83,9 @@ func TestParseSizeAndLevel(t *testing.T) {
 
 func TestRuleCheck(t *testing.T) {
 	every := regexp.MustCompile("")
-	good := Rule{Name: "r", Subject: Subject{KindApp, every}, Direction: Tx, Condition: Above, Threshold: 100}
+	good := Rule{Name: "r", Subject: Subject{Kind: KindApp, Match: every}, Direction: Tx, Condition: Above, Threshold: 100}
 	quota := Rule{
-		Name: "q", Subject: Subject{KindUser, every}, Direction: Total, Condition: Quota,
+		Name: "q", Subject: Subject{Kind: KindUser, Match: every}, Direction: Total, Condition: Quota,
 		Quota: Allowance{Bytes: 1, Period: Month, MonthStartsOn: 28},
 	}
 	for _, r := range []Rule{good, quota} {
@@ -116,7 +116,7 @@ func TestRuleCheck(t *testing.T) {
 			t.Errorf("got %v, want an error that begins with %q", err, want)
 		}
 	}
-	if len(Kinds()) != 9 {
+	if len(Kinds()) != 10 {
 		t.Errorf("kinds: %v", Kinds())
 	}
 }

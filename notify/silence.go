@@ -77,6 +77,6 @@ func (b *Book) silenced(a *alarm) bool {
 	}
 	rule := b.rules[a.rule].Name
 	_, all := b.heeded[silenceKey{rule: rule}]
-	_, one := b.heeded[silenceKey{rule, b.names[a.subject].name}]
+	_, one := b.heeded[silenceKey{rule, b.names[a.subject].title()}]
 	return all || one
 }

@@ -2,6 +2,7 @@ package notify
 
 import (
 	"net/netip"
+	"slices"
 
 	"bwmon/traffic"
 )
@@ -20,6 +21,9 @@ const (
 	KindUnit      Kind = "unit"
 	KindLANHost   Kind = "lan_host"
 	KindInterface Kind = "interface"
+	// KindHost is a member of a fleet, in the snapshot of a receiver: what its
+	// interfaces carried, and the metrics of its series "host:NAME".
+	KindHost Kind = "host"
 	// KindSubject is what is measured of the machine, by its ID: "disk:sda", "memory".
 	// Its rules have a Metric.
 	KindSubject Kind = "subject"
@@ -30,11 +34,16 @@ func Kinds() []Kind {
 	var kinds []Kind
 	for _, f := range feeders() {
 		for _, s := range f.series {
-			kinds = append(kinds, s.kind)
+			if !slices.Contains(kinds, s.kind) {
+				kinds = append(kinds, s.kind)
+			}
 		}
 	}
 	return kinds
 }
+
+// measured reports whether metrics of the kind are those of series, not of rows.
+func (k Kind) measured() bool { return k == KindSubject || k == KindHost }
 
 // feeder is one list of rows in a Snapshot and the series that are fed by it.
 // Series that sum several rows, as a user sums commands, add up what each row
@@ -46,8 +55,14 @@ type feeder struct {
 
 // series says which subject of its kind a row feeds, if any.
 type series struct {
-	kind Kind
-	of   func(*rowKey) (identity, bool)
+	kind   Kind
+	of     func(*rowKey) (identity, bool)
+	ofHost bool // its subjects are of one member of a fleet each: for rules with Subject.Host
+}
+
+// asks reports whether a rule is about subjects of s.
+func (s *series) asks(r Rule) bool {
+	return r.Subject.Kind == s.kind && s.ofHost == (r.Subject.Host != nil)
 }
 
 // feeders is all that rules can be about. What is added to a Snapshot gets an
@@ -55,10 +70,10 @@ type series struct {
 func feeders() []feeder {
 	return []feeder{
 		{readApps, []series{
-			{KindApp, func(k *rowKey) (identity, bool) { return identity{name: k.name, app: k.name}, true }},
+			{kind: KindApp, of: func(k *rowKey) (identity, bool) { return identity{name: k.name, app: k.name}, true }},
 		}},
 		{readPipes, []series{
-			{KindPipe, func(k *rowKey) (identity, bool) {
+			{kind: KindPipe, of: func(k *rowKey) (identity, bool) {
 				if k.name == traffic.PipesFolded { // their apps are several
 					return identity{name: k.name}, true
 				}
@@ -66,17 +81,20 @@ func feeders() []feeder {
 			}},
 		}},
 		{readCommands, []series{
-			{KindCommand, func(k *rowKey) (identity, bool) {
+			{kind: KindCommand, of: func(k *rowKey) (identity, bool) {
 				return identity{name: k.name, app: k.app, user: k.user, container: k.container, unit: k.unit}, true
 			}},
-			{KindUser, func(k *rowKey) (identity, bool) { return identity{name: k.user, user: k.user}, k.user != "" }},
-			{KindContainer, func(k *rowKey) (identity, bool) {
+			{kind: KindUser, of: func(k *rowKey) (identity, bool) { return identity{name: k.user, user: k.user}, k.user != "" }},
+			{kind: KindContainer, of: func(k *rowKey) (identity, bool) {
 				return identity{name: k.container, container: k.container}, k.container != ""
 			}},
-			{KindUnit, func(k *rowKey) (identity, bool) { return identity{name: k.unit, unit: k.unit}, k.unit != "" }},
+			{kind: KindUnit, of: func(k *rowKey) (identity, bool) { return identity{name: k.unit, unit: k.unit}, k.unit != "" }},
+			{kind: KindApp, ofHost: true, of: func(k *rowKey) (identity, bool) {
+				return identity{name: k.app, app: k.app, host: k.of}, k.of != ""
+			}},
 		}},
 		{readHosts, []series{
-			{KindLANHost, func(k *rowKey) (identity, bool) {
+			{kind: KindLANHost, of: func(k *rowKey) (identity, bool) {
 				if !k.addr.IsValid() {
 					return identity{name: k.name}, true
 				}
@@ -84,27 +102,50 @@ func feeders() []feeder {
 			}},
 		}},
 		{readInterfaces, []series{
-			{KindInterface, func(k *rowKey) (identity, bool) { return identity{name: k.name}, true }},
+			{kind: KindInterface, of: func(k *rowKey) (identity, bool) { return identity{name: k.name}, true }},
+		}},
+		{readMembers, []series{
+			{kind: KindHost, of: func(k *rowKey) (identity, bool) { return identity{name: k.of}, true }},
 		}},
 		{readSeries, []series{
-			{KindSubject, func(k *rowKey) (identity, bool) {
-				return identity{name: traffic.SeriesID(k.series, k.name)}, true
+			{kind: KindSubject, of: func(k *rowKey) (identity, bool) {
+				return identity{name: traffic.SeriesID(k.of, k.name)}, true
+			}},
+			{kind: KindHost, of: func(k *rowKey) (identity, bool) {
+				return identity{name: k.name}, k.of == traffic.SeriesHost && k.name != ""
 			}},
 		}},
 	}
 }
 
-// identity is who a subject is: its kind, its name and what else is known of it.
+// identity is who a subject is: its kind, its name and what else is known of it. Host
+// is the member of a fleet that the subject is of; of KindHost that is its name.
 type identity struct {
-	kind                       Kind
-	name                       string
-	app, user, container, unit string
+	kind                             Kind
+	name                             string
+	app, user, container, unit, host string
+}
+
+// title is how a subject is called.
+func (i *identity) title() string {
+	if i.host == "" {
+		return i.name
+	}
+	return i.name + " on " + i.host
+}
+
+// member is the member of a fleet that the subject is, or is of; "": none.
+func (i *identity) member() string {
+	if i.kind == KindHost {
+		return i.name
+	}
+	return i.host
 }
 
 // clean makes all text harmless. It has been cleaned where it came in: this is
 // the last gate before mails and command lines.
 func (i identity) clean() identity {
-	for _, text := range []*string{&i.name, &i.app, &i.user, &i.container, &i.unit} {
+	for _, text := range []*string{&i.name, &i.app, &i.user, &i.container, &i.unit, &i.host} {
 		*text = traffic.CleanText(*text, traffic.MaxCommand)
 	}
 	return i
@@ -114,8 +155,10 @@ func (i identity) clean() identity {
 type rowKey struct {
 	addr                             netip.Addr
 	name, app, user, container, unit string
-	series                           string // the kind of one
-	again                            int    // for rows that are alike in all else
+	// of is the kind of a series; of other rows the member of a fleet that they are, or are
+	// of, "" outside of one.
+	of    string
+	again int // for rows that are alike in all else
 }
 
 func readApps(s *traffic.Snapshot, in *intake) {
@@ -138,7 +181,7 @@ func readCommands(s *traffic.Snapshot, in *intake) {
 		for j := range a.Commands {
 			c := &a.Commands[j]
 			in.row(reading{
-				key:    rowKey{name: c.Command, app: a.Name, user: c.User, container: c.Container, unit: c.Unit},
+				key:    rowKey{name: c.Command, app: a.Name, user: c.User, container: c.Container, unit: c.Unit, of: c.Host},
 				usage:  &c.Usage,
 				used:   &c.Resources,
 				folded: c.Command == traffic.CommandsFolded,
@@ -165,9 +208,16 @@ func readInterfaces(s *traffic.Snapshot, in *intake) {
 	}
 }
 
+func readMembers(s *traffic.Snapshot, in *intake) {
+	for i := range s.Hosts {
+		m := &s.Hosts[i]
+		in.row(reading{key: rowKey{of: m.Host}, usage: &m.Usage})
+	}
+}
+
 func readSeries(s *traffic.Snapshot, in *intake) {
 	for i := range s.Series {
 		m := &s.Series[i]
-		in.measure(rowKey{name: m.Name, series: m.Kind}, m.Metrics)
+		in.measure(rowKey{name: m.Name, of: m.Kind}, m.Metrics)
 	}
 }

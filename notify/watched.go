@@ -24,6 +24,8 @@ type watched struct {
 	usages []*usage // of the plan's quotas
 	levels *levels  // of the plan's meters; nil where it has none
 
+	of *ofMember // the member of a fleet that it is, or is of; nil: none
+
 	rows  int32 // that feed it
 	moved int64 // when it last carried anything, or had an alarm
 }
@@ -57,7 +59,11 @@ func (b *Book) tend(i int32) {
 	}
 	p := w.plan
 	quiet := w.carried == octets{}
-	if len(p.windows) > 0 {
+	switch {
+	case len(p.windows) == 0:
+	case w.of != nil:
+		quiet = b.tendMember(i, w) && quiet
+	default:
 		quiet = w.record(&b.clock) && quiet
 		b.askRates(i, w)
 	}

@@ -6,6 +6,8 @@ import (
 	"math"
 	"strings"
 	"time"
+
+	"bwmon/traffic"
 )
 
 // headline says what happened in one line: for subjects of mails, titles of
@@ -40,6 +42,16 @@ func amount(a Alert, v float64) string {
 
 // text says what was agreed in one line.
 func (r Rule) text() string {
+	if r.Subject.Host != nil {
+		return fmt.Sprintf("%s, on each host /%s/", r.agreed(), traffic.CleanText(r.Subject.Host.String(), traffic.MaxWord))
+	}
+	return r.agreed()
+}
+
+func (r Rule) agreed() string {
+	if r.Silent() {
+		return fmt.Sprintf("silent for %v", time.Duration(r.Threshold*float64(time.Second)))
+	}
 	if r.Condition == Quota {
 		return fmt.Sprintf("%s: %s a %s", r.Direction, bytesText(float64(r.Quota.Bytes)), r.Quota.Period)
 	}

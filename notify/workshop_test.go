@@ -78,7 +78,7 @@ func (w *workshop) each(series, metric string, figures ...float64) {
 // metricRule is about series as the configuration's subject has them.
 func metricRule(name, subject, metric string, c Comparison, threshold float64, window time.Duration) Rule {
 	return Rule{
-		Name: name, Subject: Subject{KindSubject, regexp.MustCompile("^(?:" + subject + ")$")}, Metric: metric,
+		Name: name, Subject: Subject{Kind: KindSubject, Match: regexp.MustCompile("^(?:" + subject + ")$")}, Metric: metric,
 		Condition: c, Threshold: threshold, Window: window,
 	}
 }

@@ -74,7 +74,7 @@ func (s *Snapshot) clean() {
 	}
 	for i := range s.Alerts {
 		a := &s.Alerts[i]
-		words(&a.Rule, &a.Kind, &a.State, &a.User, &a.Container, &a.Unit, &a.Direction, &a.Metric, &a.Condition)
+		words(&a.Rule, &a.Kind, &a.State, &a.User, &a.Container, &a.Unit, &a.Host, &a.Direction, &a.Metric, &a.Condition)
 		a.Subject, a.App, a.Command = CleanText(a.Subject, MaxCommand), CleanText(a.App, MaxCommand), CleanText(a.Command, MaxCommand)
 		a.Value, a.Threshold, a.Window = finite(a.Value), finite(a.Threshold), finite(a.Window)
 	}

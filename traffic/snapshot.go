@@ -296,6 +296,8 @@ type Alert struct {
 	User      string `json:"user,omitempty"`
 	Container string `json:"container,omitempty"`
 	Unit      string `json:"unit,omitempty"`
+	// Host is the member of a fleet that the subject is, or is of.
+	Host string `json:"host,omitempty"`
 
 	Direction string  `json:"direction,omitempty"` // rx, tx or total; "" of a metric
 	Metric    string  `json:"metric,omitempty"`    // what the rule is about in place of a direction

@@ -26,7 +26,7 @@ func whole(text string) *Snapshot {
 		Pipes:       []PipeRow{{Name: text}},
 		Interfaces:  []Interface{{Name: text}},
 		Rules:       []Rule{{Name: text, Kind: text, Match: text, Text: text}},
-		Alerts:      []Alert{{Rule: text, Kind: text, Subject: text, State: text, App: text, Command: text, User: text, Container: text, Unit: text, Direction: text, Condition: text}},
+		Alerts:      []Alert{{Rule: text, Kind: text, Subject: text, State: text, App: text, Command: text, User: text, Container: text, Unit: text, Host: text, Direction: text, Condition: text}},
 	}
 }
 

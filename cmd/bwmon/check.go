@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
+	"time"
 
 	"bwmon/notify"
 	"bwmon/traffic"
@@ -77,6 +79,9 @@ func (p *program) printConfig(c config) {
 	}
 	for i, r := range c.Rules {
 		fmt.Fprintf(p.stdout, "rule %-4d %q: %s\n", i+1, r.Name, describeRule(r))
+	}
+	if slices.ContainsFunc(c.Rules, notify.Rule.OfHosts) {
+		fmt.Fprintln(p.stdout, "          hosts are those of a fleet: such rules hold where \"bwmon receive\" runs, and nothing anywhere else")
 	}
 	for i, n := range c.Deliveries {
 		fmt.Fprintf(p.stdout, "notify %-2d %q: %s\n", i+1, n.Name, n.Type)
@@ -197,11 +202,18 @@ func patterns(list []*regexp.Regexp) string {
 
 func describeRule(r notify.Rule) string {
 	u := units{}
-	text := fmt.Sprintf("%s %q: %s %s ", r.Subject.Kind, r.Subject.Match, cmp.Or(r.Metric, string(r.Direction)), r.Condition)
-	if r.Condition == notify.Quota {
-		text += fmt.Sprintf("of %s a %s", u.bytes(r.Quota.Bytes), r.Quota.Period)
-	} else {
-		text += fmt.Sprintf("%s over %v", notify.MetricText(r.Metric, r.Threshold), r.Window)
+	text := fmt.Sprintf("%s %q", r.Subject.Kind, r.Subject.Match)
+	if r.Subject.Host != nil {
+		text += fmt.Sprintf(" on each host %q", r.Subject.Host)
+	}
+	of := cmp.Or(r.Metric, string(r.Direction))
+	switch {
+	case r.Condition == notify.Quota:
+		text += fmt.Sprintf(": %s quota of %s a %s", of, u.bytes(r.Quota.Bytes), r.Quota.Period)
+	case r.Silent():
+		text += fmt.Sprintf(": silent for %v", time.Duration(r.Threshold*float64(time.Second)))
+	default:
+		text += fmt.Sprintf(": %s %s %s over %v", of, r.Condition, notify.MetricText(r.Metric, r.Threshold), r.Window)
 	}
 	if hours := r.Hours.String(); hours != "" {
 		text += ", " + hours

@@ -23,7 +23,9 @@ type rawRule struct {
 	Interface string `toml:"interface"`
 	Pipe      string `toml:"pipe"`
 	Subject   string `toml:"subject"`
+	Host      string `toml:"host"` // by itself or with App
 
+	Silent string `toml:"silent"`
 	Metric string `toml:"metric"`
 	Above  figure `toml:"above"`
 	Below  figure `toml:"below"`
@@ -89,7 +91,7 @@ func (r *rawRule) subjects() map[notify.Kind]string {
 	return map[notify.Kind]string{
 		notify.KindApp: r.App, notify.KindCommand: r.Command, notify.KindUser: r.User, notify.KindContainer: r.Container,
 		notify.KindUnit: r.Unit, notify.KindLANHost: r.LANHost, notify.KindInterface: r.Interface, notify.KindPipe: r.Pipe,
-		notify.KindSubject: r.Subject,
+		notify.KindSubject: r.Subject, notify.KindHost: r.Host,
 	}
 }
 
@@ -167,7 +169,14 @@ func (c *configReader) ruleSubject(rule *notify.Rule, r *rawRule, at place) {
 		if !c.written(at, string(kind)) {
 			continue
 		}
-		if rule.Subject.Kind != "" {
+		switch {
+		case kind == notify.KindHost && rule.Subject.Kind == notify.KindApp: // the app on each host
+			rule.Subject.Host = c.regex(r.Host, key)
+			continue
+		case rule.Subject.Kind != "" && (kind == notify.KindHost || rule.Subject.Kind == notify.KindHost):
+			c.problem(key, at, "%s and %s: host goes with app, or stands by itself", rule.Subject.Kind, kind)
+			return
+		case rule.Subject.Kind != "":
 			c.problem(key, at, "%s and %s: a rule is about one of them", rule.Subject.Kind, kind)
 			return
 		}
@@ -179,11 +188,15 @@ func (c *configReader) ruleSubject(rule *notify.Rule, r *rawRule, at place) {
 		}
 	}
 	if rule.Subject.Kind == "" {
-		c.problem(at.key("app"), at, `whom it is about is missing: add app = "^Backup$", or command, user, container, unit, lan_host, interface, pipe or subject`)
+		c.problem(at.key("app"), at, `whom it is about is missing: add app = "^Backup$", or command, user, container, unit, lan_host, interface, pipe, subject or host`)
 	}
 }
 
 func (c *configReader) ruleCondition(rule *notify.Rule, r *rawRule, at place) {
+	if c.written(at, "silent") {
+		c.ruleSilent(rule, r, at)
+		return
+	}
 	said := ""
 	for _, k := range r.conditions() {
 		if !c.written(at, k.key) {
@@ -227,6 +240,27 @@ func (c *configReader) ruleCondition(rule *notify.Rule, r *rawRule, at place) {
 	if c.written(at, "clear") {
 		rule.Clear, rule.ClearsAt = c.level(r, string(r.Clear), at.key("clear")), true
 	}
+}
+
+// ruleSilent is a rule about hosts that do not publish.
+func (c *configReader) ruleSilent(rule *notify.Rule, r *rawRule, at place) {
+	if !c.written(at, "host") || c.written(at, "app") {
+		c.problem(at.key("silent"), at.key("silent"), `is about hosts: add host = ".*", or a regex of some, and no app`)
+		return
+	}
+	others := []string{"metric", "quota"}
+	for _, k := range r.conditions() {
+		others = append(others, k.key)
+	}
+	for _, key := range others {
+		if c.written(at, key) {
+			c.problem(at.key(key), at, "silent and %s: a rule has one condition", key)
+			return
+		}
+	}
+	c.uselessFor(at, "hosts that are silent", "window", "consecutive", "clear", "per", "direction", "levels", "month_starts_on")
+	rule.Metric, rule.Condition = notify.MetricSilent, notify.Above
+	rule.Threshold = c.span(r.Silent, at.key("silent"), false).Seconds()
 }
 
 // level reads a rate or, of a rule about a metric, a figure of that: a plain number is

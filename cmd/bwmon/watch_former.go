@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -72,7 +73,7 @@ func (w *watch) settleFormer(s *traffic.Snapshot, events []notify.Event) {
 func shows(s *traffic.Snapshot, a notify.Alert) bool {
 	for i := range s.Apps {
 		app := &s.Apps[i]
-		if a.Kind == string(notify.KindApp) && app.Name == a.Subject {
+		if a.Kind == string(notify.KindApp) && app.Name == cmp.Or(a.App, a.Subject) && (a.Member == "" || runs(app, a.Member)) {
 			return true
 		}
 		for j := range app.Commands {
@@ -90,6 +91,13 @@ func shows(s *traffic.Snapshot, a notify.Alert) bool {
 		slices.ContainsFunc(s.Pipes, func(p traffic.PipeRow) bool { return p.Name == a.Subject }) ||
 		a.Kind == string(notify.KindInterface) &&
 			slices.ContainsFunc(s.Interfaces, func(i traffic.Interface) bool { return i.Name == a.Subject }) ||
+		a.Kind == string(notify.KindHost) &&
+			slices.ContainsFunc(s.Hosts, func(h traffic.Member) bool { return h.Host == a.Subject }) ||
 		a.Kind == string(notify.KindLANHost) &&
 			slices.ContainsFunc(s.LANHosts, func(h traffic.LANHost) bool { return strings.HasPrefix(a.Subject, h.Host.String()) })
+}
+
+// runs reports whether a member of a fleet has an app.
+func runs(a *traffic.App, member string) bool {
+	return slices.ContainsFunc(a.Commands, func(c traffic.Command) bool { return c.Host == member })
 }
