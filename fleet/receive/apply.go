@@ -1,0 +1,182 @@
+package receive
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"bwmon/fleet"
+	"bwmon/traffic"
+)
+
+// delivery is what came in one request, of one host.
+type delivery struct {
+	batches []*fleet.Batch
+	bytes   int // of the document
+	now     time.Time
+	// what the headers say
+	clock   time.Time // zero: nothing
+	waiting uint64
+	version string
+}
+
+// patience is how long a request waits for those of the same host.
+const patience = 10 * time.Second
+
+// enter waits for h's turn. leave ends it.
+func (h *host) enter(ctx context.Context) (leave func(), err error) {
+	ctx, stop := context.WithTimeout(ctx, patience)
+	defer stop()
+	select {
+	case <-h.turn:
+		if h.gone {
+			h.turn <- struct{}{}
+			return nil, later(http.StatusServiceUnavailable, time.Second, "%s was forgotten just now", h.name)
+		}
+		return func() { h.turn <- struct{}{} }, nil
+	case <-ctx.Done():
+		return nil, later(http.StatusServiceUnavailable, time.Second, "what %s sent before is still being taken", h.name)
+	}
+}
+
+// take applies what a host sent, and books or forwards it. It waits for those who send
+// for the same host; the answer is true with an error, too, if that is a GapError.
+func (r *Receiver) take(ctx context.Context, h *host, d *delivery) (fleet.Answer, error) {
+	leave, err := h.enter(ctx)
+	if err != nil {
+		return fleet.Answer{}, err
+	}
+	defer leave()
+	h.mu.Lock()
+	if !d.clock.IsZero() {
+		h.clock.read(d.clock, d.now, r.opts.Limits.Ahead)
+	}
+	clock := h.clock
+	h.mu.Unlock()
+	if r.opts.Forward != nil {
+		err = r.forward(ctx, h, d, clock)
+	} else {
+		err = r.applyAll(h, d, clock)
+	}
+	return r.settleWith(h, d, err), err
+}
+
+// settleWith notes how a delivery ended, and answers where h is.
+func (r *Receiver) settleWith(h *host, d *delivery, err error) fleet.Answer {
+	var gap *fleet.GapError
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err == nil || errors.As(err, &gap) {
+		h.seen, h.heard, h.refused = d.now, true, ""
+		h.waiting, h.version = d.waiting, d.version
+	}
+	return fleet.Answer{Have: h.have, Kept: h.kept}
+}
+
+// applyAll applies batches one after the other, up to the first that cannot be.
+func (r *Receiver) applyAll(h *host, d *delivery, clock clock) error {
+	if err := r.bookAgain(h); err != nil {
+		return err
+	}
+	share := d.bytes / max(1, len(d.batches))
+	for _, b := range d.batches {
+		if err := r.checkPending(); err != nil {
+			return err
+		}
+		if err := r.apply(h, b, d.now, clock, share); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// apply applies one batch and books it.
+func (r *Receiver) apply(h *host, b *fleet.Batch, now time.Time, clock clock, bytes int) error {
+	if wait := h.names.wait(b.Changes, now); wait > 0 {
+		r.counters.limited.Add(1)
+		return later(http.StatusTooManyRequests, wait, "%s brings more than %d new rows an hour: group them there, with [[app]] or auto_group", h.name, r.opts.Limits.Names)
+	}
+	first := h.state.Snapshot == nil
+	var last time.Time
+	if h.snapshot != nil {
+		last = h.snapshot.At
+	}
+	applied, err := h.state.Apply(b, r.opts.Limits.Limits)
+	var gap *fleet.GapError
+	switch {
+	case errors.As(err, &gap):
+		r.counters.gaps.Add(1)
+		return err
+	case err != nil:
+		return refuse(http.StatusUnprocessableEntity, "%w", err)
+	case !applied:
+		r.counters.repeated.Add(1)
+		return nil
+	}
+	r.counters.batches.Add(1)
+	h.names.bring(b.Changes, h.state.Snapshot)
+	s := *h.state.Snapshot
+	s.Host, s.At = h.name, clock.timeOf(b.At, last, now)
+	h.mu.Lock()
+	h.have, h.snapshot, h.quiet = h.state.Position, &s, nil
+	h.mu.Unlock()
+	// What was carried before there was a receiver is not the fleet's since then.
+	began := b.From.Add(-clock.correct)
+	r.tally.enter(h.account, &s, first && began.Before(r.started.Add(-r.opts.Limits.Ahead)), now)
+	return r.book(h, &s, bytes)
+}
+
+// book books a snapshot of a host. Where the books do not take it, nothing more is
+// applied until they do, so that no run ends without its last books.
+func (r *Receiver) book(h *host, s *traffic.Snapshot, bytes int) error {
+	h.unbooked = s
+	if err := r.opts.Books.Book(h.name, s, h.state.Note()); err != nil {
+		return later(http.StatusServiceUnavailable, r.opts.FlushEvery, "book what %s sent: %w", h.name, err)
+	}
+	h.unbooked = nil
+	r.noteBooked(h, bytes)
+	return nil
+}
+
+func (r *Receiver) bookAgain(h *host) error {
+	if h.unbooked == nil {
+		return nil
+	}
+	return r.book(h, h.unbooked, 0)
+}
+
+// forward hands on what came, with the times corrected.
+func (r *Receiver) forward(ctx context.Context, h *host, d *delivery, clock clock) error {
+	if len(d.batches) == 0 {
+		return nil
+	}
+	batches := make([]*fleet.Batch, 0, len(d.batches))
+	for _, b := range d.batches {
+		if wait := h.names.wait(b.Changes, d.now); wait > 0 {
+			r.counters.limited.Add(1)
+			return later(http.StatusTooManyRequests, wait, "%s brings more than %d new rows an hour: group them there, with [[app]] or auto_group", h.name, r.opts.Limits.Names)
+		}
+		at := *b
+		changes := *b.Changes
+		at.At, at.From = clock.timeOf(b.At, time.Time{}, d.now), clock.timeOf(b.From, time.Time{}, d.now)
+		changes.At, changes.Host, at.Changes = at.At, h.name, &changes
+		batches = append(batches, &at)
+	}
+	if err := r.opts.Forward(ctx, h.name, batches); err != nil {
+		var p *problem
+		if errors.As(err, &p) {
+			return err
+		}
+		return later(http.StatusServiceUnavailable, 5*time.Second, "hand on what %s sent: %w", h.name, err)
+	}
+	for _, b := range batches {
+		h.names.bring(b.Changes, nil)
+	}
+	r.counters.batches.Add(uint64(len(batches)))
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.have = batches[len(batches)-1].Position()
+	h.kept = h.have
+	return nil
+}

@@ -1,0 +1,85 @@
+package receive
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"os"
+	"slices"
+	"time"
+
+	"bwmon/fleet"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// bodyTime is how long a host may take to send one request.
+const bodyTime = 15 * time.Second
+
+// readBody reads what was sent, as it travelled. kind is what it has to be; "": anything.
+func (r *Receiver) readBody(w http.ResponseWriter, q *http.Request, kind string, most int64) ([]byte, error) {
+	if q.ContentLength > most {
+		return nil, refuse(http.StatusRequestEntityTooLarge, "%d bytes are more than the %d that are taken at once: send less at a time", q.ContentLength, most)
+	}
+	if q.ContentLength == 0 {
+		return nil, nil
+	}
+	if got, _, err := mime.ParseMediaType(q.Header.Get("Content-Type")); kind != "" && (err != nil || got != kind) {
+		return nil, refuse(http.StatusUnsupportedMediaType, "want %s, got %q", kind, q.Header.Get("Content-Type"))
+	}
+	// A server that cannot do this has a limit of its own, or is a test.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime))
+	body, err := io.ReadAll(io.LimitReader(q.Body, most+1))
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large), err == nil && int64(len(body)) > most:
+		return body, refuse(http.StatusRequestEntityTooLarge, "more than the %d bytes that are taken at once: send less at a time", most)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return body, later(http.StatusRequestTimeout, time.Second, "the request did not come within %v", bodyTime)
+	case err != nil:
+		return body, later(http.StatusRequestTimeout, time.Second, "read the request: %w", err)
+	}
+	r.counters.bytes.Add(uint64(len(body)))
+	return body, nil
+}
+
+// decode reads batches into d, of as many requests at a time as there is room for.
+func (r *Receiver) decode(q *http.Request, body []byte, d *delivery) error {
+	if len(body) == 0 {
+		return nil
+	}
+	select {
+	case r.room <- struct{}{}:
+		defer func() { <-r.room }()
+	case <-q.Context().Done():
+		return later(http.StatusServiceUnavailable, time.Second, "too much is sent at a time")
+	}
+	document, err := r.unpack(q.Header.Values("Content-Encoding"), body)
+	if err != nil {
+		return err
+	}
+	if d.batches, err = fleet.Decode(document, r.opts.Limits.Limits); err != nil {
+		return refuse(http.StatusBadRequest, "%w", err)
+	}
+	d.bytes = len(document)
+	return nil
+}
+
+// unpack is a body as it was before it was compressed.
+func (r *Receiver) unpack(encoding []string, body []byte) ([]byte, error) {
+	switch {
+	case len(encoding) == 0, slices.Equal(encoding, []string{"identity"}):
+		return body, nil
+	case !slices.Equal(encoding, []string{"zstd"}):
+		return nil, refuse(http.StatusUnsupportedMediaType, "the encoding %q is not known: want zstd, or none", encoding)
+	}
+	document, err := r.zstd.DecodeAll(body, nil)
+	switch {
+	case errors.Is(err, zstd.ErrDecoderSizeExceeded), errors.Is(err, zstd.ErrWindowSizeExceeded), err == nil && len(document) > fleet.MaxEncoded:
+		return nil, refuse(http.StatusRequestEntityTooLarge, "unpacked it is more than %d bytes: send less at a time", fleet.MaxEncoded)
+	case err != nil:
+		return nil, refuse(http.StatusBadRequest, "unpack it: %w", err)
+	}
+	return document, nil
+}
