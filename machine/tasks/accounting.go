@@ -8,7 +8,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
 
@@ -29,7 +29,7 @@ func openAccounting(possible string) (*accounting, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list processors: %w", err)
 	}
-	family, err := netlink.GenlFamilyGet("TASKSTATS")
+	family, err := familyOf("TASKSTATS")
 	if errors.Is(err, unix.ENOENT) {
 		return nil, errElsewhere
 	}
@@ -40,13 +40,40 @@ func openAccounting(possible string) (*accounting, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open a socket: %w", err)
 	}
-	a := &accounting{fd: fd, family: family.ID, mask: bytes.TrimSpace(mask), buf: make([]byte, receiveBuffer)}
+	a := &accounting{fd: fd, family: family, mask: bytes.TrimSpace(mask), buf: make([]byte, receiveBuffer)}
 	enlarge(fd)
 	if err := errors.Join(unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}), a.listen()); err != nil {
 		unix.Close(fd)
 		return nil, fmt.Errorf("ask for records: %w", err)
 	}
 	return a, nil
+}
+
+// familyOf asks for the number of a family of generic netlink messages. The library's
+// own way reads two bytes that lie behind its message (netlink.GenlFamilyGet).
+func familyOf(name string) (uint16, error) {
+	request := nl.NewNetlinkRequest(nl.GENL_ID_CTRL, 0)
+	request.AddRawData([]byte{nl.GENL_CTRL_CMD_GETFAMILY, nl.GENL_CTRL_VERSION, 0, 0})
+	request.AddRawData(nl.NewRtAttr(nl.GENL_CTRL_ATTR_FAMILY_NAME, nl.ZeroTerminated(name)).Serialize())
+	answers, err := request.Execute(unix.NETLINK_GENERIC, 0)
+	if err != nil {
+		return 0, err
+	}
+	for _, m := range answers {
+		if len(m) < nl.SizeofGenlmsg {
+			continue
+		}
+		attributes, err := nl.ParseRouteAttr(m[nl.SizeofGenlmsg:])
+		if err != nil {
+			return 0, err
+		}
+		for _, a := range attributes {
+			if a.Attr.Type == nl.GENL_CTRL_ATTR_FAMILY_ID && len(a.Value) >= 2 {
+				return nl.NativeEndian().Uint16(a.Value), nil
+			}
+		}
+	}
+	return 0, errNoAnswer
 }
 
 // listen asks for the records, and waits for the kernel to have heard.
