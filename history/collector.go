@@ -1,5 +1,7 @@
 package history
 
+import "database/sql"
+
 // marks says of each id up to a highest whether it is in use.
 type marks struct{ words []uint64 }
 
@@ -16,6 +18,20 @@ func (m *marks) has(id uint32) bool {
 	return i < len(m.words) && m.words[i]&(1<<(id%64)) != 0
 }
 
+func (m *marks) addFigures(list []figure) {
+	for _, f := range list {
+		m.add(f.id)
+		m.add(f.group)
+	}
+}
+
+func (m *marks) addGauges(list []gauge) {
+	for _, g := range list {
+		m.add(g.id)
+		m.add(g.group)
+	}
+}
+
 // collector finds the names that no piece has any more, and deletes them: after all
 // pieces of a day old are gone, most of that day's names are nobody's. It goes
 // through the file a little at a time; whatever is written meanwhile is marked by
@@ -23,7 +39,7 @@ func (m *marks) has(id uint32) bool {
 type collector struct {
 	marks   *marks // nil: it rests
 	rested  int64  // since when, in seconds of measured time
-	table   int    // of everyTable, that is read; then len(everyTable)
+	table   int    // of everyTable, that is read; then the journal, then the names
 	key     int64  // of the piece, then of the name, that was read last
 	highest int64  // id when it began; those given since are not its business
 	passes  int    // finished since the file was opened
@@ -52,8 +68,12 @@ func (s *Store) collect() error {
 		*c = collector{marks: newMarks(highest), highest: highest, key: -1, passes: c.passes}
 		s.writer.marks = c.marks
 	}
-	if c.table < len(everyTable) {
+	switch {
+	case c.table < len(everyTable):
 		return c.mark(s.db)
+	case c.table == len(everyTable):
+		// After all others: what has left the journal since was marked where it went.
+		return c.markJournal(s.db)
 	}
 	done, err := c.sweep(s)
 	if done {
@@ -72,7 +92,7 @@ func (c *collector) mark(d *database) error {
 	defer rows.Close()
 	var list []figure
 	var gauges []gauge
-	for read := 0; read < collectBytes; {
+	for read := 0; read < collectBytes*(1+len(d.members)/100); {
 		if !rows.Next() {
 			if err := rows.Err(); err != nil {
 				return err
@@ -88,35 +108,43 @@ func (c *collector) mark(d *database) error {
 		// What a damaged piece named is lost anyway.
 		if everyTable[c.table].trends {
 			gauges, _ = decodeTrend(gauges[:0], data)
-			for _, g := range gauges {
-				c.marks.add(g.id)
-				c.marks.add(g.group)
-			}
+			c.marks.addGauges(gauges)
 			continue
 		}
 		list, _ = decode(list[:0], kindIn(c.key), data)
-		for _, f := range list {
-			c.marks.add(f.id)
-			c.marks.add(f.group)
-		}
+		c.marks.addFigures(list)
 	}
 	return nil
+}
+
+// markJournal marks all that is in the journal.
+func (c *collector) markJournal(d *database) error {
+	rows, err := d.conn.QueryContext(background(), "SELECT data FROM journal")
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var data sql.RawBytes
+		if err := rows.Scan(&data); err != nil {
+			return err
+		}
+		p, _ := decodePart(data, everyKind, true)
+		for _, list := range p.figures {
+			c.marks.addFigures(list)
+		}
+		for _, list := range p.gauges {
+			c.marks.addGauges(list)
+		}
+	}
+	c.table, c.key = c.table+1, -1
+	return rows.Err()
 }
 
 // sweep deletes the next of the names that are not marked. What waits in memory may
 // be of a name too.
 func (c *collector) sweep(s *Store) (done bool, err error) {
-	for _, b := range s.pending.buckets {
-		for to := range b.series() {
-			c.marks.add(to.id)
-			if to.app != nil {
-				c.marks.add(to.app.id)
-			}
-		}
-	}
-	for _, to := range s.roster.byKey {
-		c.marks.add(to.id)
-	}
+	c.markBooked(s)
 	ids, err := c.names(s.db)
 	if err != nil || len(ids) == 0 {
 		return err == nil, err
@@ -132,7 +160,28 @@ func (c *collector) sweep(s *Store) (done bool, err error) {
 			}
 		}
 		return nil
-	}, func(commit func() error) error { return commit() })
+	}, plainly)
+}
+
+// markBooked marks what is in memory.
+func (c *collector) markBooked(s *Store) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	buckets := s.pending.buckets
+	if s.buckets != nil {
+		buckets = s.buckets()
+	}
+	for _, b := range buckets {
+		for to := range b.series() {
+			c.marks.add(to.id)
+			if to.app != nil {
+				c.marks.add(to.app.id)
+			}
+		}
+	}
+	for _, to := range s.roster.byKey {
+		c.marks.add(to.id)
+	}
 }
 
 // names lists the next ids.

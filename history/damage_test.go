@@ -225,7 +225,7 @@ func TestDamagedPiece(t *testing.T) {
 	path, m, total := written(t)
 	s := openStore(t, Options{Path: path, Now: m.now, Keep: unlimited})
 	last := s.opts.Now().Unix() / 86400 * 86400
-	if _, err := s.db.conn.ExecContext(t.Context(), "UPDATE open_day SET data = x'00112233445566' WHERE id = ?", pieceKey(last, kindApp)); err != nil {
+	if _, err := s.db.conn.ExecContext(t.Context(), "UPDATE open_day SET data = x'00112233445566' WHERE id = ?", pieceKey(0, last, kindApp)); err != nil {
 		t.Fatal(err)
 	}
 	r := report(t, s, traffic.Query{By: traffic.ByApp, Step: traffic.StepDay})
@@ -253,7 +253,7 @@ func TestDamagedTrend(t *testing.T) {
 	last := s.opts.Now().Unix() / 86400 * 86400
 	q := traffic.TrendQuery{Series: "disk:sd0", Step: traffic.StepDay}
 	before := trendOf(t, s, q)
-	if _, err := s.db.conn.ExecContext(t.Context(), "UPDATE open_trend_day SET data = x'00112233445566' WHERE id = ?", pieceKey(last, kind(themeOf(traffic.SeriesDisk)))); err != nil {
+	if _, err := s.db.conn.ExecContext(t.Context(), "UPDATE open_trend_day SET data = x'00112233445566' WHERE id = ?", pieceKey(0, last, kind(themeOf(traffic.SeriesDisk)))); err != nil {
 		t.Fatal(err)
 	}
 	after := trendOf(t, s, q)

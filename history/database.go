@@ -26,8 +26,11 @@ type database struct {
 	conn *sql.Conn
 	read *sql.DB
 
+	members []int64 // of a fleet, by their numbers
+
 	pieces, trends    [levels]*drawer // of trends nil where there are none
 	findName, addName *sql.Stmt
+	ledger            ledger
 }
 
 var (
@@ -147,6 +150,7 @@ func (d *database) prepare() (err error) {
 		}
 	}
 	d.findName = prepare("SELECT id, kind, app, name FROM series WHERE hash = ?")
+	d.ledger = newLedger(prepare)
 	d.addName = prepare("INSERT INTO series (kind, app, name, hash) VALUES (?, ?, ?, ?)")
 	if code(err) == sqlite3.SQLITE_ERROR { // a table is missing
 		err = fmt.Errorf("%w: %w", errDamaged, err)
@@ -163,7 +167,7 @@ func (d *database) close() error {
 	for _, p := range slices.Concat(d.pieces[:], d.trends[:]) {
 		errs = append(errs, p.close())
 	}
-	for _, s := range []*sql.Stmt{d.findName, d.addName} {
+	for _, s := range append(d.ledger.all(), d.findName, d.addName) {
 		if s != nil {
 			errs = append(errs, s.Close())
 		}

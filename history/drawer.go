@@ -14,19 +14,20 @@ func openOf(table string) string { return "open_" + table }
 type drawer struct {
 	get, put, drop       *sql.Stmt
 	getOpen, putOpen     *sql.Stmt
-	listOthers, dropThem *sql.Stmt // open ones that are not between two keys
+	listOthers, dropThem *sql.Stmt // open ones between two keys, or two others
 }
 
 func newDrawer(table string, prepare func(string) *sql.Stmt) *drawer {
 	open := openOf(table)
+	const others = "id >= ?1 AND id < ?2 OR id >= ?3 AND id < ?4"
 	return &drawer{
 		get:        prepare("SELECT data FROM " + table + " WHERE id = ?"),
 		put:        prepare("INSERT OR REPLACE INTO " + table + " (id, data) VALUES (?, ?)"),
 		drop:       prepare("DELETE FROM " + table + " WHERE id = ?"),
 		getOpen:    prepare("SELECT data FROM " + open + " WHERE id = ?"),
 		putOpen:    prepare("INSERT OR REPLACE INTO " + open + " (id, data) VALUES (?, ?)"),
-		listOthers: prepare("SELECT id, data FROM " + open + " WHERE id < ? OR id >= ? ORDER BY id"),
-		dropThem:   prepare("DELETE FROM " + open + " WHERE id < ? OR id >= ?"),
+		listOthers: prepare("SELECT id, data FROM " + open + " WHERE " + others + " ORDER BY id"),
+		dropThem:   prepare("DELETE FROM " + open + " WHERE " + others),
 	}
 }
 
@@ -60,16 +61,16 @@ func (d *drawer) fetch(key int64) (data []byte, err error) {
 	return data, err
 }
 
-// shut moves all open pieces to the others, but for those of a time; as they stay, which
-// last returns.
-func (d *drawer) shut(start int64, last func(key int64, data []byte) []byte) error {
-	from, to := pieceKey(start, 0), pieceKey(start+1, 0)
+// shut moves all open pieces of a member to the others, but for those of a time; as they
+// stay, which last returns.
+func (d *drawer) shut(member, start int64, last func(key int64, data []byte) []byte) error {
+	around := []any{pieceKey(member, 0, 0), pieceKey(member, start, 0), pieceKey(member, start+1, 0), pieceKey(member+1, 0, 0)}
 	type row struct {
 		key  int64
 		data []byte
 	}
 	var all []row
-	rows, err := d.listOthers.Query(from, to)
+	rows, err := d.listOthers.Query(around...)
 	if err != nil {
 		return err
 	}
@@ -84,7 +85,7 @@ func (d *drawer) shut(start int64, last func(key int64, data []byte) []byte) err
 	if err := errors.Join(rows.Err(), rows.Close()); err != nil || len(all) == 0 {
 		return err
 	}
-	if _, err := d.dropThem.Exec(from, to); err != nil {
+	if _, err := d.dropThem.Exec(around...); err != nil {
 		return err
 	}
 	for _, r := range all {

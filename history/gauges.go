@@ -6,6 +6,7 @@ import "bwmon/traffic"
 // Snapshot shows was so since the one before.
 type gauges struct {
 	roster *roster
+	purse  *purse    // as the intake's
 	list   []metered // of the former Snapshot, in its order
 	left   int       // metrics of it that there was no room for
 }
@@ -36,8 +37,7 @@ func (g *gauges) take(list []traffic.Series, ms int64, note func(*series, measur
 		}
 		m := &g.list[i]
 		if m.of == nil || m.of.others || m.of.stale() || m.kind != s.Kind || m.name != s.Name { // else as before: lists hardly change
-			*m = metered{kind: s.Kind, name: s.Name, of: g.roster.find(kindSeries, nil, s.ID())}
-			m.of.theme = themeOf(s.Kind)
+			*m = metered{kind: s.Kind, name: s.Name, of: g.roster.findFor(g.purse, kindSeries, nil, s.ID())}
 		}
 		m.of.used = g.roster.now
 		g.takeMetrics(m, s.Metrics, ms, note)
@@ -57,7 +57,7 @@ func (g *gauges) takeMetrics(m *metered, list traffic.Metrics, ms int64, note fu
 			continue
 		}
 		if to.to == nil || to.to.others || to.to.stale() {
-			to.to = g.roster.find(kindMetric, m.of, to.name)
+			to.to = g.roster.findFor(g.purse, kindMetric, m.of, to.name)
 		}
 		if to.to.others {
 			g.left++

@@ -48,7 +48,7 @@ func Inspect(ctx context.Context, path string) (i Inspection, err error) {
 	i.Host, i.Zone = host, zoneName(place)
 	v, err := see(ctx, pool)
 	if err == nil {
-		v.plain = version <= plain
+		v.plain, v.single = version <= plain, version <= unitary
 		err = v.begin()
 	}
 	if err == nil {
@@ -160,8 +160,24 @@ func (i *Inspection) names(v *view) error {
 	return rows.Err()
 }
 
-// sums is what all series of each kind have together, by where pieces begin.
-type sums map[int64]*[kinds]octets
+// site is whose a piece is and where it begins.
+type site int64
+
+func siteOf(key int64) site { return site(key >> kindBits) }
+
+func (p site) member() int64 { return int64(p) >> startBits }
+
+// String is for people.
+func (p site) String() string {
+	at := rfc(time.Unix(int64(p)&maxStart, 0))
+	if m := p.member(); m > 0 {
+		return fmt.Sprintf("%s (host %d)", at, m)
+	}
+	return at
+}
+
+// sums is what all series of each kind have together.
+type sums map[site]*[kinds]octets
 
 // level reads all pieces of a level.
 func (i *Inspection) level(v *view, l level) (sums, error) {
@@ -185,17 +201,18 @@ func (i *Inspection) level(v *view, l level) (sums, error) {
 			continue
 		}
 		if v.figures, err = decode(v.figures[:0], k, data); err != nil {
-			i.problem("the %s of %s has a damaged piece", l, rfc(time.Unix(start, 0)))
+			i.problem("the %s of %s has a damaged piece", l, siteOf(key))
 			continue
 		}
 		if len(all) == 0 || start < oldest {
 			oldest = start
 		}
-		if all[start] == nil {
-			all[start] = new([kinds]octets)
+		at := siteOf(key)
+		if all[at] == nil {
+			all[at] = new([kinds]octets)
 		}
 		for _, f := range v.figures {
-			all[start][k] = all[start][k].add(f.octets)
+			all[at][k] = all[at][k].add(f.octets)
 		}
 	}
 	if len(all) > 0 {
@@ -231,21 +248,21 @@ func (i *Inspection) compare(coarse, fine level, of *[levels]sums) {
 		for k := range kinds {
 			if fine.holds(k) && got[k] != want[k] {
 				i.problem("the %s of %s is not the sum of its pieces by %s: of %s it has %v, they have %v",
-					coarse, rfc(time.Unix(start, 0)), fine, k, want[k], got[k])
+					coarse, start, fine, k, want[k], got[k])
 			}
 		}
 	}
 }
 
 // homes finds the piece, of those there are, that a finer one lies in.
-func homes(coarse sums) func(start int64, fine level) (at int64, ok bool) {
+func homes(coarse sums) func(start site, fine level) (at site, ok bool) {
 	starts := slices.Sorted(maps.Keys(coarse))
-	return func(start int64, fine level) (int64, bool) {
-		n, exact := slices.BinarySearch(starts, start+int64(fine.middle()/time.Second))
+	return func(start site, fine level) (site, bool) {
+		n, exact := slices.BinarySearch(starts, start+site(fine.middle()/time.Second))
 		if !exact {
 			n--
 		}
-		if n < 0 {
+		if n < 0 || starts[n].member() != start.member() {
 			return 0, false
 		}
 		return starts[n], true

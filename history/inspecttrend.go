@@ -1,16 +1,13 @@
 package history
 
-import (
-	"database/sql"
-	"time"
-)
+import "database/sql"
 
 // spans is how long all metrics of each theme were measured together, in milliseconds,
 // by where pieces begin; -1 where a piece is full, and may lack some.
-type spans map[int64]*[themes]int64
+type spans map[site]*[themes]int64
 
 // of is what a piece's are; nothing where there is none.
-func (s spans) of(start int64) [themes]int64 {
+func (s spans) of(start site) [themes]int64 {
 	if all := s[start]; all != nil {
 		return *all
 	}
@@ -32,13 +29,13 @@ func (i *Inspection) trends(v *view, l level) (spans, error) {
 			return nil, err
 		}
 		i.Pieces++
-		t, start := theme(kindIn(key)), startOf(key)
+		t, start := theme(kindIn(key)), siteOf(key)
 		if key < 0 || t >= themes {
 			i.problem("a piece of %s has an id that means nothing: %d", l.trends(), key)
 			continue
 		}
 		if v.gauges, err = decodeTrend(v.gauges[:0], data); err != nil {
-			i.problem("the trends by %s of %s have a damaged piece", l, rfc(time.Unix(start, 0)))
+			i.problem("the trends by %s of %s have a damaged piece", l, start)
 			continue
 		}
 		if all[start] == nil {
@@ -58,7 +55,7 @@ func (i *Inspection) trends(v *view, l level) (spans, error) {
 // time, where these are all there.
 func (i *Inspection) compareTrends(coarse, fine level, of *[levels]sums, trends *[levels]spans) {
 	home := homes(of[coarse])
-	added, times := make(spans), make(map[int64]int64)
+	added, times := make(spans), make(map[site]int64)
 	for start, figures := range of[fine] {
 		at, ok := home(start, fine)
 		if !ok {
@@ -84,7 +81,7 @@ func (i *Inspection) compareTrends(coarse, fine level, of *[levels]sums, trends 
 		for t := range themes {
 			if got[t] >= 0 && want[t] >= 0 && got[t] != want[t] {
 				i.problem("the trends by %s of %s are not those of its pieces by %s: %q was measured for %d ms there, and %d here",
-					coarse, rfc(time.Unix(start, 0)), fine, themeNames[t], want[t], got[t])
+					coarse, start, fine, themeNames[t], want[t], got[t])
 			}
 		}
 	}

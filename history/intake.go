@@ -39,6 +39,7 @@ func (k hostKey) String() string {
 // engine.
 type intake struct {
 	roster *roster
+	purse  *purse // of a member; nil: there is one host only
 
 	taken      bool
 	run        string    // the engine's; "": it does not say
@@ -50,6 +51,7 @@ type intake struct {
 	remotes    *shelf[hostKey]
 	pipes      *shelf[string]
 	interfaces links
+	carried    octets // by interfaces in the balance, since the former Snapshot
 	disks      disks
 	gauges     gauges
 	clock      *series // kindTime
@@ -58,10 +60,17 @@ type intake struct {
 	measured   int64   // milliseconds, by all engines
 }
 
-func newIntake(r *roster) *intake {
-	in := &intake{roster: r, clock: &series{kind: kindTime, others: true}, gauges: gauges{roster: r}}
+func newIntake(r *roster) *intake { return newIntakeFor(r, nil) }
+
+// newIntakeFor is that of a member of a fleet, where the roster's time is not its own.
+func newIntakeFor(r *roster, q *purse) *intake {
+	in := &intake{roster: r, purse: q, clock: &series{kind: kindTime, others: true}, gauges: gauges{roster: r, purse: q}}
 	in.begin()
 	return in
+}
+
+func (in *intake) find(k kind, app *series, name string) *series {
+	return in.roster.findFor(in.purse, k, app, name)
 }
 
 // begin forgets what was booked: all totals begin at zero.
@@ -73,7 +82,7 @@ func (in *intake) begin() {
 		group:  func(string) string { return "" },
 		folded: func(k string) bool { return k == traffic.PipesFolded },
 		steady: func(string) bool { return false },
-		feeds:  func(k string) []*series { return []*series{in.roster.find(kindPipe, nil, k)} },
+		feeds:  func(k string) []*series { return []*series{in.find(kindPipe, nil, k)} },
 	})
 }
 
@@ -97,7 +106,7 @@ func (in *intake) hosts(k kind) *shelf[hostKey] {
 		group:  func(hostKey) string { return "" },
 		folded: func(h hostKey) bool { return h.name == traffic.HostsFolded },
 		steady: func(h hostKey) bool { return h.name == traffic.HostUnknown },
-		feeds:  func(h hostKey) []*series { return []*series{in.roster.find(k, nil, h.String())} },
+		feeds:  func(h hostKey) []*series { return []*series{in.find(k, nil, h.String())} },
 	})
 }
 
@@ -105,14 +114,14 @@ func (in *intake) hosts(k kind) *shelf[hostKey] {
 // those of traffic.
 func (in *intake) commandFeeds(k commandKey, first kind) []*series {
 	as := func(k kind) kind { return k - kindApp + first }
-	app := in.roster.find(as(kindApp), nil, k.app)
-	feeds := []*series{app, in.roster.find(as(kindCommand), app, k.command)}
+	app := in.find(as(kindApp), nil, k.app)
+	feeds := []*series{app, in.find(as(kindCommand), app, k.command)}
 	for _, of := range []struct {
 		kind kind
 		name string
 	}{{kindUser, k.user}, {kindContainer, k.container}, {kindUnit, k.unit}} {
 		if of.name != "" {
-			feeds = append(feeds, in.roster.find(as(of.kind), nil, of.name))
+			feeds = append(feeds, in.find(as(of.kind), nil, of.name))
 		}
 	}
 	return feeds
@@ -132,7 +141,9 @@ func (in *intake) take(s *traffic.Snapshot, book func(*series, octets)) {
 	in.unsaid = unsaid - float64(said)
 	in.said = said
 	in.measured += said
-	in.roster.now = in.measured / 1000
+	if in.purse == nil {
+		in.roster.now = in.measured / 1000
+	}
 	book(in.clock, octets{rx: said})
 
 	in.takeCommands(s.Apps, book)
@@ -155,11 +166,15 @@ func (in *intake) take(s *traffic.Snapshot, book func(*series, octets)) {
 		in.pipes.see(s.Pipes[i].Name, totalOf(&s.Pipes[i].Usage))
 	}
 	in.pipes.settle(book)
+	in.carried = octets{}
 	for i, o := range in.interfaces.take(s.Interfaces, elapsed) {
+		if s.Interfaces[i].Balanced {
+			in.carried = in.carried.add(o)
+		}
 		// Zero too: that it was there is what percentiles have to know.
-		book(in.roster.find(kindInterface, nil, s.Interfaces[i].Name), o)
+		book(in.find(kindInterface, nil, s.Interfaces[i].Name), o)
 	}
-	in.disks.take(s.Series, func(name string, o octets) { book(in.roster.find(kindDisk, nil, name), o) })
+	in.disks.take(s.Series, func(name string, o octets) { book(in.find(kindDisk, nil, name), o) })
 	in.taken, in.run, in.elapsed, in.start = true, s.Run, elapsed, startOfMonitors(s)
 }
 

@@ -27,6 +27,9 @@ const (
 	kindDiskUser
 	kindDiskContainer
 	kindDiskUnit
+	// Of fleets.
+	kindHost    // what a member's interfaces in the balance carried
+	kindAppHost // what members used of an app
 	kinds
 
 	// Names that trends have.
@@ -35,16 +38,20 @@ const (
 )
 
 // kindNames are the words of a traffic.Query.
-var kindNames = [kindDiskApp]string{
+var kindNames = [kinds]string{
 	kindApp: traffic.ByApp, kindCommand: traffic.ByCommand, kindUser: traffic.ByUser,
 	kindContainer: traffic.ByContainer, kindUnit: traffic.ByUnit,
 	kindLANHost: traffic.ByLANHost, kindRemoteHost: traffic.ByRemoteHost,
 	kindInterface: traffic.ByInterface, kindPipe: traffic.ByPipe, kindDisk: traffic.ByDisk,
+	kindHost: traffic.ByHost,
 }
 
 // kindOf returns what a checked query is about.
 func kindOf(q traffic.Query) kind {
 	k := kind(slices.Index(kindNames[:], q.By))
+	if k == kindHost && q.App != "" {
+		return kindAppHost
+	}
 	if q.Of == traffic.OfDisk && k.worker() {
 		return k + (kindDiskApp - kindApp)
 	}
@@ -58,6 +65,9 @@ func (k kind) worker() bool { return k >= kindApp && k <= kindUnit }
 func (k kind) names() kind {
 	if k >= kindDiskApp && k <= kindDiskUnit {
 		return k - (kindDiskApp - kindApp)
+	}
+	if k == kindAppHost {
+		return kindHost
 	}
 	return k
 }
@@ -78,13 +88,20 @@ func (k kind) String() string {
 	switch {
 	case k == kindTime:
 		return "time"
+	case k == kindAppHost:
+		return "bytes of apps by " + traffic.ByHost
 	case k.names() != k:
 		return "disk bytes by " + kindNames[k.names()]
-	case k < kindDiskApp:
+	case k < kinds:
 		return kindNames[k]
 	}
 	return "nothing"
 }
 
 // grouped reports whether the figures of a kind are divided by app.
-func (k kind) grouped() bool { return k.names() == kindCommand }
+func (k kind) grouped() bool { return k.names() == kindCommand || k == kindAppHost }
+
+// ofFleet reports whether the whole fleet has pieces of a kind.
+func (k kind) ofFleet() bool {
+	return k == kindTime || k == kindApp || k == kindDiskApp || k == kindHost || k == kindAppHost
+}

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"slices"
 	"time"
 
 	"bwmon/traffic"
@@ -114,6 +115,9 @@ func levelOf(step string) level {
 
 // span is where the pieces begin that a moment falls into, in Unix seconds.
 type span [levels]int64
+
+// compare orders spans by time.
+func (s span) compare(o span) int { return slices.Compare(s[:], o[:]) }
 
 func spanOf(c calendar, t time.Time) span {
 	var s span

@@ -49,7 +49,7 @@ func namesOf(t *testing.T, s *Store) {
 	t.Helper()
 	for _, l := range everyLevel {
 		for k := kindApp; k < kinds; k++ {
-			newest := s.writer.open[l]
+			newest := s.writer.open[0][l]
 			v, err := s.look(t.Context(), k)
 			if err != nil {
 				t.Fatal(err)

@@ -2,6 +2,7 @@ package history
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 )
@@ -23,6 +24,11 @@ type waiting struct {
 // look begins a look at the file and at what is pending of a kind; of trends that is
 // kindMetric.
 func (s *Store) look(ctx context.Context, k kind) (v *view, err error) {
+	return s.lookBy(ctx, k, func(v *view) ([]waiting, error) { return v.copy(s.pending.buckets, k), nil })
+}
+
+// lookBy begins a look at the file and at what is copied, under mu, of what is pending.
+func (s *Store) lookBy(ctx context.Context, k kind, copied func(*view) ([]waiting, error)) (v *view, err error) {
 	s.mu.Lock()
 	db, detail := s.db, s.status.Detail
 	s.mu.Unlock()
@@ -33,9 +39,12 @@ func (s *Store) look(ctx context.Context, k kind) (v *view, err error) {
 		return nil, err
 	}
 	v.calendar, v.host, v.now = s.calendar, s.opts.Host, s.opts.Now()
-	list, err := s.fix(v, k)
+	list, err := s.fix(v, copied)
 	if err == nil {
 		err = v.take(list)
+	}
+	if err == nil {
+		err = v.readJournal(k)
 	}
 	if err != nil {
 		return nil, errors.Join(err, v.close())
@@ -44,26 +53,27 @@ func (s *Store) look(ctx context.Context, k kind) (v *view, err error) {
 }
 
 // fix begins the look at the file and copies what is pending at that moment.
-func (s *Store) fix(v *view, k kind) (list []waiting, err error) {
+func (s *Store) fix(v *view, copied func(*view) ([]waiting, error)) (list []waiting, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := v.begin(); err != nil {
 		return nil, err
 	}
-	for i, b := range s.pending.buckets {
+	return copied(v)
+}
+
+// copy copies what buckets have of a kind; of trends that is kindMetric.
+func (v *view) copy(buckets []*bucket, k kind) (list []waiting) {
+	for _, b := range buckets {
 		if b.undated() {
 			continue
 		}
+		i := len(v.pending)
 		v.pending = append(v.pending, part{span: b.span})
 		for to, o := range b.figures {
-			if to.kind != k && to.kind != kindTime {
-				continue
+			if to.kind == k || to.kind == kindTime {
+				list = append(list, waitingOf(i, to, o))
 			}
-			w := waiting{bucket: i, kind: to.kind, of: label{kind: to.kind.names(), name: to.name}, id: to.id, others: to.others, octets: o}
-			if to.app != nil {
-				w.of.app, w.app, w.inOthers = to.app.name, to.app.id, to.app.others
-			}
-			list = append(list, w)
 		}
 		if k != kindMetric {
 			continue
@@ -75,7 +85,41 @@ func (s *Store) fix(v *view, k kind) (list []waiting, err error) {
 			})
 		}
 	}
-	return list, nil
+	return list
+}
+
+func waitingOf(bucket int, to *series, o octets) waiting {
+	w := waiting{bucket: bucket, kind: to.kind, of: label{kind: to.kind.names(), name: to.name}, id: to.id, others: to.others, octets: o}
+	if to.app != nil {
+		w.of.app, w.app, w.inOthers = to.app.name, to.app.id, to.app.others
+	}
+	return w
+}
+
+// readJournal takes what the journal has of a kind as if it were pending.
+func (v *view) readJournal(k kind) error {
+	if v.single {
+		return nil
+	}
+	rows, err := v.tx.QueryContext(v.ctx, "SELECT id, data FROM journal WHERE id >= ? AND id < ?", journalKey(v.member, 0), journalKey(v.member+1, 0))
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var key int64
+		var data sql.RawBytes
+		if err := rows.Scan(&key, &data); err != nil {
+			return err
+		}
+		p, err := decodePart(data, func(of kind) bool { return of == k || of == kindTime }, k == kindMetric)
+		if err != nil {
+			v.noteDamage("journal", key)
+			continue
+		}
+		v.pending = append(v.pending, p)
+	}
+	return rows.Err()
 }
 
 // take gives ids to what was copied: those in the file or, if that has none, such as
@@ -97,7 +141,11 @@ func (v *view) take(list []waiting) (err error) {
 			}
 		}
 		if !w.others {
-			if f.id, err = v.idOf(w.of, w.id, f.group, given); err != nil {
+			group := f.group
+			if w.kind == kindAppHost {
+				group = 0 // hosts are called the same in all apps
+			}
+			if f.id, err = v.idOf(w.of, w.id, group, given); err != nil {
 				return err
 			}
 		}

@@ -50,7 +50,7 @@ func TestFileMode(t *testing.T) {
 			t.Errorf("%s has mode %v", name, info.Mode())
 		}
 	}
-	for pragma, want := range map[string]string{"journal_mode": "wal", "auto_vacuum": "2", "synchronous": "1", "busy_timeout": "5000", "user_version": "2"} {
+	for pragma, want := range map[string]string{"journal_mode": "wal", "auto_vacuum": "2", "synchronous": "1", "busy_timeout": "5000", "user_version": "3"} {
 		var got string
 		if err := s.db.conn.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got); err != nil || got != want {
 			t.Errorf("%s is %s, %v; want %s", pragma, got, err, want)
@@ -61,7 +61,7 @@ func TestFileMode(t *testing.T) {
 // TestForeignFiles: what is not ours, or not for us, stays as it is.
 func TestForeignFiles(t *testing.T) {
 	for _, tt := range []struct{ name, make, want string }{
-		{"newer", "", "was written by a newer bwmon (schema 99, this one knows 2): update bwmon"},
+		{"newer", "", "was written by a newer bwmon (schema 99, this one knows 3): update bwmon"},
 		{"another program's", "CREATE TABLE notes (text)", "is the database of another program: set another path"},
 		{"another program's, empty", "PRAGMA application_id = 7", "is the database of another program"},
 	} {

@@ -70,6 +70,9 @@ type Options struct {
 	// MaxNames is how many series of each kind are told apart at one time, those
 	// idle for an hour apart. What comes beyond is of traffic.Others.
 	MaxNames int
+	// MaxNamesPerHost is, in a Fleet, how many names of each kind may be kept apart because
+	// of one host: those that are called the same on several count for the first.
+	MaxNamesPerHost int
 
 	// FlushEvery is how often what was booked is written: what a crash loses at most.
 	FlushEvery time.Duration

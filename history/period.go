@@ -112,7 +112,7 @@ func (a *asking) sayMissing(first time.Time) error {
 		from = first
 	}
 	missing := a.report.To.Sub(from) - time.Duration(measured)*time.Millisecond
-	if missing > time.Minute {
+	if missing > time.Minute && !a.fleet {
 		a.say("for %s of it nothing was measured", missing.Round(time.Minute))
 	}
 	return nil

@@ -230,12 +230,23 @@ func (r *reading) add(n *uint32, more uint64) {
 	*n += uint32(more)
 }
 
-// The key of a piece's row is where it begins, in Unix seconds, and its kind: what is
-// written at one time lies together.
-const kindBits = 8
+// The key of a piece's row is whose it is, where it begins, in Unix seconds, and its
+// kind: what one reader asks for lies together. Member 0 is the machine itself, or the
+// whole fleet.
+const (
+	kindBits   = 8
+	startBits  = 34
+	memberBits = 63 - startBits - kindBits
+	maxStart   = 1<<startBits - 1
+	maxMember  = 1<<memberBits - 2
+)
 
-func pieceKey(start int64, k kind) int64 { return start<<kindBits | int64(k) }
+func pieceKey(member, start int64, k kind) int64 {
+	return member<<(startBits+kindBits) | start<<kindBits | int64(k)
+}
 
-func startOf(key int64) int64 { return key >> kindBits }
+func memberOf(key int64) int64 { return key >> (startBits + kindBits) }
+
+func startOf(key int64) int64 { return key >> kindBits & maxStart }
 
 func kindIn(key int64) kind { return kind(key & (1<<kindBits - 1)) }

@@ -18,6 +18,8 @@ func question(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrQuestion, fmt.Sprintf(format, args...))
 }
 
+func isQuestion(err error) bool { return errors.Is(err, ErrQuestion) }
+
 // The bounds of a report.
 const (
 	maxSteps = 100_000
@@ -44,7 +46,7 @@ func check(q traffic.Query) error {
 	if err := checkTime(q.From, q.To, q.Step); err != nil {
 		return err
 	}
-	by := kindNames[kindApp:]
+	by := slices.DeleteFunc(slices.Clone(kindNames[:]), func(name string) bool { return name == "" })
 	ofs := []string{"", traffic.OfTraffic, traffic.OfDisk}
 	switch {
 	case !slices.Contains(by, q.By):
@@ -55,8 +57,8 @@ func check(q traffic.Query) error {
 		return question("of: %s bytes are known by %s: got by %s", traffic.OfDisk, strings.Join(append(by[:5:5], traffic.ByDisk), ", "), q.By)
 	case q.Top < 0:
 		return question("top: want a number, or 0 for all; got %d", q.Top)
-	case q.App != "" && q.By != traffic.ByCommand:
-		return question("app: keeps the commands of one app: want it with by %s; got by %s", traffic.ByCommand, q.By)
+	case q.App != "" && q.By != traffic.ByCommand && q.By != traffic.ByHost:
+		return question("app: keeps the commands, or hosts, of one app: want it with by %s or %s; got by %s", traffic.ByCommand, traffic.ByHost, q.By)
 	case !(q.Percentile >= 0 && q.Percentile <= 100):
 		return question("percentile: want a number up to 100, or 0 for none; got %v", q.Percentile)
 	case q.Percentile > 0 && q.By != traffic.ByInterface:

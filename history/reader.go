@@ -23,8 +23,8 @@ type Reader struct {
 	host  string
 	place *time.Location
 	now   func() time.Time
-	// plain: the file was of such a schema when it was opened.
-	plain bool
+	// plain and single: the file was of such a schema when it was opened.
+	plain, single bool
 }
 
 // OpenReader opens a history for reading, with no more than the right to read it. It
@@ -38,7 +38,7 @@ func OpenReader(path string) (*Reader, error) {
 	if r.pool, version, err = openReadOnly(path); err != nil {
 		return nil, fmt.Errorf("open the history: %w", asDamage(err))
 	}
-	r.plain = version <= plain
+	r.plain, r.single = version <= plain, version <= unitary
 	r.host, r.place, err = description(background(), r.pool)
 	if err != nil {
 		return nil, fmt.Errorf("open the history: %w", errors.Join(asDamage(err), r.pool.Close()))
@@ -100,7 +100,7 @@ func (r *Reader) Report(ctx context.Context, q traffic.Query) (*traffic.Report, 
 	if err := check(q); err != nil {
 		return nil, err
 	}
-	v, err := r.look(ctx)
+	v, err := r.look(ctx, kindOf(q))
 	var report *traffic.Report
 	if err == nil {
 		report, err = v.answer(q)
@@ -116,7 +116,7 @@ func (r *Reader) Trend(ctx context.Context, q traffic.TrendQuery) (t traffic.Tre
 	if err := checkTime(q.From, q.To, q.Step); err != nil {
 		return t, err
 	}
-	v, err := r.look(ctx)
+	v, err := r.look(ctx, kindMetric)
 	if err == nil {
 		t, err = v.answerTrend(q)
 	}
@@ -127,13 +127,16 @@ func (r *Reader) Trend(ctx context.Context, q traffic.TrendQuery) (t traffic.Tre
 }
 
 // look begins a look at the file.
-func (r *Reader) look(ctx context.Context) (*view, error) {
+func (r *Reader) look(ctx context.Context, k kind) (*view, error) {
 	v, err := see(ctx, r.pool)
 	if err != nil {
 		return nil, err
 	}
-	v.calendar, v.host, v.now, v.plain = calendar{r.place}, r.host, r.now(), r.plain
-	if err := v.begin(); err != nil {
+	v.calendar, v.host, v.now, v.plain, v.single = calendar{r.place}, r.host, r.now(), r.plain, r.single
+	if err = v.begin(); err == nil {
+		err = v.readJournal(k)
+	}
+	if err != nil {
 		return nil, errors.Join(err, v.close())
 	}
 	return v, nil

@@ -214,13 +214,13 @@ func TestWrongQuestions(t *testing.T) {
 		q    traffic.Query
 		want string
 	}{
-		{traffic.Query{}, "by: want one of app, command, user, container, unit, lan-host, remote-host, interface, pipe, disk; got \"\""},
+		{traffic.Query{}, "by: want one of app, command, user, container, unit, lan-host, remote-host, interface, pipe, disk, host; got \"\""},
 		{traffic.Query{By: "disc"}, "got \"disc\""},
 		{traffic.Query{By: traffic.ByApp, Of: "network"}, "of: want traffic or disk; got \"network\""},
 		{traffic.Query{By: traffic.ByLANHost, Of: traffic.OfDisk}, "of: disk bytes are known by app, command, user, container, unit, disk: got by lan-host"},
 		{traffic.Query{By: traffic.ByApp, Step: "week"}, "step: want minute, hour, day, month or none; got \"week\""},
 		{traffic.Query{By: traffic.ByApp, Top: -1}, "top: want a number"},
-		{traffic.Query{By: traffic.ByUser, App: "x"}, "want it with by command; got by user"},
+		{traffic.Query{By: traffic.ByUser, App: "x"}, "want it with by command or host; got by user"},
 		{traffic.Query{By: traffic.ByApp, From: now, To: now}, "to: want a time after from"},
 		{traffic.Query{By: traffic.ByApp, Percentile: 95}, "percentile: is known of interfaces"},
 		{traffic.Query{By: traffic.ByInterface, Percentile: 101}, "percentile: want a number up to 100"},

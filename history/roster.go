@@ -13,6 +13,8 @@ type series struct {
 	id   uint32 // in the file; 0: not known yet
 	used int64  // when it was last booked to, in seconds of measured time
 	gone bool   // from the roster, which may have another of this name by now
+
+	payer *purse // whose it is that it has a name
 }
 
 // stale reports whether the series has to be looked up again.
@@ -76,7 +78,11 @@ const (
 
 // find returns the series of a name, or that of traffic.Others where there are too
 // many. The names that the ledger has for others are no names.
-func (r *roster) find(k kind, app *series, name string) *series {
+func (r *roster) find(k kind, app *series, name string) *series { return r.findFor(nil, k, app, name) }
+
+// findFor is find for one of many, whose purse bounds how many names there are because
+// of it.
+func (r *roster) findFor(q *purse, k kind, app *series, name string) *series {
 	if isFolded(k, name) {
 		return r.others(k, app)
 	}
@@ -89,10 +95,11 @@ func (r *roster) find(k kind, app *series, name string) *series {
 	}
 	s := r.byKey[key]
 	if s == nil {
-		if !r.room(k) && !r.makeRoom(k) {
+		if q.spent(k) || !r.room(k) && !r.makeRoom(k) {
 			return r.others(k, app)
 		}
-		s = &series{kind: k, app: app, name: name}
+		s = &series{kind: k, app: app, name: name, theme: themeIn(k, name), payer: q}
+		q.pay(k, 1)
 		r.byKey[key] = s
 		r.counts[k]++
 	}
@@ -156,6 +163,7 @@ func (r *roster) sweep(idle int64) {
 		delete(r.byKey, key)
 		if !s.others {
 			r.counts[s.kind]--
+			s.payer.pay(s.kind, -1)
 		}
 	}
 }

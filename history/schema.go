@@ -41,13 +41,25 @@ var migrations = [...]string{
 	CREATE TABLE open_trend_hour   (id INTEGER PRIMARY KEY, data BLOB NOT NULL);
 	CREATE TABLE open_trend_day    (id INTEGER PRIMARY KEY, data BLOB NOT NULL);
 	CREATE TABLE open_trend_month  (id INTEGER PRIMARY KEY, data BLOB NOT NULL);`,
+	// 3: fleets.
+	`CREATE TABLE host (
+		id   INTEGER PRIMARY KEY,
+		name TEXT NOT NULL UNIQUE,
+		run  TEXT NOT NULL,
+		note BLOB NOT NULL,
+		last BLOB NOT NULL,
+		hash INTEGER NOT NULL
+	);
+	CREATE TABLE journal (id INTEGER PRIMARY KEY, data BLOB NOT NULL);
+	CREATE TABLE aside (host TEXT NOT NULL, at INTEGER NOT NULL, note BLOB, last BLOB);`,
 }
 
 // schema is the version that this program writes. It reads all before it too: plain ones
-// have neither trends nor tables of open pieces.
+// have neither trends nor tables of open pieces, unitary ones no members.
 const (
-	schema = len(migrations)
-	plain  = 1 // and before
+	schema  = len(migrations)
+	plain   = 1 // and before
+	unitary = 2 // and before: of one host only
 )
 
 // errForeign is that a file is none of ours, or of a newer version: it is left as it is.

@@ -30,6 +30,10 @@ type Status struct {
 	Waiting int
 	// Left is how many metrics of the last Snapshot there was no room for.
 	Left int
+	// Hosts is how many members a fleet has, HostsAside of which of them what was booked
+	// last was damaged.
+	Hosts      int
+	HostsAside []string
 	// Damaged is how many pieces were found damaged, and begun anew.
 	Damaged int
 }

@@ -31,6 +31,11 @@ type Store struct {
 	roster  *roster
 	pending *pending
 	status  Status
+	// Of a Fleet: what else is not in the file, asked for under mu, and who has to know that
+	// a file was opened; nil otherwise.
+	buckets func() []*bucket
+	anew    func(*database) error
+
 	// doubtful: a reader found the file damaged, which the writer, who has pages of
 	// it in memory, may not see.
 	doubtful bool
@@ -85,6 +90,11 @@ func (s *Store) open() error {
 			err = errors.Join(err, db.close())
 		}
 	}
+	if err == nil && s.anew != nil {
+		if err = s.anew(db); err != nil {
+			err = errors.Join(err, db.close())
+		}
+	}
 	s.mu.Lock()
 	if aside != "" {
 		s.status.SetAside = aside
@@ -92,7 +102,7 @@ func (s *Store) open() error {
 	if err == nil {
 		s.roster.forgetIDs()
 		s.pending.forgetIDs()
-		s.db, s.writer, s.collector = db, &writer{db: db, opts: &s.opts}, collector{}
+		s.db, s.writer, s.collector = db, newWriter(db, &s.opts), collector{}
 	}
 	s.mu.Unlock()
 	if err != nil {
@@ -186,11 +196,13 @@ func (s *Store) take(snapshot *traffic.Snapshot) {
 }
 
 // flush writes what was booked, and says in Status how that went.
-func (s *Store) flush() error {
-	err := s.write()
+func (s *Store) flush() error { return s.flushBy(s.write) }
+
+func (s *Store) flushBy(write func() error) error {
+	err := write()
 	if errors.Is(asDamage(err), errDamaged) {
 		s.letGo() // what it says of a damaged file is nothing new
-		err = s.write()
+		err = write()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -203,8 +215,8 @@ func (s *Store) flush() error {
 	return nil
 }
 
-// write is one transaction of all that is pending, if there is anything.
-func (s *Store) write() error {
+// ready makes sure that there is a file to write to.
+func (s *Store) ready() error {
 	s.mu.Lock()
 	doubtful := s.doubtful
 	s.doubtful = false
@@ -213,14 +225,19 @@ func (s *Store) write() error {
 		s.letGo() // opening it again is what looks whether it is whole
 	}
 	if s.db == nil {
-		if err := s.open(); err != nil {
-			return err
-		}
+		return s.open()
+	}
+	return nil
+}
+
+// write is one transaction of all that is pending, if there is anything.
+func (s *Store) write() error {
+	if err := s.ready(); err != nil {
+		return err
 	}
 	if len(s.pending.buckets) == 0 || s.pending.buckets[0].undated() {
 		return nil
 	}
-	open := s.writer.open
 	err := s.db.transact(
 		func() error { return s.writer.write(s.pending.buckets) },
 		func(commit func() error) error {
@@ -238,7 +255,7 @@ func (s *Store) write() error {
 			return nil
 		})
 	if err != nil {
-		s.writer.open = open
+		s.writer.failed()
 	}
 	return err
 }

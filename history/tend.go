@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"bwmon/traffic"
@@ -18,9 +19,11 @@ const (
 	walPages    = 1000 // after which the write-ahead log is moved into the file
 )
 
-// batch is how much time of a level is deleted at once.
-func (l level) batch() time.Duration {
-	return [levels]time.Duration{20 * time.Minute, aDay, 12 * time.Hour, 14 * aDay, 366 * aDay}[l]
+// batch is how much time of a level is deleted at once, in seconds: the less the more
+// members there are, but one piece.
+func (d *database) batch(l level) int64 {
+	all := [levels]time.Duration{20 * time.Minute, aDay, 12 * time.Hour, 14 * aDay, 366 * aDay}[l]
+	return max(1, int64(all/time.Second)/int64(1+len(d.members)/10))
 }
 
 // tend deletes what is too old or too much, and the names that nobody uses any more.
@@ -42,10 +45,13 @@ func (s *Store) tend() {
 		defer s.mu.Unlock()
 		// What was counted is written all the same, and what is damaged is seen to
 		// with the next flush.
-		s.doubtful = s.doubtful || errors.Is(err, errDamaged)
+		s.doubt(err)
 		s.status.State, s.status.Detail = traffic.StateFailed, fmt.Sprintf("tidy up %s: %v; what is counted is written", s.opts.Path, err)
 	}
 }
+
+// doubt notes that the file may be damaged.
+func (s *Store) doubt(err error) { s.doubtful = s.doubtful || errors.Is(err, errDamaged) }
 
 // prune deletes pieces whose time is over for longer than they are kept, if the clock
 // may be believed.
@@ -68,7 +74,7 @@ func (s *Store) prune() error {
 			if !ok || oldest >= before {
 				break
 			}
-			if err := s.db.drop(l, min(before, oldest+int64(l.batch()/time.Second))); err != nil {
+			if err := s.db.drop(l, min(before, oldest+s.db.batch(l))); err != nil {
 				return err
 			}
 		}
@@ -79,34 +85,48 @@ func (s *Store) prune() error {
 // edge returns where a level's oldest (min) or newest (max) piece begins.
 func (d *database) edge(l level, which string) (start int64, ok bool, err error) {
 	var key sql.NullInt64
-	err = d.conn.QueryRowContext(background(), edgeQuery(l, which, false)).Scan(&key)
+	err = d.conn.QueryRowContext(background(), edgeQuery(l, which, false), edgeKeys(0)...).Scan(&key)
 	return startOf(key.Int64), key.Valid, err
 }
 
 // edgeQuery asks for the id of the oldest or newest piece.
 func edgeQuery(l level, which string, plain bool) string {
-	query := "SELECT " + which + "(id) AS id FROM " + l.String()
+	const theirs = " WHERE id >= ?1 AND id < ?2"
+	query := "SELECT " + which + "(id) AS id FROM " + l.String() + theirs
 	if plain {
 		return query
 	}
-	return "SELECT " + which + "(id) FROM (" + query + " UNION ALL SELECT " + which + "(id) FROM " + openOf(l.String()) + ")"
+	return "SELECT " + which + "(id) FROM (" + query + " UNION ALL SELECT " + which + "(id) FROM " + openOf(l.String()) + theirs + ")"
 }
 
-// drop deletes a level's pieces of before a time, all kinds' at once: reports and
-// trends see by those of the time that was measured what is there.
+// edgeKeys are what edgeQuery is asked with.
+func edgeKeys(member int64) []any { return []any{pieceKey(member, 0, 0), pieceKey(member+1, 0, 0)} }
+
+// drop deletes a level's pieces of before a time, all kinds' and members' at once: reports
+// and trends see by those of the time that was measured what is there.
 func (d *database) drop(l level, before int64) error {
 	return d.transact(func() error {
 		for _, t := range everyTable {
 			if t.level != l {
 				continue
 			}
-			if _, err := d.conn.ExecContext(background(), "DELETE FROM "+t.name+" WHERE id < ?", pieceKey(before, 0)); err != nil {
-				return err
+			for _, member := range slices.Concat([]int64{0}, d.members) {
+				if err := d.dropBetween(t.name, pieceKey(member, 0, 0), pieceKey(member, before, 0)); err != nil {
+					return err
+				}
 			}
 		}
 		return nil
-	}, func(commit func() error) error { return commit() })
+	}, plainly)
 }
+
+func (d *database) dropBetween(table string, from, to int64) error {
+	_, err := d.conn.ExecContext(background(), "DELETE FROM "+table+" WHERE id >= ? AND id < ?", from, to)
+	return err
+}
+
+// plainly commits where nobody has to be told.
+func plainly(commit func() error) error { return commit() }
 
 // shrink keeps the file below its bound. The oldest of the finest level goes first.
 // Where the names of what is gone fill the file, deleting pieces does not help: the
@@ -151,7 +171,7 @@ func (s *Store) dropOldest(days bool) (bool, error) {
 			return false, err
 		}
 		if ok && oldest < newest {
-			return true, s.db.drop(l, min(newest, oldest+int64(l.batch()/time.Second)))
+			return true, s.db.drop(l, min(newest, oldest+s.db.batch(l)))
 		}
 	}
 	return false, nil

@@ -15,6 +15,7 @@ var themeNames = [...]string{
 	"", traffic.SeriesCPU, traffic.SeriesLoad, traffic.SeriesMemory, traffic.SeriesSwap, traffic.SeriesPressure,
 	traffic.SeriesDisk, traffic.SeriesMount, traffic.SeriesInterface, traffic.SeriesSensor,
 	traffic.SeriesContainer, traffic.SeriesUnit, traffic.SeriesProbe,
+	traffic.SeriesHost, traffic.SeriesPerf,
 }
 
 const themes = theme(len(themeNames))
@@ -25,6 +26,14 @@ func themeOf(kind string) theme { return theme(max(0, slices.Index(themeNames[:]
 func themeOfID(id string) theme {
 	kind, _, _ := strings.Cut(id, ":")
 	return themeOf(kind)
+}
+
+// themeIn is that of a new series.
+func themeIn(k kind, name string) theme {
+	if k == kindSeries {
+		return themeOfID(name)
+	}
+	return 0
 }
 
 // isSum reports whether a metric counts: a mean of it says nothing. Those of disks are

@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"slices"
 	"strings"
-	"time"
 
 	"bwmon/traffic"
 )
@@ -184,8 +183,7 @@ func (c *course) row() traffic.TrendRow {
 // eachTrend calls f for the gauges of a stretch that may be asked for, piece by piece,
 // in no order. It does not keep the list.
 func (v *view) eachTrend(q traffic.TrendQuery, s stretch, f func(start int64, list []gauge)) error {
-	middle := int64(s.level.middle() / time.Second)
-	from, to := max(0, s.from.Unix()-middle), max(0, s.to.Unix()-middle)
+	from, to := s.seconds()
 	only := -1
 	if q.Series != "" {
 		only = int(themeOfID(q.Series))
@@ -203,7 +201,7 @@ func (v *view) eachTrend(q traffic.TrendQuery, s stretch, f func(start int64, li
 		return nil
 	}
 	rows, err := v.tx.QueryContext(v.ctx, v.pieces(s.level.trends(), "WHERE id >= ?1 AND id < ?2 AND (?3 < 0 OR id & 255 = ?3)"),
-		pieceKey(from, 0), pieceKey(to, 0), only)
+		pieceKey(v.member, from, 0), pieceKey(v.member, to, 0), only)
 	if err != nil {
 		return err
 	}

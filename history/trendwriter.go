@@ -16,7 +16,7 @@ func (w *writer) partGauges(p *part, b *bucket) (err error) {
 }
 
 // writeTrends adds parts of one time to the level's pieces of trends.
-func (w *writer) writeTrends(l level, parts []part) error {
+func (w *writer) writeTrends(member int64, l level, parts []part) error {
 	if !l.hasTrends() {
 		return nil
 	}
@@ -29,7 +29,7 @@ func (w *writer) writeTrends(l level, parts []part) error {
 		if len(w.gauges) == 0 {
 			continue
 		}
-		if err := w.changeTrend(l, t, start, w.gauges); err != nil {
+		if err := w.changeTrend(l, pieceKey(member, start, kind(t)), w.gauges); err != nil {
 			return err
 		}
 	}
@@ -37,8 +37,7 @@ func (w *writer) writeTrends(l level, parts []part) error {
 }
 
 // changeTrend adds a list to a piece. One that is damaged is begun anew.
-func (w *writer) changeTrend(l level, t theme, start int64, list []gauge) error {
-	key := pieceKey(start, kind(t))
+func (w *writer) changeTrend(l level, key int64, list []gauge) error {
 	data, err := w.db.trends[l].fetch(key)
 	if err != nil {
 		return err

@@ -16,7 +16,10 @@ type view struct {
 	tx       *sql.Tx
 	calendar calendar
 	host     string
-	plain    bool // the file has no trends and no tables of open pieces
+	member   int64 // whose pieces
+	plain    bool  // the file has no trends and no tables of open pieces
+	fleet    bool  // it is the whole fleet's
+	single   bool  // the file has no members
 	now      time.Time
 
 	// pending is what was not in the file yet; names are those of it that had no
@@ -86,10 +89,9 @@ func (v *view) pieces(table, where string) string {
 // each calls f for all figures of a stretch, piece by piece, in no order. It does not
 // keep the list.
 func (v *view) each(k kind, s stretch, f func(start int64, list []figure)) error {
-	middle := int64(s.level.middle() / time.Second)
-	from, to := max(0, s.from.Unix()-middle), max(0, s.to.Unix()-middle)
+	from, to := s.seconds()
 	rows, err := v.tx.QueryContext(v.ctx, v.pieces(s.level.String(), "WHERE id >= ?1 AND id < ?2 AND id & 255 = ?3"),
-		pieceKey(from, 0), pieceKey(to, 0), int64(k))
+		pieceKey(v.member, from, 0), pieceKey(v.member, to, 0), int64(k))
 	if err != nil {
 		return err
 	}
@@ -115,6 +117,12 @@ func (v *view) each(k kind, s stretch, f func(start int64, list []figure)) error
 	return rows.Err()
 }
 
+// seconds are between where the pieces of a stretch begin, in Unix seconds.
+func (s stretch) seconds() (from, to int64) {
+	middle := int64(s.level.middle() / time.Second)
+	return min(max(0, s.from.Unix()-middle), maxStart), min(max(0, s.to.Unix()-middle), maxStart)
+}
+
 // measured is how many milliseconds were measured in a stretch.
 func (v *view) measured(s stretch) (sum int64, err error) {
 	err = v.each(kindTime, s, func(_ int64, list []figure) {
@@ -132,7 +140,7 @@ func (v *view) edge(l level, last bool) (start time.Time, ok bool, err error) {
 		which = "max"
 	}
 	var key sql.NullInt64
-	if err := v.tx.QueryRowContext(v.ctx, edgeQuery(l, which, v.plain)).Scan(&key); err != nil {
+	if err := v.tx.QueryRowContext(v.ctx, edgeQuery(l, which, v.plain), edgeKeys(v.member)...).Scan(&key); err != nil {
 		return start, false, err
 	}
 	at := startOf(key.Int64)

@@ -10,9 +10,9 @@ import (
 type writer struct {
 	db   *database
 	opts *Options
-	// open are the pieces that were written last: while their time is not over
-	// they may name twice as many series.
-	open span
+	// open are the pieces of each member that were written last: while their time is not
+	// over they may name twice as many series.
+	open map[int64]span
 
 	fresh   map[*series]uint32 // ids that this transaction found or gave
 	damaged int                // pieces that this transaction lost
@@ -30,9 +30,19 @@ type part struct {
 	gauges  [themes][]gauge
 }
 
-// write adds buckets to their pieces of all levels.
+func newWriter(db *database, o *Options) *writer {
+	return &writer{db: db, opts: o, open: make(map[int64]span)}
+}
+
+// begin is called at the beginning of a transaction, failed when it did not come to its
+// end.
+func (w *writer) begin() { w.fresh, w.damaged = make(map[*series]uint32), 0 }
+
+func (w *writer) failed() { clear(w.open) }
+
+// write adds buckets to the pieces of all levels of the machine itself.
 func (w *writer) write(buckets []*bucket) error {
-	w.fresh, w.damaged = make(map[*series]uint32), 0
+	w.begin()
 	parts := make([]part, len(buckets))
 	for i, b := range buckets {
 		var err error
@@ -40,6 +50,11 @@ func (w *writer) write(buckets []*bucket) error {
 			return err
 		}
 	}
+	return w.add(0, parts)
+}
+
+// add adds parts to a member's pieces of all levels.
+func (w *writer) add(member int64, parts []part) error {
 	for _, l := range everyLevel {
 		rest := parts
 		for len(rest) > 0 { // neighbours are mostly of one piece
@@ -47,7 +62,7 @@ func (w *writer) write(buckets []*bucket) error {
 			for n < len(rest) && rest[n].span[l] == rest[0].span[l] {
 				n++
 			}
-			if err := w.writeLevel(l, rest[:n]); err != nil {
+			if err := w.writeLevel(member, l, rest[:n]); err != nil {
 				return err
 			}
 			rest = rest[n:]
@@ -57,10 +72,11 @@ func (w *writer) write(buckets []*bucket) error {
 }
 
 // writeLevel adds parts of one time to the level's pieces.
-func (w *writer) writeLevel(l level, parts []part) error {
+func (w *writer) writeLevel(member int64, l level, parts []part) error {
 	start := parts[0].span[l]
-	if w.open[l] != start {
-		if err := w.shut(l, start); err != nil {
+	open := w.open[member]
+	if open[l] != start {
+		if err := w.shut(member, l, start); err != nil {
 			return err
 		}
 	}
@@ -75,20 +91,21 @@ func (w *writer) writeLevel(l level, parts []part) error {
 		if len(list) == 0 {
 			continue
 		}
-		if err := w.change(l, k, start, list); err != nil {
+		if err := w.change(l, pieceKey(member, start, k), list); err != nil {
 			return err
 		}
 	}
-	if err := w.writeTrends(l, parts); err != nil {
+	if err := w.writeTrends(member, l, parts); err != nil {
 		return err
 	}
-	w.open[l] = start
+	open[l] = start
+	w.open[member] = open
 	return nil
 }
 
 // change adds a list to a piece.
-func (w *writer) change(l level, k kind, start int64, list []figure) error {
-	key := pieceKey(start, k)
+func (w *writer) change(l level, key int64, list []figure) error {
+	k := kindIn(key)
 	data, err := w.db.pieces[l].fetch(key)
 	if err != nil {
 		return err
@@ -108,10 +125,10 @@ func (w *writer) change(l level, k kind, start int64, list []figure) error {
 	return err
 }
 
-// shut closes the pieces of a level of other times than that: they have room for no more
-// than they may name. Damaged ones stay what they are.
-func (w *writer) shut(l level, start int64) error {
-	if err := w.db.pieces[l].shut(start, func(key int64, data []byte) []byte {
+// shut closes a member's pieces of a level of other times than that: they have room for no
+// more than they may name. Damaged ones stay what they are.
+func (w *writer) shut(member int64, l level, start int64) error {
+	if err := w.db.pieces[l].shut(member, start, func(key int64, data []byte) []byte {
 		k := kindIn(key)
 		var err error
 		if w.old, err = decode(w.old[:0], k, data); err != nil {
@@ -125,7 +142,7 @@ func (w *writer) shut(l level, start int64) error {
 	}); err != nil || !l.hasTrends() {
 		return err
 	}
-	return w.db.trends[l].shut(start, func(_ int64, data []byte) []byte {
+	return w.db.trends[l].shut(member, start, func(_ int64, data []byte) []byte {
 		list, err := decodeTrend(nil, data)
 		if err != nil {
 			w.damaged++
@@ -147,22 +164,14 @@ func (w *writer) bound(list []figure, k kind, times int) []figure {
 // mark tells the collector what moves from a table to another, where it may have been or
 // not be yet.
 func (w *writer) mark(list []figure) {
-	if w.marks == nil {
-		return
-	}
-	for _, f := range list {
-		w.marks.add(f.id)
-		w.marks.add(f.group)
+	if w.marks != nil {
+		w.marks.addFigures(list)
 	}
 }
 
 func (w *writer) markGauges(list []gauge) {
-	if w.marks == nil {
-		return
-	}
-	for _, g := range list {
-		w.marks.add(g.id)
-		w.marks.add(g.group)
+	if w.marks != nil {
+		w.marks.addGauges(list)
 	}
 }
 
