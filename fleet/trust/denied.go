@@ -1,0 +1,59 @@
+package trust
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"bwmon/traffic"
+)
+
+// ErrNoHost says that the register has no such host.
+var ErrNoHost = errors.New("there is no host")
+
+// Denied is why somebody may not do what they ask for. Its text may be told to
+// them; Why is for the log.
+type Denied struct {
+	// Status is that of HTTP: 401 without credentials that are worth anything, 403 for
+	// who was revoked, 503 where the register cannot be read.
+	Status int
+	Why    string
+
+	told  string
+	leave bool // the connection has credentials that have ended: another one may have better
+}
+
+func (d *Denied) Error() string { return d.told }
+
+func denied(status int, told string) *Denied { return &Denied{Status: status, Why: told, told: told} }
+
+// Refuse answers a request with what is wrong, as problem details (RFC 9457). err is a
+// *Denied; another one is not told, and is the receiver's own fault (500).
+func Refuse(w http.ResponseWriter, err error) {
+	var d *Denied
+	if !errors.As(err, &d) {
+		d = &Denied{Status: http.StatusInternalServerError, told: "the receiver cannot do that now: its log tells why"}
+	}
+	h := w.Header()
+	switch {
+	case d.Status == http.StatusUnauthorized:
+		h.Set("WWW-Authenticate", `Bearer realm="bwmon"`)
+	case d.Status == http.StatusServiceUnavailable, d.Status == http.StatusTooManyRequests:
+		h.Set("Retry-After", "60")
+	}
+	if d.leave {
+		h.Set("Connection", "close")
+	}
+	text, _ := json.Marshal(struct { // it has no value that cannot be encoded
+		Title  string `json:"title"`
+		Status int    `json:"status"`
+		Detail string `json:"detail"`
+	}{http.StatusText(d.Status), d.Status, cleaned(d.told)})
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(d.Status)
+	_, _ = w.Write(text) // who asked may have gone
+}
+
+// cleaned is text of others, for a message.
+func cleaned(s string) string { return traffic.CleanText(s, 500) }

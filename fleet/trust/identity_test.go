@@ -1,0 +1,341 @@
+package trust
+
+import (
+	"context"
+	"crypto"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"bwmon/fleet"
+)
+
+// TestRenewal: new connections show the new certificate, which has another key; those
+// that are open go on.
+func TestRenewal(t *testing.T) {
+	s := newSite(t)
+	m := s.join("web")
+	m.publish(s, "web").want(t, 200, "")
+	before, err := m.i.now()
+	check(t, err)
+	// Another process of this host has the same directory.
+	other, err := OpenIdentity(m.dir, m.options())
+	check(t, err)
+	s.clock.advance(20 * 24 * time.Hour)
+	m.clock.advance(20 * 24 * time.Hour)
+	check(t, m.i.Renew(t.Context()))
+	after, err := other.now()
+	check(t, err)
+	if after.leaf.SerialNumber.Cmp(before.leaf.SerialNumber) == 0 || sameKey(after.leaf.PublicKey, before.pair.PrivateKey.(crypto.Signer)) {
+		t.Error("the other process has the former certificate or key")
+	}
+	if !other.Expires().After(before.leaf.NotAfter.Add(19 * 24 * time.Hour)) {
+		t.Errorf("it expires at %v, the former one at %v", other.Expires(), before.leaf.NotAfter)
+	}
+	if o := m.publish(s, "web"); o.status != 200 || !o.reused {
+		t.Errorf("the open connection: %d %q, reused %v", o.status, o.detail, o.reused)
+	}
+	// Beyond the life of the first one.
+	s.clock.advance(15 * 24 * time.Hour)
+	m.clock.advance(15 * 24 * time.Hour)
+	m.client.CloseIdleConnections()
+	m.publish(s, "web").want(t, 200, "")
+	publish(t, newClient(t, other.TLSConfig()), s.url, "web").want(t, 200, "")
+	l, err := s.a.List()
+	check(t, err)
+	if h := l.Hosts[0]; h.Renewed.IsZero() || !h.Renewed.After(h.Joined) || h.Expires.Before(h.Renewed) {
+		t.Errorf("the register has %+v", h)
+	}
+}
+
+// TestRenewalShowsTheFormer: without a certificate there is no other one.
+func TestRenewalShowsTheFormer(t *testing.T) {
+	s := newSite(t)
+	if status, text := s.post(fleet.PathRenew, "application/json", []byte("{}")); status != 401 {
+		t.Errorf("%d %s", status, text)
+	}
+}
+
+// TestRunRenews: by itself, when it is time, and says so to who has connections.
+func TestRunRenews(t *testing.T) {
+	s := newSite(t)
+	m := s.join("web")
+	due, err := m.i.now()
+	check(t, err)
+	renewed := make(chan struct{}, 1)
+	o := m.options()
+	o.Renewed = func() { renewed <- struct{}{} }
+	i, err := OpenIdentity(m.dir, o)
+	check(t, err)
+	late := dueAt(due.leaf).Sub(m.clock.now()) + time.Minute
+	m.clock.advance(late)
+	s.clock.advance(late)
+	stop := running(t, i)
+	select {
+	case <-renewed:
+	case <-time.After(10 * time.Second):
+		t.Fatalf("not renewed: %s", m.log)
+	}
+	stop()
+	if !m.i.Expires().After(due.leaf.NotAfter) {
+		t.Error("there is no newer certificate")
+	}
+}
+
+// TestRunTriesAgain: ever more rarely, at least once an hour, and says what to do when
+// it is too late. An identity put there by hand is taken up.
+func TestRunTriesAgain(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		a, err := Create(filepath.Join(dir, "fleet"), "https://127.0.0.1:1", []string{"x"}, Options{})
+		check(t, err)
+		mine := filepath.Join(dir, "identity")
+		check(t, os.Mkdir(mine, 0o700))
+		start := time.Now()
+		store(t, a, mine, "web")
+		log := &timed{}
+		i, err := OpenIdentity(mine, Options{Log: slog.New(slog.NewTextHandler(log, nil))})
+		check(t, err)
+		stop := running(t, i)
+		time.Sleep(lifeHost - time.Hour)
+		at, _ := log.lines()
+		if len(at) < 24*5 {
+			t.Fatalf("%d tries", len(at))
+		}
+		if first := at[0].Sub(start); first < lifeHost*2/3-skew || first > lifeHost*2/3+26*time.Hour {
+			t.Errorf("the first try is after %v", first)
+		}
+		for n := 1; n < len(at); n++ {
+			least := 40 * time.Second
+			if n > 10 {
+				least = 47 * time.Minute
+			}
+			if gap := at[n].Sub(at[n-1]); gap < least || gap > retryMost+time.Minute {
+				t.Errorf("try %d comes %v after the one before", n, gap)
+			}
+		}
+		time.Sleep(3 * time.Hour)
+		if _, text := log.lines(); !strings.Contains(text, `run \"bwmon fleet invite web\" where https://127.0.0.1:1 is`) {
+			t.Errorf("nobody says what to do:\n%.2000s", text[max(0, len(text)-2000):])
+		}
+		store(t, a, mine, "web")
+		time.Sleep(2 * time.Hour)
+		at, _ = log.lines()
+		time.Sleep(10 * 24 * time.Hour)
+		if later, _ := log.lines(); len(later) != len(at) {
+			t.Errorf("%d more complaints about a certificate that is new", len(later)-len(at))
+		}
+		stop()
+	})
+}
+
+// timed is a log that knows when its lines were written.
+type timed struct {
+	notes
+	at []time.Time
+}
+
+func (l *timed) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	l.at = append(l.at, time.Now())
+	l.mu.Unlock()
+	return l.notes.Write(p)
+}
+
+func (l *timed) lines() ([]time.Time, string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.at), l.text.String()
+}
+
+// store writes an identity that an authority made.
+func store(t *testing.T, a *Authority, dir, host string) {
+	t.Helper()
+	key, err := newKey()
+	check(t, err)
+	der, err := a.issuer.host(host, 1, key.Public(), a.o.Now(), lifeHost)
+	check(t, err)
+	text := fmt.Appendf(nil, `{"host":%q,"certificate":%q,"ca":%q}`, host, b64(der), b64(a.ca.Raw))
+	p, err := parseAdmission(text, "https://127.0.0.1:1", key)
+	check(t, err)
+	check(t, (&Identity{dir: dir, o: Options{}.withDefaults()}).keep(p))
+}
+
+func running(t *testing.T, i *Identity) (stop func()) {
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- i.Run(ctx) }()
+	return func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	}
+}
+
+// TestDamagedIdentity: an error that says what to do; what worked goes on.
+func TestDamagedIdentity(t *testing.T) {
+	s := newSite(t)
+	m := s.join("web")
+	path := filepath.Join(m.dir, fileIdentity)
+	good, err := os.ReadFile(path)
+	check(t, err)
+	other, err := os.ReadFile(filepath.Join(s.join("other").dir, fileIdentity))
+	check(t, err)
+	key, rest, _ := strings.Cut(string(good), "-----END PRIVATE KEY-----\n")
+	_, otherRest, _ := strings.Cut(string(other), "-----END PRIVATE KEY-----\n")
+	for name, bad := range map[string]string{
+		"empty": "", "cut off": string(good[:len(good)/2]), "no key": rest, "more": string(good) + "nonsense",
+		"two keys' mix": key + "-----END PRIVATE KEY-----\n" + otherRest,
+	} {
+		check(t, replaceFile(path, []byte(bad), 0o600))
+		if _, err := OpenIdentity(m.dir, m.options()); err == nil || !strings.Contains(err.Error(), "have the host invited anew") {
+			t.Errorf("%s: got error %v", name, err)
+		}
+		if m.i.Host() != "web" {
+			t.Errorf("%s: who it was is forgotten", name)
+		}
+	}
+	check(t, replaceFile(path, good, 0o644))
+	_, err = OpenIdentity(m.dir, m.options())
+	wantError(t, err, "chmod 600")
+	check(t, replaceFile(path, good, 0o600))
+	m.publish(s, "web").want(t, 200, "")
+	_, err = OpenIdentity(t.TempDir(), Options{})
+	wantError(t, err, "this host is in no fleet")
+}
+
+// TestTwoRenewals: processes that renew at the same time do not mix their keys.
+func TestTwoRenewals(t *testing.T) {
+	s := newSite(t)
+	m := s.join("web")
+	var wait sync.WaitGroup
+	for range 4 {
+		i, err := OpenIdentity(m.dir, m.options())
+		check(t, err)
+		wait.Go(func() {
+			if err := i.Renew(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	publish(t, newClient(t, m.i.TLSConfig()), s.url, "web").want(t, 200, "")
+}
+
+// TestServerCertificate: renewed in time while the receiver runs, by itself or by hand.
+func TestServerCertificate(t *testing.T) {
+	s := newSite(t)
+	m := s.join("web")
+	serial := func() string {
+		m.client.CloseIdleConnections()
+		o := m.publish(s, "web")
+		o.want(t, 200, "")
+		return o.shown.PeerCertificates[0].SerialNumber.String()
+	}
+	first := serial()
+	pair, err := s.a.server.get(s.a)
+	check(t, err)
+	// Both clocks go on together, and the host is renewed meanwhile.
+	step := dueAt(pair.Leaf).Sub(s.clock.now()) - time.Minute
+	for range 4 {
+		s.clock.advance(step / 4)
+		m.clock.advance(step / 4)
+		check(t, m.i.Renew(t.Context()))
+	}
+	if serial() != first {
+		t.Error("renewed before its time")
+	}
+	s.clock.advance(2 * time.Minute)
+	m.clock.advance(2 * time.Minute)
+	second := serial()
+	if second == first {
+		t.Error("not renewed")
+	}
+
+	// By hand, with another name.
+	check(t, s.admin().RenewServer([]string{"new.example", "192.0.2.1"}, "https://new.example"))
+	third := serial()
+	if third == second {
+		t.Error("what was renewed by hand is not shown")
+	}
+	l, err := s.a.List()
+	check(t, err)
+	if want := []string{"new.example", "localhost", "192.0.2.1", "127.0.0.1", "::1"}; !slices.Equal(l.ServerNames, want) || l.Receiver != "https://new.example" {
+		t.Errorf("the receiver is %v at %s, want %v", l.ServerNames, l.Receiver, want)
+	}
+	check(t, s.admin().RenewServer(nil, ""))
+	if l, err = s.a.List(); err != nil || len(l.ServerNames) != 5 {
+		t.Errorf("renewed without names it has %v", l.ServerNames)
+	}
+
+	// A file that is damaged or another CA's leaves the one in use, and the log says so.
+	fourth := serial()
+	foreign, err := os.ReadFile(newSite(t).dir + "/server.pem")
+	check(t, err)
+	for _, bad := range []string{"", "nonsense", string(foreign)} {
+		check(t, replaceFile(s.dir+"/server.pem", []byte(bad), 0o600))
+		if serial() != fourth {
+			t.Errorf("with %.20q: another certificate", bad)
+		}
+	}
+	if n := strings.Count(s.log.String(), "the one before goes on"); n != 3 {
+		t.Errorf("the log says it %d times", n)
+	}
+}
+
+// TestServerCertificateAfterASleep: a receiver that was off too long begins with a new one.
+func TestServerCertificateAfterASleep(t *testing.T) {
+	s := newSite(t)
+	s.clock.advance(lifeServer + time.Hour)
+	s.serve(s.admin())
+	late := &clock{late: lifeServer + time.Hour}
+	i, err := Join(t.Context(), t.TempDir(), s.url, s.invite("web"), Options{Now: late.now})
+	check(t, err)
+	publish(t, newClient(t, i.TLSConfig()), s.url, "web").want(t, 200, "")
+}
+
+// TestCopy: another receiver verifies who joined at the first one, before and after.
+func TestCopy(t *testing.T) {
+	s := newSite(t)
+	m, gone := s.join("web"), s.join("gone")
+	to := filepath.Join(t.TempDir(), "copy")
+	check(t, s.admin().Copy(to, []string{"second.example"}))
+	if exists(filepath.Join(to, fileCAKey)) {
+		t.Fatal("the CA's key was copied")
+	}
+	second := &site{t: t, dir: to, clock: s.clock, log: &notes{}}
+	second.a = second.admin()
+	second.serve(second.a)
+	check(t, m.i.Renew(t.Context())) // at the first
+	late := s.join("late")
+	for _, m := range []*guest{m, late} {
+		m.publish(second, m.i.Host()).want(t, 200, "")
+	}
+	_, err := second.a.Invite("x", time.Hour)
+	wantError(t, err, "it is a copy")
+	_, err = Join(t.Context(), t.TempDir(), second.url, s.invite("x"), Options{})
+	wantError(t, err, "503: this receiver admits and renews nobody")
+
+	gone.publish(second, "gone").want(t, 200, "")
+	check(t, s.admin().Revoke("gone"))
+	gone.publish(second, "gone").want(t, 200, "") // it does not know
+	text, err := os.ReadFile(filepath.Join(s.dir, fileRegister))
+	check(t, err)
+	check(t, replaceFile(filepath.Join(to, fileRegister), text, 0o600))
+	gone.publish(second, "gone").want(t, 403, "revoked")
+	back := s.join("gone")
+	back.publish(second, "gone").want(t, 200, "")
+	wantError(t, s.admin().Copy(to, []string{"x"}), "there is a fleet in")
+	if second.a.TLSConfig().ClientAuth != tls.VerifyClientCertIfGiven {
+		t.Error("a copy does not verify")
+	}
+}

@@ -1,0 +1,156 @@
+package trust
+
+import (
+	"bytes"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"bwmon/fleet"
+)
+
+// Who tells which host asks: by the certificate of its connection, else by its
+// token. any is true of those who may speak for every host, since they are on the same
+// machine: the addresses of both ends are loopback, no proxy or browser has
+// sent them, and Options.Ask is not set. It looks at the register at every request:
+// what was revoked a moment ago is refused on connections that are open, too. An error is
+// a *Denied, with which Refuse answers.
+func (a *Authority) Who(r *http.Request) (host string, any bool, err error) {
+	if c := a.certificateOf(r); c != nil {
+		host, err = a.byCertificate(c)
+		return host, false, err
+	}
+	if shown := r.Header.Values("Authorization"); len(shown) > 0 {
+		host, err = a.byToken(r, shown)
+		return host, false, err
+	}
+	if isHere(r) {
+		if !a.o.Ask && !isSent(r) {
+			return "", true, nil
+		}
+		return "", false, denied(http.StatusUnauthorized, "this receiver asks for a certificate or a token, also on its own machine")
+	}
+	return "", false, denied(http.StatusUnauthorized, `this receiver asks for a certificate or a token: join its fleet with what "bwmon fleet invite" prints there`)
+}
+
+// Guard answers those whom Who refuses as Refuse does, and passes all others on.
+func (a *Authority) Guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, _, err := a.Who(r); err != nil {
+			Refuse(w, err)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// certificateOf is the certificate of our CA that a connection came with; nil: none.
+func (a *Authority) certificateOf(r *http.Request) *x509.Certificate {
+	if r.TLS == nil {
+		return nil
+	}
+	for _, chain := range r.TLS.VerifiedChains {
+		// A listener may let in whom other CAs know, too.
+		if len(chain) > 1 && bytes.Equal(chain[len(chain)-1].Raw, a.ca.Raw) {
+			return chain[0]
+		}
+	}
+	return nil
+}
+
+// errRegister tells those who ask that it is not their fault.
+func errRegister(err error) error {
+	return &Denied{Status: http.StatusServiceUnavailable, Why: err.Error(), told: "the receiver cannot read its register of hosts: its log tells why"}
+}
+
+func (a *Authority) byCertificate(c *x509.Certificate) (string, error) {
+	host := c.Subject.CommonName
+	generation, err := generationOf(c)
+	if err != nil || fleet.CheckName(host) != nil {
+		return "", denied(http.StatusForbidden, "this is not the certificate of a host")
+	}
+	// A connection may live longer than the certificate that it began with.
+	if now := a.o.Now(); now.After(c.NotAfter) {
+		return "", &Denied{
+			Status: http.StatusUnauthorized, leave: true,
+			Why:  "certificate expired",
+			told: fmt.Sprintf("the certificate of host %q expired at %s: invite it anew where the receiver is", host, c.NotAfter.UTC().Format("2006-01-02 15:04 MST")),
+		}
+	}
+	r, err := a.read()
+	if err != nil {
+		return "", errRegister(err)
+	}
+	m := r.Hosts[host]
+	switch {
+	case m == nil && a.issuer == nil: // a copy does not know who joined since it was made
+		return host, nil
+	case m != nil && generation == m.Generation && !m.Revoked.IsZero():
+		return "", denied(http.StatusForbidden, fmt.Sprintf("host %q was revoked", host))
+	case m != nil && generation < m.Generation:
+		return "", denied(http.StatusForbidden, fmt.Sprintf("host %q was admitted anew since it got this certificate, or revoked", host))
+	case m == nil || generation > m.Generation && a.issuer != nil:
+		return "", denied(http.StatusForbidden, fmt.Sprintf("host %q is not in the register: it may have been restored from an old backup: invite the host anew", host))
+	}
+	return host, nil
+}
+
+// byToken is the host that a token belongs to (RFC 6750).
+func (a *Authority) byToken(r *http.Request, shown []string) (string, error) {
+	if r.TLS == nil && !isHere(r) {
+		return "", denied(http.StatusUnauthorized, "a token is only taken over TLS: this one was sent in clear text, make another one")
+	}
+	wrong := denied(http.StatusUnauthorized, "this token is not valid here")
+	scheme, text, _ := strings.Cut(shown[0], " ")
+	s, ok := parseToken(strings.TrimSpace(text))
+	if len(shown) > 1 || !strings.EqualFold(scheme, "Bearer") || !ok {
+		wrong.Why = "no token of a host"
+		return "", wrong
+	}
+	reg, err := a.read()
+	if err != nil {
+		return "", errRegister(err)
+	}
+	host := reg.tokens[s.key()]
+	var hash []byte // none is compared as long as one
+	if m := reg.Hosts[host]; m != nil && m.Token != nil {
+		hash = m.Token.Hash
+	}
+	if !s.matches(hash) {
+		wrong.Why = "token unknown, replaced or revoked"
+		if hash != nil {
+			wrong.Why = fmt.Sprintf("token of host %q with a wrong secret", host)
+		}
+		return "", wrong
+	}
+	return host, nil
+}
+
+// isHere reports whether both ends of a connection have loopback addresses.
+func isHere(r *http.Request) bool {
+	remote, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return false
+	}
+	at, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	if at == nil {
+		return false
+	}
+	local, err := netip.ParseAddrPort(at.String())
+	return err == nil && remote.Addr().Unmap().IsLoopback() && local.Addr().Unmap().IsLoopback()
+}
+
+// isSent reports whether a request was passed on by a proxy, or made by a browser,
+// perhaps for a page of somebody else. Who leaves such headers out is not trusted more
+// than without this; who has them is on another machine, or not asked for what they do.
+func isSent(r *http.Request) bool {
+	for _, h := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via", "Origin", "Sec-Fetch-Site"} {
+		if _, there := r.Header[h]; there {
+			return true
+		}
+	}
+	return false
+}

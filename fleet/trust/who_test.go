@@ -1,0 +1,306 @@
+package trust
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"bwmon/fleet"
+	"bwmon/lab"
+)
+
+// TestRevokedOnOpenConnection: what the command line revokes holds for the next request
+// of a connection that is there.
+func TestRevokedOnOpenConnection(t *testing.T) {
+	s := newSite(t)
+	m, other := s.join("web"), s.join("db")
+	m.publish(s, "web").want(t, 200, "")
+	check(t, s.admin().Revoke("web"))
+	o := m.publish(s, "web")
+	o.want(t, 403, `host "web" was revoked`)
+	if !o.reused {
+		t.Error("that was another connection: nothing is shown")
+	}
+	if err := m.i.Renew(t.Context()); err == nil || !strings.Contains(err.Error(), "revoked") {
+		t.Errorf("a host that was revoked was renewed: %v", err)
+	}
+	other.publish(s, "db").want(t, 200, "")
+	wantError(t, s.admin().Revoke("nobody"), `there is no host named "nobody"`)
+
+	// It comes back by an invitation, and its former certificate does not.
+	s.join("web").publish(s, "web").want(t, 200, "")
+	m.publish(s, "web").want(t, 403, "admitted anew")
+}
+
+// TestExpiredOnOpenConnection: a connection is worth no more than its certificate.
+func TestExpiredOnOpenConnection(t *testing.T) {
+	s := newSite(t)
+	m := s.join("web")
+	m.publish(s, "web").want(t, 200, "")
+	s.clock.advance(lifeHost - time.Minute)
+	m.publish(s, "web").want(t, 200, "")
+	s.clock.advance(2 * time.Minute)
+	o := m.publish(s, "web")
+	o.want(t, 401, `the certificate of host "web" expired`)
+	if !o.reused {
+		t.Error("that was another connection: nothing is shown")
+	}
+
+	// A new connection is refused by TLS, and by the host itself where its clock is right.
+	m.client.CloseIdleConnections()
+	arrived := s.arrived()
+	m.publish(s, "web").wantError(t, "") // an alert, or a connection that is closed
+	if s.arrived() != arrived {
+		t.Error("the request arrived")
+	}
+	m.clock.advance(lifeHost + time.Minute)
+	o = m.publish(s, "web")
+	o.wantError(t, `run "bwmon fleet invite web" where `+s.url)
+	wantError(t, m.i.Renew(t.Context()), `run "bwmon fleet invite web"`)
+
+	// Inviting it again mends it, for the connections of the same process.
+	_, err := Join(t.Context(), m.dir, s.url, s.invite("web"), m.options())
+	check(t, err)
+	m.publish(s, "web").want(t, 200, "")
+}
+
+// TestOtherCAs: neither side takes certificates of somebody else.
+func TestOtherCAs(t *testing.T) {
+	s, other := newSite(t), newSite(t)
+	m := other.join("web")
+	publish(t, m.client, s.url, "web").wantError(t, "certificate signed by unknown authority")
+
+	// One that shows its certificate all the same is turned away.
+	config := m.i.TLSConfig()
+	config.RootCAs = s.a.pool
+	publish(t, newClient(t, config), s.url, "web").wantError(t, "")
+
+	// A certificate of the right CA, but of a receiver.
+	pair, err := s.a.server.get(s.a)
+	check(t, err)
+	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return pair, nil }
+	publish(t, newClient(t, config), s.url, "receiver.example").wantError(t, "")
+	if n := s.arrived(); n > 0 {
+		t.Errorf("%d requests arrived", n)
+	}
+
+	// One that another CA verified, on a listener that trusts both, is nobody's.
+	r := requestBetween("127.0.0.1:1", "127.0.0.1:2")
+	p, err := m.i.now()
+	check(t, err)
+	r.TLS = &tls.ConnectionState{}
+	r.TLS.VerifiedChains = append(r.TLS.VerifiedChains, append(r.TLS.PeerCertificates, p.leaf, p.ca))
+	if host, any, err := s.a.Who(r); host != "" || !any || err != nil {
+		t.Errorf("a stranger's certificate: %q %v %v", host, any, err)
+	}
+}
+
+// TestToken: over TLS or on the same machine, for its host, until another one is made.
+func TestToken(t *testing.T) {
+	s := newSite(t)
+	token, err := s.admin().Token("nas")
+	check(t, err)
+	client := newClient(t, &tls.Config{RootCAs: s.a.pool})
+	bearer := func(url, token string) outcome {
+		return publish(t, client, url, "nas", "Authorization", "Bearer "+token)
+	}
+	o := bearer(s.url, token)
+	o.want(t, 200, "")
+	if o.answer != (answer{Host: "nas"}) {
+		t.Errorf("the token is of %+v", o.answer)
+	}
+	publish(t, client, s.url, "web", "Authorization", "Bearer "+token).want(t, 403, "not your name")
+	publish(t, client, s.url, "nas", "authorization", "bearer  "+token+" ").want(t, 200, "")
+	bearer(s.plain, token).want(t, 200, "") // a proxy on this machine may have ended TLS
+	bearer(s.plain, "x").want(t, 401, "not valid")
+
+	wrong, _ := parseToken(token)
+	wrong.proof[0] ^= 1
+	for name, header := range map[string][]string{
+		"secret":  {"Authorization", "Bearer " + wrong.token()},
+		"unknown": {"Authorization", "Bearer " + newSecret().token()},
+		"none":    {"Authorization", ""},
+		"scheme":  {"Authorization", "Basic " + token},
+		"twice":   {"Authorization", "Bearer " + token, "Authorization", "Bearer " + token},
+		"long":    {"Authorization", "Bearer " + token + strings.Repeat("A", 4000)},
+		"bare":    {"Authorization", token},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := publish(t, client, s.url, "nas", header...)
+			o.want(t, 401, "this token is not valid here")
+			if o.header.Get("WWW-Authenticate") == "" {
+				t.Error("nobody says what would be")
+			}
+		})
+	}
+
+	next, err := s.admin().Token("nas")
+	check(t, err)
+	bearer(s.url, token).want(t, 401, "not valid")
+	bearer(s.url, next).want(t, 200, "")
+	check(t, s.admin().Revoke("nas"))
+	bearer(s.url, next).want(t, 401, "not valid")
+}
+
+// TestTokenAfterRevoking: a token lets a host back in, and not its certificates.
+func TestTokenAfterRevoking(t *testing.T) {
+	s := newSite(t)
+	m := s.join("web")
+	check(t, s.admin().Revoke("web"))
+	token, err := s.admin().Token("web")
+	check(t, err)
+	publish(t, newClient(t, &tls.Config{RootCAs: s.a.pool}), s.url, "web", "Authorization", "Bearer "+token).want(t, 200, "")
+	m.publish(s, "web").want(t, 403, "or revoked")
+}
+
+// requestBetween is a request over a connection between two addresses.
+func requestBetween(remote, local string) *http.Request {
+	r := httptest.NewRequest(http.MethodPost, fleet.PathPublish, nil)
+	r.RemoteAddr = remote
+	at, err := net.ResolveTCPAddr("tcp", local)
+	if err != nil {
+		return r // of a unix socket
+	}
+	return r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey, at))
+}
+
+func TestLoopback(t *testing.T) {
+	s := newSite(t)
+	o := s.options()
+	o.Ask = true
+	asks, err := Open(s.dir, o)
+	check(t, err)
+	for _, c := range []struct {
+		name, remote, local string
+		header              [2]string
+		any                 bool
+	}{
+		{"IPv4", "127.0.0.1:1", "127.0.0.1:8443", [2]string{}, true},
+		{"all of 127/8", "127.9.9.9:1", "127.0.0.1:8443", [2]string{}, true},
+		{"IPv6", "[::1]:1", "[::1]:8443", [2]string{}, true},
+		{"mapped", "[::ffff:127.0.0.1]:1", "[::ffff:127.0.0.1]:8443", [2]string{}, true},
+		{"another machine", "192.0.2.1:1", "192.0.2.2:8443", [2]string{}, false},
+		{"forged source", "127.0.0.1:1", "192.0.2.2:8443", [2]string{}, false},
+		{"forged destination", "192.0.2.1:1", "127.0.0.1:8443", [2]string{}, false},
+		{"link-local", "[fe80::1%eth0]:1", "[fe80::2%eth0]:8443", [2]string{}, false},
+		{"unix socket", "@", "", [2]string{}, false},
+		{"nothing known", "", "127.0.0.1:8443", [2]string{}, false},
+		{"header says so", "192.0.2.1:1", "192.0.2.2:8443", [2]string{"X-Forwarded-For", "127.0.0.1"}, false},
+		{"proxy", "127.0.0.1:1", "127.0.0.1:8443", [2]string{"X-Forwarded-For", "192.0.2.1"}, false},
+		{"proxy, by RFC", "127.0.0.1:1", "127.0.0.1:8443", [2]string{"Forwarded", "for=192.0.2.1"}, false},
+		{"page of another site", "127.0.0.1:1", "127.0.0.1:8443", [2]string{"Origin", "https://evil.example"}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := requestBetween(c.remote, c.local)
+			if c.header[0] != "" {
+				r.Header.Set(c.header[0], c.header[1])
+			}
+			host, any, err := s.a.Who(r)
+			if host != "" || any != c.any || (err == nil) != c.any {
+				t.Errorf("got %q, any %v, error %v", host, any, err)
+			}
+			if host, any, err := asks.Who(r); host != "" || any || err == nil {
+				t.Errorf("with Ask: got %q, any %v, error %v", host, any, err)
+			}
+		})
+	}
+}
+
+// TestLoopbackOfAConnection: what connections say of themselves, between machines and
+// on one.
+func TestLoopbackOfAConnection(t *testing.T) {
+	l := lab.New(t)
+	receiver, host := l.Host("receiver"), l.Host("host")
+	l.Link(lab.End{Host: receiver, Name: "eth0", Addrs: []string{"198.18.0.1/24"}}, lab.End{Host: host, Name: "eth0", Addrs: []string{"198.18.0.2/24"}})
+	s := newSite(t)
+	var listener net.Listener
+	check(t, receiver.Do(func() (err error) {
+		listener, err = net.Listen("tcp", ":0")
+		return err
+	}))
+	serveOn(t, listener, s.handler(s.a), nil)
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	check(t, err)
+	for _, c := range []struct {
+		name   string
+		from   *lab.Host
+		to     string
+		status int
+	}{
+		{"on the receiver, IPv4", receiver, "127.0.0.1", 200},
+		{"on the receiver, IPv6", receiver, "::1", 200},
+		{"on the receiver, by its address", receiver, "198.18.0.1", 401},
+		{"from a host", host, "198.18.0.1", 401},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			transport := &http.Transport{DialContext: func(ctx context.Context, network, address string) (conn net.Conn, err error) {
+				err = c.from.Do(func() error {
+					conn, err = net.DialTimeout("tcp", address, 5*time.Second)
+					return err
+				})
+				return conn, err
+			}}
+			defer transport.CloseIdleConnections()
+			o := publish(t, &http.Client{Transport: transport}, "http://"+net.JoinHostPort(c.to, port), "web", "X-Forwarded-Host", "127.0.0.1")
+			o.want(t, 401, "asks for a certificate or a token") // a proxy's
+			o = publish(t, &http.Client{Transport: transport}, "http://"+net.JoinHostPort(c.to, port), "web")
+			if o.status != c.status || o.answer.Any != (c.status == 200) {
+				t.Errorf("got %d %q, any %v", o.status, o.detail, o.answer.Any)
+			}
+			token, err := s.a.Token("web")
+			check(t, err)
+			o = publish(t, &http.Client{Transport: transport}, "http://"+net.JoinHostPort(c.to, port), "web", "Authorization", "Bearer "+token)
+			if o.status != c.status {
+				t.Errorf("with a token: got %d %q", o.status, o.detail)
+			}
+			if c.status != 200 && !strings.Contains(o.detail, "in clear text") {
+				t.Errorf("a token in clear text: %q", o.detail)
+			}
+		})
+	}
+}
+
+// TestDamagedRegister: nobody is let in, nothing is overwritten, and all is well again
+// when it has been mended.
+func TestDamagedRegister(t *testing.T) {
+	s := newSite(t)
+	m := s.join("web")
+	path := filepath.Join(s.dir, fileRegister)
+	good, err := os.ReadFile(path)
+	check(t, err)
+	for name, bad := range map[string]string{
+		"empty": "", "cut off": string(good[:len(good)/2]), "zeros": strings.Repeat("\x00", 100),
+		"newer": strings.Replace(string(good), `"schema": 1`, `"schema": 2`, 1),
+		"more":  strings.Replace(string(good), `"schema": 1`, `"schema": 1, "groups": []`, 1),
+		"twice": string(good) + string(good), "null": "null", "nothing": "{}",
+	} {
+		t.Run(name, func(t *testing.T) {
+			check(t, replaceFile(path, []byte(bad), 0o600))
+			m.publish(s, "web").want(t, 503, "register of hosts")
+			wantCure := func(err error) { wantError(t, err, path); wantError(t, err, "restore it from a backup") }
+			_, err := Open(s.dir, s.options())
+			wantCure(err)
+			wantCure(s.a.Revoke("web"))
+			_, err = s.a.Invite("db", time.Hour)
+			wantCure(err)
+			_, err = s.a.List()
+			wantCure(err)
+			if text, err := os.ReadFile(path); err != nil || string(text) != bad {
+				t.Errorf("it was overwritten: %q, %v", text, err)
+			}
+			check(t, replaceFile(path, good, 0o600))
+			m.publish(s, "web").want(t, 200, "")
+		})
+	}
+	check(t, os.Remove(path))
+	m.publish(s, "web").want(t, 503, "register of hosts")
+	_, err = Create(s.dir, "https://x:8443", []string{"x"}, Options{})
+	wantError(t, err, "restore register.json from a backup")
+}
