@@ -29,7 +29,7 @@ type point [4]float64
 // lists of points, oldest first, by label: those with that text in them, whether its
 // letters are small or not. Steps in which nothing was posted are not there.
 func (r *Receiver) getFigures(w http.ResponseWriter, q *http.Request) {
-	name, label := q.PathValue("host"), q.PathValue("label")
+	name, label := q.PathValue("host"), q.PathValue("what")
 	if err := fleet.CheckName(name); err != nil {
 		say(w, refuse(http.StatusBadRequest, "%w", err))
 		return

@@ -46,7 +46,7 @@ func (r *Receiver) receiveFigures(w http.ResponseWriter, q *http.Request, now ti
 	if err != nil {
 		return h, posted{}, err
 	}
-	at, err := parseEpoch(q.PathValue("epoch"), now, r.opts.Limits.Ahead)
+	at, err := parseEpoch(q.PathValue("what"), now, r.opts.Limits.Ahead)
 	if err != nil {
 		return h, posted{}, refuse(http.StatusBadRequest, "%w", err)
 	}

@@ -20,6 +20,10 @@ type Route struct {
 	FromHosts bool
 }
 
+// atFigures has an epoch for who posts, a label for who reads: one pattern, since a server
+// chooses the path first.
+const atFigures = "/api/perf/{host}/{what}"
+
 // Routes lists them all.
 func (r *Receiver) Routes() []Route {
 	list := []Route{{
@@ -31,11 +35,11 @@ func (r *Receiver) Routes() []Route {
 	}
 	return append(list,
 		Route{
-			Method: http.MethodPost, Path: "/api/perf/{host}/{epoch}", Handler: http.HandlerFunc(r.postFigures),
+			Method: http.MethodPost, Path: atFigures, Handler: http.HandlerFunc(r.postFigures),
 			MaxBody: maxFigures, FromHosts: true,
 		},
 		Route{Method: http.MethodGet, Path: "/api/perf/{host}", Handler: http.HandlerFunc(r.getFigures)},
-		Route{Method: http.MethodGet, Path: "/api/perf/{host}/{label}", Handler: http.HandlerFunc(r.getFigures)},
+		Route{Method: http.MethodGet, Path: atFigures, Handler: http.HandlerFunc(r.getFigures)},
 	)
 }
 
