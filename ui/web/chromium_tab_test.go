@@ -39,7 +39,12 @@ type tab struct {
 const noticing = `
 	addEventListener("securitypolicyviolation", (e) => console.error("policy violated: " + e.violatedDirective + " by " + e.blockedURI));
 	window.drawn = [];
-	new PerformanceObserver((list) => drawn.push(...list.getEntries().map((e) => e.duration))).observe({ type: "measure" });
+	new PerformanceObserver((list) => {
+		for (const e of list.getEntries()) {
+			drawn.push(e.duration);
+			window.firstDrawn ??= e.startTime + e.duration;
+		}
+	}).observe({ type: "measure" });
 `
 
 // pastless is a server whose history has nothing.
@@ -138,6 +143,13 @@ func (b *tab) check() {
 		}
 	}
 	b.complaints, b.requests = nil, nil
+}
+
+// hasAsked reports whether an address with this in it was asked.
+func (b *tab) hasAsked(part string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.ContainsFunc(b.requests, func(address string) bool { return strings.Contains(address, part) })
 }
 
 func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {

@@ -41,6 +41,11 @@ func TestChromium(t *testing.T) {
 		{"names", chromiumNames},
 		{"contrast", chromiumContrast},
 		{"pictures", chromiumPictures},
+		{"fleet", chromiumFleet},
+		{"member", chromiumMember},
+		{"many hosts", chromiumManyHosts},
+		{"hostile hosts", chromiumHostileHosts},
+		{"fleet pictures", chromiumFleetPictures},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.run(t, browser) })
 	}

@@ -13,25 +13,25 @@ import { count, moment, none, parseTime, speed } from "./format.js";
 const field = (id) => (row) => row[id];
 const total = (row) => row.rx_rate + row.tx_rate;
 
-function text(id, title, more = {}) {
+export function text(id, title, more = {}) {
 	return { id, title, kind: "text", value: field(id), ...more };
 }
 
-const name = (id, title = id, more = {}) => ({ ...text(id, title), kind: "name", ...more });
-const state = { id: "state", title: "state", kind: "state", value: field("state"), narrow: true };
+export const name = (id, title = id, more = {}) => ({ ...text(id, title), kind: "name", ...more });
+export const state = { id: "state", title: "state", kind: "state", value: field("state"), narrow: true };
 
-const figure = (kind, id, title, group) => ({ id, title, kind, value: field(id), group });
+export const figure = (kind, id, title, group) => ({ id, title, kind, value: field(id), group });
 // written is a figure with words of its own for it.
-const written = (id, title, write, more) => ({ ...figure("figure", id, title), write, ...more });
+export const written = (id, title, write, more) => ({ ...figure("figure", id, title), write, ...more });
 
-const trend = { id: "rate", title: "rate", kind: "trend", value: total, group: "trend", hint: "received and sent together; the line is the last minute" };
-const both = { ...trend, kind: "rate", hint: "received and sent together" };
-const rates = [figure("rate", "rx_rate", "rx rate", "rates"), figure("rate", "tx_rate", "tx rate", "rates")];
-const totals = [figure("size", "rx_bytes", "rx total", "totals"), figure("size", "tx_bytes", "tx total", "totals")];
-const conns = { ...figure("count", "connections", "conns", "minor"), hint: "open connections" };
-const procs = { ...figure("count", "processes", "procs", "minor"), hint: "processes with open connections" };
+export const trend = { id: "rate", title: "rate", kind: "trend", value: total, group: "trend", hint: "received and sent together; the line is the last minute" };
+export const both = { ...trend, kind: "rate", hint: "received and sent together" };
+export const rates = [figure("rate", "rx_rate", "rx rate", "rates"), figure("rate", "tx_rate", "tx rate", "rates")];
+export const totals = [figure("size", "rx_bytes", "rx total", "totals"), figure("size", "tx_bytes", "tx total", "totals")];
+export const conns = { ...figure("count", "connections", "conns", "minor"), hint: "open connections" };
+export const procs = { ...figure("count", "processes", "procs", "minor"), hint: "processes with open connections" };
 
-const uses = [
+export const uses = [
 	figure("rate", "disk_read_rate", "disk read", "machine"), figure("rate", "disk_write_rate", "disk write", "machine"),
 	figure("size", "disk_read_bytes", "read total", ["machine", "minor"]), figure("size", "disk_write_bytes", "write total", ["machine", "minor"]),
 	written("cpu_percent", "CPU", (row, units) => units.metric("cpu_percent", row.cpu_percent), { group: "machine", hint: "100 % is one processor" }),

@@ -4,19 +4,19 @@
 import { splitPort } from "./address.js";
 import { seriesID } from "./columns.js";
 
-const usage = {
+export const usage = {
 	rx: (row) => [row.rx_bytes, row.rx_rate],
 	tx: (row) => [row.tx_bytes, row.tx_rate],
 	total: (row) => [row.rx_bytes + row.tx_bytes, row.rx_rate + row.tx_rate],
 };
-const uses = {
+export const uses = {
 	read: (row) => [row.disk_read_bytes, row.disk_read_rate],
 	write: (row) => [row.disk_write_bytes, row.disk_write_rate],
 	memory: (row) => [row.memory_bytes, 0],
 	cpu: (row) => row.cpu_percent,
 };
-const conns = { conns: (row) => row.connections };
-const procs = { procs: (row) => row.processes };
+export const conns = { conns: (row) => row.connections };
+export const procs = { procs: (row) => row.processes };
 
 // owners are fields of commands, of which a row may have several.
 const owners = (commandsOf) => ({

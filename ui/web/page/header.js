@@ -23,7 +23,7 @@ export class Header {
 	}
 
 	#drawRates(now, units) {
-		const list = (now.interfaces ?? []).filter((i) => i.balanced);
+		const list = now.hosts ?? (now.interfaces ?? []).filter((i) => i.balanced);
 		figure("rate-rx", units.rate(list.reduce((sum, i) => sum + i.rx_rate, 0)));
 		figure("rate-tx", units.rate(list.reduce((sum, i) => sum + i.tx_rate, 0)));
 		const b = now.balance ?? {};

@@ -21,7 +21,8 @@ export class Page {
 	#selected; // the series of the row that is selected
 	#frame = 0;
 
-	constructor({ store, stream, api, prefs }) {
+	constructor({ store, stream, api, prefs, fleet }) {
+		this.fleet = fleet;
 		this.#store = store;
 		this.#stream = stream;
 		const redraw = () => this.redraw();
@@ -74,6 +75,7 @@ export class Page {
 	// go shows a place. Quietly: it is no step to come back from.
 	go(place, quietly = false) {
 		const hash = hashOf(place);
+		if (hash[0] !== "#") return location.assign(hash);
 		if (quietly) history.replaceState(null, "", hash);
 		else if (hash !== location.hash) history.pushState(null, "", hash);
 		this.#read();
@@ -83,11 +85,12 @@ export class Page {
 		const before = this.place;
 		this.place = readPlace(location.hash);
 		this.scene = sceneAt(this.place);
+		this.fleet?.extend(this.scene, this.place);
 		if (before && ["view", "app", "series"].some((key) => before[key] !== this.place[key])) this.#selected = undefined;
 		if (byId("filter").value !== this.place.q) byId("filter").value = this.place.q;
 		byId("filter-box").hidden = !this.scene.tables[0].facts;
 		this.stage.show(this.scene, this.place);
-		this.#stream.follow(Boolean(this.scene.flows));
+		this.#stream.follow(this.scene.asks ?? "");
 		this.redraw();
 	}
 
@@ -109,8 +112,8 @@ export class Page {
 	}
 
 	// take is given each snapshot.
-	take(now, hasFlows) {
-		this.#store.take(now, hasFlows);
+	take(now, query) {
+		this.#store.take(now, query);
 		this.#herald.hear(now);
 		this.redraw();
 	}
@@ -133,6 +136,7 @@ export class Page {
 		this.#nav.draw({ place, scene, now });
 		if (now) {
 			this.#header.draw(now, { units, place });
+			this.fleet?.draw(now);
 			if (scene.asksAlerts) this.past.look(now);
 			this.#drawTables(now, units, this.#store.ring(chart), isPrinted);
 		}
@@ -143,7 +147,7 @@ export class Page {
 		const start = performance.now();
 		document.getElementById("served")?.remove();
 		const { scene } = this;
-		const waits = scene.flows && !this.#store.hasFlows ? "Asking for the connections…" : "";
+		const waits = scene.asks && scene.asks !== this.#store.asked ? "Asking for them…" : "";
 		this.stage.draw({ now, past: this.past.list, units, uses: this.switches.uses, ring, waits, isPrinted });
 		// How long it took is left where tools find it.
 		performance.clearMeasures("tables");

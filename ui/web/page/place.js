@@ -14,7 +14,7 @@ export const directions = { total: "rx + tx", rx: "rx", tx: "tx" };
 //	range, from, to   of the chart; from and to are seconds since 1970
 //	dir            rx, tx or total
 const keys = ["view", "app", "command", "user", "container", "unit", "host", "series", "q", "sort", "range", "from", "to", "dir"];
-const fallbacks = { view: "apps", range: "1m", dir: "total" };
+export const fallbacks = { view: "apps", range: "1m", dir: "total" };
 
 export function readPlace(hash) {
 	const given = new URLSearchParams(hash.replace(/^#/, ""));
@@ -27,8 +27,9 @@ export function readPlace(hash) {
 	return place;
 }
 
-// hashOf is what readPlace reads.
+// hashOf is what readPlace reads. A place that is a text is the address of another page.
 export function hashOf(place) {
+	if (typeof place === "string") return place;
 	const given = new URLSearchParams();
 	for (const key of keys) {
 		const value = place[key] ?? "";
@@ -41,6 +42,7 @@ export function hashOf(place) {
 // inside is a place further in, or beside: of the one that is left, what is chosen of
 // the chart is taken along.
 export function inside(place, there) {
+	if (typeof there === "string") return there;
 	const { range, from, to, dir } = place;
 	return { view: place.view, range, from, to, dir, ...there };
 }

@@ -4,27 +4,22 @@
 const prefix = "bwmon.";
 
 export class Prefs {
-	#held = new Map();
-
 	// get is the value of that name; fallback where there is none of those allowed.
 	get(name, allowed, fallback) {
-		let value = this.#held.get(name);
-		if (value === undefined) {
-			try {
-				value = localStorage.getItem(prefix + name);
-			} catch {
-				value = null;
-			}
+		try {
+			const value = localStorage.getItem(prefix + name);
+			if (allowed.includes(value)) return value;
+		} catch {
+			// Nothing is kept.
 		}
-		return allowed.includes(value) ? value : fallback;
+		return fallback;
 	}
 
 	set(name, value) {
-		this.#held.set(name, value);
 		try {
 			localStorage.setItem(prefix + name, value);
 		} catch {
-			// It is held for now.
+			// It is not kept.
 		}
 	}
 }

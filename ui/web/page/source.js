@@ -78,7 +78,7 @@ export class Source {
 		const { by, app, metric } = chart;
 		// Others than those on top are summed by the server. More than are drawn are
 		// asked for, so that those on screen can stay.
-		const what = metric ? { series: app, metric } : { by, top: window.isLive ? "50" : "8", ...(app !== undefined && { app }) };
+		const what = metric ? { series: app, metric } : { by: chart.asks ?? by, top: window.isLive ? "50" : "8", ...(app !== undefined && { app }) };
 		const given = new URLSearchParams({ ...what, step });
 		given.set("from", stamp(Math.floor(window.from / length) * length));
 		if (window.isZoom || window.isLive) given.set("to", stamp(Math.ceil(window.to / length) * length));

@@ -51,7 +51,7 @@ export class Status {
 	#hint() {
 		if (this.#phase !== "live") return this.#last.error ? String(this.#last.error.message) : "";
 		const ahead = this.#store.at - this.#store.arrived;
-		if (!this.#store.now || Math.abs(ahead) < 5000) return "";
+		if (!this.#store.now || Math.abs(ahead) < 5000 + this.#store.interval) return "";
 		return `measured at ${moment(this.#store.at)} by that host's clock, which is ${span(Math.abs(ahead) / 1e3)} ${ahead > 0 ? "ahead of" : "behind"} this one`;
 	}
 }

@@ -2,11 +2,11 @@
 
 import { parseTime } from "./format.js";
 import { Ring } from "./ring.js";
-import { disksOf, hostKey, metricsOf } from "./views.js";
+import { disksOf, flows, hostKey, metricsOf } from "./views.js";
 
 const ticks = 620; // ten minutes, and some
 
-const kinds = [
+export const kinds = [
 	["app", (now) => now.apps, (row) => row.app],
 	["lan-host", (now) => now.lan_hosts, hostKey],
 	["remote-host", (now) => now.remote_hosts, hostKey],
@@ -25,13 +25,13 @@ export class Store {
 	now = null; // the newest snapshot
 	at = 0; // when it was measured, by the clock of that host, in ms
 	arrived = 0; // when it came, by ours
-	hasFlows = false;
+	asked = ""; // what it has that others have not
 	interval = 1000; // between snapshots, as it should be, in ms
 	labels = new Map(); // names of hosts by address
 	#rings = new Map(kinds.map(([by]) => [by, new Ring(ticks)]));
 	#scope = { by: "", of: "" };
 
-	take(now, hasFlows) {
+	take(now, query) {
 		const at = parseTime(now.at);
 		if (now.interval_s > 0) this.interval = now.interval_s * 1e3;
 		// A clock that was set back begins anew.
@@ -39,10 +39,10 @@ export class Store {
 		this.now = now;
 		this.at = at;
 		this.arrived = Date.now();
-		this.hasFlows = hasFlows;
+		this.asked = query;
 		for (const [by, rowsOf, nameOf] of kinds) {
 			const rows = rowsOf(now);
-			if (rows && (by !== "remote-host" || hasFlows)) this.#rings.get(by).take(at, rows, nameOf);
+			if (rows && (by !== "remote-host" || query === flows)) this.#rings.get(by).take(at, rows, nameOf);
 		}
 		this.#takeScoped();
 		for (const { host, name } of [...(now.lan_hosts ?? []), ...(now.remote_hosts ?? [])]) if (name && host) this.labels.set(host, name);

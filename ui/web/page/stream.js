@@ -4,17 +4,15 @@
 import { EventParser } from "./events.js";
 
 const quiet = 45e3; // the server says every 15 s that it is there
-const firstPause = 500;
-const longestPause = 15e3;
 
 export class Stream {
 	#api;
 	#on;
 	#stop = null; // aborts what runs
 	#wake = () => {};
-	#flows = null;
+	#query = null;
 
-	// on has snapshot(document, flows) and phase(name, detail): "live", or "waiting"
+	// on has snapshot(document, query) and phase(name, detail): "live", or "waiting"
 	// with {error, until}.
 	constructor(api, on) {
 		this.#api = api;
@@ -23,22 +21,22 @@ export class Stream {
 		document.addEventListener("visibilitychange", () => document.hidden || this.#wake());
 	}
 
-	// follow reads the stream, with the connections or without. It does nothing where
-	// that is read already.
-	follow(flows) {
-		if (flows === this.#flows) return;
-		this.#flows = flows;
+	// follow reads the stream that a query asks for. It does nothing where that is read
+	// already.
+	follow(query) {
+		if (query === this.#query) return;
+		this.#query = query;
 		this.#stop?.abort();
 		this.#stop = new AbortController();
-		this.#run(flows, this.#stop.signal);
+		this.#run(query, this.#stop.signal);
 	}
 
-	async #run(flows, signal) {
+	async #run(query, signal) {
 		let tries = 0;
 		while (!signal.aborted) {
 			let error = null;
 			try {
-				await this.#read(flows, signal, () => (tries = 0));
+				await this.#read(query, signal, () => (tries = 0));
 			} catch (e) {
 				error = e;
 			}
@@ -49,12 +47,18 @@ export class Stream {
 		}
 	}
 
-	// read returns when the server ended the stream, and fails when it broke.
-	async #read(flows, signal, isGood) {
-		const watch = new Watch(quiet, signal);
-		watch.rest();
+	// read returns when the server ended the stream, and fails when it broke, or nothing
+	// is heard.
+	async #read(query, signal, isGood) {
+		const control = new AbortController();
+		let timer = 0;
+		const rest = () => {
+			clearTimeout(timer);
+			timer = setTimeout(() => control.abort(new Error("nothing was heard any more")), quiet);
+		};
+		rest();
 		try {
-			const answer = await this.#api.get(flows ? "api/v1/stream?flows=1" : "api/v1/stream", watch.signal);
+			const answer = await this.#api.get("api/v1/stream" + query, AbortSignal.any([signal, control.signal]));
 			this.#on.phase("live", {});
 			const reader = answer.body.getReader();
 			const decoder = new TextDecoder();
@@ -62,59 +66,32 @@ export class Stream {
 			for (;;) {
 				const { value, done } = await reader.read();
 				if (done) return;
-				watch.rest();
+				rest();
 				for (const event of parser.push(decoder.decode(value, { stream: true }))) {
 					if (event.name === "end") return;
 					if (event.name !== "message" || signal.aborted) continue;
 					isGood();
-					this.#on.snapshot(JSON.parse(event.data), flows);
+					this.#on.snapshot(JSON.parse(event.data), query);
 				}
 			}
 		} finally {
-			watch.end();
+			clearTimeout(timer);
+			control.abort(); // takes the connection down, too
 		}
 	}
 
 	// pause ends early when there is reason to hope.
 	#pause(length, signal) {
 		return new Promise((resolve) => {
-			const end = () => {
-				clearTimeout(timer);
-				this.#wake = () => {};
-				resolve();
-			};
-			const timer = setTimeout(end, length);
-			this.#wake = end;
-			signal.addEventListener("abort", end, { once: true });
+			this.#wake = resolve;
+			setTimeout(resolve, length);
+			signal.addEventListener("abort", resolve);
 		});
 	}
 }
 
-// pauseAfter doubles, and differs from page to page, so that not all of them come at
-// once.
+// pauseAfter doubles, up to 15 s, and differs from page to page, so that not all of them
+// come at once.
 function pauseAfter(tries) {
-	return Math.min(longestPause, firstPause * 2 ** tries) * (0.75 + Math.random() / 2);
-}
-
-// Watch ends a connection on which nothing is heard.
-class Watch {
-	#control = new AbortController();
-	#timer = 0;
-	#length;
-
-	constructor(length, outer) {
-		this.#length = length;
-		this.signal = AbortSignal.any([outer, this.#control.signal]);
-	}
-
-	rest() {
-		clearTimeout(this.#timer);
-		this.#timer = setTimeout(() => this.#control.abort(new Error("nothing was heard any more")), this.#length);
-	}
-
-	// end takes the connection down, too.
-	end() {
-		clearTimeout(this.#timer);
-		this.#control.abort(new Error("over"));
-	}
+	return Math.min(15e3, 500 * 2 ** tries) * (0.75 + Math.random() / 2);
 }

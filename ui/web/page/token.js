@@ -33,8 +33,8 @@ export class Token {
 			if (!this.#dialog.open) this.#dialog.showModal();
 			this.#input.focus();
 		}
+		signal?.throwIfAborted();
 		const aborted = new Promise((_, reject) => {
-			if (signal?.aborted) reject(signal.reason);
 			signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
 		});
 		await Promise.race([this.#waiting.promise, aborted]);

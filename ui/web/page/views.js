@@ -32,13 +32,16 @@ export const unhealthy = (now) => (now.monitors ?? []).filter((m) => m.state ===
 //
 // The first table of a scene is the one that is sorted and filtered from the address.
 
-const ofKind = (kind) => (a) => (a.kind === kind ? a.subject : "");
+export const ofKind = (kind) => (a) => (a.kind === kind ? a.subject : "");
+
+// flows has a stream tell of connections and remote hosts.
+export const flows = "?flows=1";
 
 // table has the columns and the facts of one kind of rows.
 const table = (kind, id, caption, more) => ({ id, caption, columns: columns[kind], facts: facts[kind], ...more });
 
 // named is a table of rows that have a name of their own.
-function named(kind, id, caption, name, more) {
+export function named(kind, id, caption, name, more) {
 	return table(kind, id, caption, { key: name, series: name, sort: "-rate", alerted: { subject: ofKind(id), names: (row) => [name(row)] }, ...more });
 }
 
@@ -66,7 +69,7 @@ const commandsTable = (app) => named("command", "command", `Commands of ${app}`,
 
 // flowsTables are the connections of one row, and what is over and not listed.
 function flowsTables(rowOf) {
-	const flows = table("flow", "flows", "Connections", {
+	const open = table("flow", "flows", "Connections", {
 		sort: "-rate",
 		key: (row) => `${row.proto} ${row.local} ${row.remote} ${row.pid ?? ""}`,
 		rows: (now) => rowOf(now)?.flows,
@@ -77,7 +80,7 @@ function flowsTables(rowOf) {
 		const c = rowOf(now)?.closed;
 		return c ? `and ${c.connections} that ended: rx ${units.sizeText(c.rx_bytes)}, tx ${units.sizeText(c.tx_bytes)}` : "";
 	};
-	return [flows, { id: "closed", text: closed }];
+	return [open, { id: "closed", text: closed }];
 }
 
 export const hostKey = (row) => row.host || row.name;
@@ -174,36 +177,34 @@ const alertsTables = [
 const monitorsTable = table("monitor", "monitors", "Monitors", { sort: "name", key: (row) => row.name, rows: (now) => now.monitors, empty: "No monitor runs." });
 
 // sceneAt is what is shown at a place: tables, chart, the crumbs that lead back, and
-// whether flows are needed.
+// what has to be asked for.
 export function sceneAt(place) {
 	const { app, host, series } = place;
 	const scene = (by, ...tables) => ({ chart: { by, title: tables[0].caption }, tables, crumbs: [] });
-	const { chart: appsChart } = scene("app", appsTable);
+	const up = (view) => crumb(place, views.find((v) => v.name === view).title, { view });
+	const apps = scene("app", appsTable);
 	switch (place.view) {
 	case "lan": {
-		if (!host) return scene("lan-host", lanTable);
-		const tables = flowsTables((now) => now.lan_hosts?.find((h) => h.host === host));
-		return { title: host, crumbs: [crumb(place, "LAN hosts", { view: "lan" })], flows: true, chart: scene("lan-host", lanTable).chart, tables };
+		const lan = scene("lan-host", lanTable);
+		if (!host) return lan;
+		return { ...lan, title: host, crumbs: [up("lan")], asks: flows, tables: flowsTables((now) => now.lan_hosts?.find((h) => h.host === host)) };
 	}
-	case "remote": return { ...scene("remote-host", remoteTable), flows: true };
+	case "remote": return { ...scene("remote-host", remoteTable), asks: flows };
 	case "interfaces": return scene("interface", interfacesTable, balanceTable);
 	case "pipes": return scene("pipe", pipesTable);
 	case "disks":
-	case "machine": {
+	case "machine":
 		if (!series) return place.view === "disks" ? scene("disk", disksTable) : scene("metric", machineTable);
-		const top = crumb(place, views.find((v) => v.name === place.view).title, { view: place.view });
-		return { title: series, crumbs: [top], chart: { by: "metric", app: series, title: series }, tables: [metricsTable(series)] };
+		return { title: series, crumbs: [up(place.view)], chart: { by: "metric", app: series, title: series }, tables: [metricsTable(series)] };
+	case "alerts": return { ...apps, tables: alertsTables, asksAlerts: true };
+	case "monitors": return { ...apps, tables: [monitorsTable] };
 	}
-	case "alerts": return { ...scene("app", ...alertsTables), chart: appsChart, asksAlerts: true };
-	case "monitors": return { ...scene("app", monitorsTable), chart: appsChart };
-	}
-	if (!app) return scene("app", appsTable);
+	if (!app) return apps;
 	const commands = commandsTable(app);
-	const top = crumb(place, "Apps", { view: "apps" });
-	const chart = { by: "command", app, title: commands.caption };
-	if (!place.isCommand) return { title: app, crumbs: [top], chart, tables: [commands] };
+	const ofApp = { title: app, crumbs: [up("apps")], chart: { by: "command", app, title: commands.caption }, tables: [commands] };
+	if (!place.isCommand) return ofApp;
 	const tables = flowsTables((now) => commands.rows(now)?.find((c) => commandKey(c) === commandKey(place)));
-	return { title: place.command || "(no command)", crumbs: [top, crumb(place, app, { view: "apps", app })], flows: true, chart, tables };
+	return { ...ofApp, title: place.command || "(no command)", crumbs: [...ofApp.crumbs, crumb(place, app, { view: "apps", app })], asks: flows, tables };
 }
 
 // chartOf is what the chart of a scene is of: a metric is the one selected, or the one
@@ -218,7 +219,7 @@ export function chartOf({ chart }, now, selected) {
 	return { ...chart, app, metric, title: `${metric} of ${app}` };
 }
 
-const crumb = (place, text, there) => ({ text, place: inside(place, there) });
+export const crumb = (place, text, there) => ({ text, place: inside(place, there) });
 
 // alertsBy finds, of an alert's subject, the worst that is said of it: state and all
 // of its words.
