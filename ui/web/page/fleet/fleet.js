@@ -3,7 +3,7 @@
 // says when it is silent. It extends what the other modules have, and is loaded before
 // they begin.
 
-import { byId, el, setText } from "../dom.js";
+import { byId, setText } from "../dom.js";
 import { fields } from "../filter.js";
 import { span } from "../format.js";
 import { fallbacks, inside } from "../place.js";
