@@ -1,0 +1,343 @@
+package publish
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"bwmon/fleet"
+	"bwmon/lab"
+	"bwmon/traffic"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+)
+
+// TestFullQueue: a long outage in a small queue costs resolution, in the order that is
+// promised, and not a byte.
+func TestFullQueue(t *testing.T) {
+	s := newSchedule(t, 1)
+	s.o.MaxSize = 60 * block
+	s.kill()
+	for n := range 6 * 60 * 3 { // three hours
+		s.tick()
+		if size := s.p.queue.room().disk; size > s.o.MaxSize {
+			t.Fatalf("%d bytes after %d", size, n)
+		}
+		if n == 6*20 { // 20 minutes: minutes are enough, and the newest ones are whole
+			for i, e := range s.p.queue.entries {
+				if i > 0 && e.At.Sub(s.p.queue.entries[i-1].At) > time.Minute {
+					t.Errorf("batch %d leads %v further", i, e.At.Sub(s.p.queue.entries[i-1].At))
+				}
+			}
+		}
+	}
+	st := s.p.Stats()
+	s.p.note()
+	if st = s.p.Stats(); st.Joined < 900 || st.Dropped != 0 || st.Waiting > 60 {
+		t.Errorf("%+v", st)
+	}
+	if row := s.p.Status(); row.Lost != 0 || !strings.Contains(row.Detail, "were joined") {
+		t.Errorf("%+v", row)
+	}
+	s.kill()
+	s.settleDown()
+	s.compare("after an outage of three hours")
+}
+
+// TestManyRuns: leftovers that cannot be joined are dropped, the oldest first, and counted;
+// what is left arrives.
+func TestManyRuns(t *testing.T) {
+	s := newSchedule(t, 2)
+	s.o.MaxSize = 20 * block
+	for range 30 {
+		s.kill()
+		s.tick()
+		s.tick()
+	}
+	st := s.p.Stats()
+	s.p.note()
+	if st = s.p.Stats(); st.Dropped == 0 {
+		t.Fatalf("%+v", st)
+	}
+	if row := s.p.Status(); row.Lost != st.Dropped || !strings.Contains(row.Detail, "dropped") {
+		t.Errorf("%+v", row)
+	}
+	s.settleDown()
+	s.r.locked(func() {
+		for run, got := range s.r.sure {
+			if diff := cmp.Diff(s.queued[run], got, cmp.AllowUnexported(total{})); diff != "" {
+				t.Errorf("%s (-host +receiver):\n%s", run, diff)
+			}
+		}
+		if n := len(s.r.sure); n < 18 || n > 20 || s.r.sure[s.last.Run] == nil {
+			t.Errorf("%d runs arrived", n)
+		}
+	})
+}
+
+// TestAge: what is too old is joined, and dropped where nothing of its run follows; by a
+// clock that has gone evenly for an hour only.
+func TestAge(t *testing.T) {
+	s := newSchedule(t, 3)
+	s.o.MaxAge = 2 * time.Hour
+	s.kill()
+	for range 10 {
+		s.tick()
+	}
+	s.now = s.now.Add(1000 * time.Hour) // it was set
+	s.kill()
+	for range 6 * 30 {
+		s.tick()
+	}
+	if st := s.p.Stats(); st.Joined+st.Dropped > 0 {
+		t.Errorf("by a clock that was set: %+v", st)
+	}
+	for range 6 * 200 {
+		s.tick()
+	}
+	s.p.note()
+	st := s.p.Stats()
+	if st.Dropped != 1 || st.Waiting < 2*360-10 || st.Waiting > 2*360+10 {
+		t.Errorf("%+v", st)
+	}
+	delete(s.queued, "run-2") // the leftovers that were dropped
+	s.settleDown()
+	s.compare("the present run")
+}
+
+// smallDisk mounts one, or skips the test. It leaves a line where the lab does, so
+// that CI can tell that it ran.
+func smallDisk(t *testing.T, size string) string {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("it needs root to mount a small disk")
+	}
+	dir := t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size="+size+",mode=0755"); err != nil {
+		t.Skipf("a small disk cannot be mounted here: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(dir, 0); err != nil {
+			t.Errorf("unmount the small disk: %v", err)
+		}
+	})
+	lab.Record(t)
+	return dir
+}
+
+// fill takes all room of a disk; what it returns gives it back.
+func fill(t *testing.T, dir string) (empty func()) {
+	t.Helper()
+	path := dir + "/ballast"
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for {
+		if _, err := f.Write(make([]byte, 4096)); err != nil {
+			break
+		}
+	}
+	return func() {
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestFullDisk: batches wait in memory, can be sent from there, and are written when there
+// is room.
+func TestFullDisk(t *testing.T) {
+	dir := smallDisk(t, "1m")
+	s := newSchedule(t, 4)
+	s.o.Dir = dir + "/queue"
+	s.p.Close()
+	s.open()
+	for range 5 {
+		s.tick()
+	}
+	empty := fill(t, dir)
+	carry := func(n int) {
+		for range n {
+			s.now = s.now.Add(10 * time.Second)
+			s.last = s.m.next(10 * time.Second)
+			s.p.latest = s.last
+			s.p.tick()
+			s.queued[s.last.Run] = totals(s.last)
+		}
+		s.p.note()
+	}
+	carry(20)
+	row := s.p.Status()
+	if st := s.p.Stats(); st.State != traffic.StateFailed || st.Unstored != 20 || !strings.Contains(row.Detail, "no room to write "+s.o.Dir) {
+		t.Errorf("full: %+v", st)
+	}
+	for range 10 {
+		s.exchange(true)
+	}
+	s.r.locked(func() {
+		if diff := cmp.Diff(s.queued, s.r.have, cmp.AllowUnexported(total{})); diff != "" {
+			t.Errorf("from a full disk (-host +receiver):\n%s", diff)
+		}
+		s.r.crash()
+	})
+	carry(5)
+	empty()
+	carry(1)
+	if st := s.p.Stats(); st.Unstored != 0 || s.p.disk != nil {
+		t.Errorf("with room again: %+v, %v", st, s.p.disk)
+	}
+	s.kill()
+	s.settleDown()
+	s.compare("after a full disk")
+}
+
+// TestBoundedMemory: a disk that refuses for long does not make memory grow without end,
+// and costs no byte.
+func TestBoundedMemory(t *testing.T) {
+	s := newSchedule(t, 5)
+	s.o.Dir, s.o.MaxSize = "", 40<<10
+	s.p.Close()
+	s.open()
+	for range 2000 {
+		s.tick()
+		if got := s.p.queue.room(); got.memory > 40<<10 || got.disk > 0 {
+			t.Fatalf("%+v", got)
+		}
+	}
+	s.settleDown()
+	s.compare("from memory")
+}
+
+// TestUnusable: a directory that cannot be had is shown, and taken when it can be, with
+// what is in it.
+func TestUnusable(t *testing.T) {
+	s := newSchedule(t, 6)
+	for range 3 {
+		s.tick()
+	}
+	s.p.Close()
+	aside := s.o.Dir + ".aside"
+	if err := os.Rename(s.o.Dir, aside); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(s.o.Dir, nil, 0o600); err != nil { // root could write anywhere else
+		t.Fatal(err)
+	}
+	s.open()
+	if st := s.p.Stats(); st.State != traffic.StateFailed || !strings.Contains(st.Detail, s.o.Dir) {
+		t.Errorf("%+v", st)
+	}
+	s.p.latest = s.m.next(time.Second)
+	s.p.tick()
+	s.p.note()
+	if st := s.p.Stats(); st.Unstored != 1 || st.State != traffic.StateFailed {
+		t.Errorf("%+v", st)
+	}
+	if err := os.Remove(s.o.Dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(aside, s.o.Dir); err != nil {
+		t.Fatal(err)
+	}
+	s.tick()
+	s.p.note()
+	if st := s.p.Stats(); st.Unstored != 0 || st.Waiting != 5 {
+		t.Errorf("%+v", st)
+	}
+	s.settleDown()
+	s.compare("from a directory that came late")
+}
+
+// TestTwoProcesses: a directory belongs to one.
+func TestTwoProcesses(t *testing.T) {
+	s := newSchedule(t, 7)
+	_, err := New(s.o)
+	if err == nil || !strings.Contains(err.Error(), s.o.Dir+" is in use by another bwmon") {
+		t.Errorf("%v", err)
+	}
+	info, err := os.Stat(s.o.Dir)
+	if err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("%v, %v", info, err)
+	}
+}
+
+// TestJoinedTwice: a process that is killed between writing what it joined and removing
+// what that was made of leaves both, of which one is enough.
+func TestJoinedTwice(t *testing.T) {
+	s := newSchedule(t, 8)
+	for range 6 {
+		s.tick()
+	}
+	files := batchFiles(t, s.o.Dir)
+	old, err := os.ReadFile(files[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if joined, err := s.p.queue.join(1, 3); !joined || err != nil {
+		t.Fatal(joined, err)
+	}
+	if err := os.WriteFile(files[1], old, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.kill()
+	if st := s.p.Stats(); st.Waiting != 4 {
+		t.Errorf("%+v", st)
+	}
+	s.settleDown()
+	s.compare("joined, and not")
+}
+
+// TestOtherName: what was counted under another name is not this one's to send.
+func TestOtherName(t *testing.T) {
+	s := newSchedule(t, 9)
+	s.o.Host = "other"
+	s.kill()
+	s.tick()
+	s.queued = books{}
+	s.o.Host = "gw"
+	s.kill()
+	s.tick()
+	s.settleDown()
+	s.compare("under its own name")
+	if st := s.p.Stats(); st.Refused != 1 {
+		t.Errorf("%+v", st)
+	}
+}
+
+// TestSpans: neighbours within one span are joined, and only those.
+func TestSpans(t *testing.T) {
+	at := func(text string) time.Time {
+		u, err := time.Parse(time.TimeOnly, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return u
+	}
+	var q queue
+	for i, e := range []string{"10:00:50 a", "10:01:00 a", "10:01:10 a", "10:01:59 a", "10:02:00 a", "10:02:01 b", "10:02:02 b"} {
+		clock, run, _ := strings.Cut(e, " ")
+		seq := uint64(i + 1)
+		if run == "b" {
+			seq -= 5
+		}
+		q.entries = append(q.entries, &entry{head: head{Run: run, Seq: seq, Since: seq - 1, At: at(clock)}})
+	}
+	got := ""
+	for i := range q.entries {
+		got += fmt.Sprint(" ", q.group(i, time.Minute, true), q.group(i, 5*time.Minute, true), q.group(i, 0, true))
+	}
+	if want := " 1 5 2 3 4 2 2 3 2 1 2 2 1 1 1 2 2 2 1 1 1"; got != want {
+		t.Errorf("groups: %s, want %s", got, want)
+	}
+	if n := q.group(0, time.Minute, false); n != 0 {
+		t.Errorf("%d that are not stored", n)
+	}
+	if q.reached(fleet.Position{Run: "a", Seq: 3}) != 3 || q.reached(fleet.Position{Run: "c", Seq: 3}) != 0 || q.reached(fleet.Position{Run: "b", Seq: 9}) != 7 {
+		t.Error("what is reached is not right")
+	}
+}
