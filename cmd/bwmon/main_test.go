@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 	}
 	// Under the race detector every command would take a second to exit.
 	os.Setenv("GORACE", "atexit_sleep_ms=0")
-	testscript.Main(inLab{m}, map[string]func(){"bwmon": main})
+	testscript.Main(inLab{m}, map[string]func(){"bwmon": main, "fleetgate": fleetGate})
 }
 
 // inLab runs the tests under the lab's watch for what they leave behind.
