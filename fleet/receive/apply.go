@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"bwmon/fleet"
@@ -115,6 +116,9 @@ func (r *Receiver) apply(h *host, b *fleet.Batch, now time.Time, clock clock, by
 		return nil
 	}
 	r.counters.batches.Add(1)
+	if b.Since == 0 {
+		h.state.Snapshot = compact(h.state.Snapshot)
+	}
 	h.names.bring(b.Changes, h.state.Snapshot)
 	s := *h.state.Snapshot
 	s.Host, s.At = h.name, clock.timeOf(b.At, last, now)
@@ -125,6 +129,25 @@ func (r *Receiver) apply(h *host, b *fleet.Batch, now time.Time, clock clock, by
 	began := b.From.Add(-clock.correct)
 	r.tally.enter(h.account, &s, first && began.Before(r.started.Add(-r.opts.Limits.Ahead)), now)
 	return r.book(h, &s, bytes)
+}
+
+// compact is s with all commands in an array of their number: those of a document that
+// was read lie in one that has room for more, and is there as long as any of them.
+func compact(s *traffic.Snapshot) *traffic.Snapshot {
+	n := 0
+	for i := range s.Apps {
+		n += len(s.Apps[i].Commands)
+	}
+	all := make([]traffic.Command, 0, n)
+	tight := *s
+	tight.Apps = slices.Clone(s.Apps)
+	for i := range tight.Apps {
+		a := &tight.Apps[i]
+		from := len(all)
+		all = append(all, a.Commands...)
+		a.Commands = all[from:len(all):len(all)]
+	}
+	return &tight
 }
 
 // book books a snapshot of a host. Where the books do not take it, nothing more is
