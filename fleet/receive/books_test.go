@@ -118,6 +118,13 @@ func (l *ledger) fail(flush, book error) {
 	l.failing, l.full = flush, book
 }
 
+// count is how often it was flushed.
+func (l *ledger) count() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.flushes
+}
+
 func (l *ledger) rows(host string) map[string]traffic.Counts {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -157,29 +157,29 @@ func TestRun(t *testing.T) {
 		if s := <-seen; len(s.Hosts) != 1 || len(s.Apps) == 0 || s != r.Snapshot() {
 			t.Errorf("%+v", s)
 		}
-		if books.flushes != 0 {
+		if books.count() != 0 {
 			t.Error("the books were flushed at once")
 		}
 		time.Sleep(DefaultFlushEvery)
 		synctest.Wait()
-		if books.flushes != 1 {
-			t.Errorf("the books were flushed %d times, want once", books.flushes)
+		if books.count() != 1 {
+			t.Errorf("the books were flushed %d times, want once", books.count())
 		}
 		r.mu.Lock()
 		r.pending = soonFlush
 		r.mu.Unlock()
 		send()
 		synctest.Wait()
-		if books.flushes != 2 {
-			t.Errorf("the books were flushed %d times, want once early", books.flushes)
+		if books.count() != 2 {
+			t.Errorf("the books were flushed %d times, want once early", books.count())
 		}
 		books.fail(errDiskFull, nil)
 		time.Sleep(3 * DefaultFlushEvery)
 		books.fail(nil, nil)
 		time.Sleep(DefaultFlushEvery)
 		synctest.Wait()
-		if books.flushes < 3 || r.Status().Failing != nil {
-			t.Errorf("%d flushes, %+v: it is not tried again", books.flushes, r.Status())
+		if books.count() < 3 || r.Status().Failing != nil {
+			t.Errorf("%d flushes, %+v: it is not tried again", books.count(), r.Status())
 		}
 		send()
 		stop()
