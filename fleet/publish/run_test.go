@@ -264,3 +264,35 @@ func TestOptions(t *testing.T) {
 		}
 	}
 }
+
+// TestGapWithoutEnd: a receiver that asks for what follows, whatever it is sent, is not
+// asked more often than others that fail.
+func TestGapWithoutEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := exactly{fail: func(_ context.Context, try int) error {
+			if try > 1000 {
+				return errors.New("that is enough")
+			}
+			return &fleet.GapError{}
+		}}
+		r := run(t, Options{Sender: &x})
+		r.carry(3600)
+		synctest.Wait()
+		if n := len(x.tries); n < 50 || n > 150 {
+			t.Errorf("%d tries in an hour", n)
+		}
+		if st := r.p.Stats(); st.State != traffic.StateFailed || st.Dropped+st.Refused > 0 {
+			t.Errorf("%+v", st)
+		}
+		x.mu.Lock()
+		x.fail = nil
+		x.mu.Unlock()
+		r.carry(90)
+		if err := r.stop(t); err != nil {
+			t.Error(err)
+		}
+		if diff := cmp.Diff(totals(r.last), totals(x.state.Snapshot), cmp.AllowUnexported(total{})); diff != "" {
+			t.Errorf("at the end (-host +receiver):\n%s", diff)
+		}
+	})
+}

@@ -25,6 +25,8 @@ type Stats struct {
 	Damaged  uint64 // batches whose files could not be read
 	Refused  uint64 // batches that the receiver will never take
 	LastSent time.Time
+	// Stored is the time of the newest batch of this run that is on disk.
+	Stored time.Time
 }
 
 // Stats may be called by any goroutine.
@@ -73,6 +75,8 @@ func (p *Publisher) note() {
 	for _, e := range q.entries {
 		if e.sealed != nil {
 			s.Unstored++
+		} else if e.Run == p.run {
+			s.Stored = e.At
 		}
 	}
 	s.Joined, s.Dropped, s.Damaged, s.Refused = q.counts.joined, q.counts.dropped, q.counts.damaged, q.counts.refused
