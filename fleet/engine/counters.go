@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"net/http"
 	"time"
 
 	"bwmon/fleet"
@@ -29,7 +30,7 @@ type counters struct {
 // samplesOf makes samples of a batch. Those of its position are the last.
 func samplesOf(b *fleet.Batch, commands bool) (early, late []series, err error) {
 	if b.Host == "" || b.Run == "" || b.At.UnixMilli() <= 0 {
-		return nil, nil, fmt.Errorf("write batch %d of host %q: it names no host, no run or no time", b.Seq, b.Host)
+		return nil, nil, &Error{Status: http.StatusUnprocessableEntity, Text: fmt.Sprintf("batch %d of host %q: it names no host, no run or no time", b.Seq, b.Host)}
 	}
 	c := &counters{batch: b, commands: commands, found: make(map[fleet.Key]*row), end: b.At.UnixMilli()}
 	// A moment after the end of the batch before, which may have samples of the same series.

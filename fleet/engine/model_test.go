@@ -56,6 +56,9 @@ func newModelHost(r *rand.Rand, name string, begin time.Time, n int) *modelHost 
 			at = at.Add(time.Duration(r.IntN(5*3600)) * time.Second) // nobody did anything
 		}
 		at = at.Add(time.Duration(9000+r.IntN(2000)) * time.Millisecond)
+		if r.IntN(10) == 0 { // where a minute begins, or an hour
+			at = at.Add(time.Hour).Truncate([]time.Duration{time.Minute, time.Hour}[r.IntN(2)])
+		}
 		now = now.clone()
 		now.Seq++
 		now.at = at

@@ -18,6 +18,9 @@ type Sender struct {
 // NewSender makes one for a host. It asks the engine nothing.
 func NewSender(w *Writer, host string) *Sender { return &Sender{writer: w, host: host} }
 
+// Name is where it writes to, for people.
+func (s *Sender) Name() string { return "the engine at " + s.writer.host }
+
 // Send writes batches, and says that the host is there, with how many batches are
 // waiting. Have and Kept are the last position that was written: the zero value before
 // the first, since an engine that takes totals misses nothing.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,6 +23,7 @@ import (
 // nothing from one call to the next but its Stats.
 type Writer struct {
 	opts Options
+	host string // of the engine, for people
 
 	mu    sync.Mutex // protects stats
 	stats Stats
@@ -44,7 +46,11 @@ func NewWriter(o Options) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Writer{opts: o}, nil
+	u, err := url.Parse(o.URL)
+	if err != nil {
+		return nil, err
+	}
+	return &Writer{opts: o, host: u.Host}, nil
 }
 
 // Close gives up the connections that are open and idle.
@@ -57,9 +63,10 @@ func (w *Writer) Stats() Stats {
 	return w.stats
 }
 
-// Error is an engine's answer to a request that is to be sent again later.
+// Error is an engine's answer to a request that is to be sent again later, or what is
+// wrong with a batch.
 type Error struct {
-	Status int           // of HTTP
+	Status int           // of HTTP; 422: the batch makes no sense
 	After  time.Duration // it asks to wait that long; 0: it does not say
 	Text   string
 }
@@ -71,17 +78,23 @@ func (e *Error) Error() string {
 		cure = "check the token and the tenant of the engine"
 	case http.StatusNotFound, http.StatusMethodNotAllowed:
 		cure = `check the engine's url; Prometheus takes what is written only with --web.enable-remote-write-receiver`
+	case http.StatusUnprocessableEntity:
+		return "write to the engine: " + e.Text
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
 		cure = "give the url that it redirects to"
 	}
 	return fmt.Sprintf("write to the engine: it answers %d: %s: %s", e.Status, e.Text, cure)
 }
 
+// HTTPStatus and RetryAfter are what a host's publisher goes by.
+func (e *Error) HTTPStatus() int           { return e.Status }
+func (e *Error) RetryAfter() time.Duration { return e.After }
+
 // Write writes batches, in their order. When it returns nil, the engine has all of them,
 // but for samples that it will never take, which are counted (Stats): totals that come
 // later have what these had. When it returns an error (an *Error where the engine
-// answered), some may have been written: to write them again is harmless. A batch that
-// makes no sense is an error and nothing of it is written. It blocks for as long as the
+// answered), some may have been written: to write them again is harmless. Where a batch
+// makes no sense, none is written. It blocks for as long as the
 // engine takes, at most Options.Timeout for each request.
 func (w *Writer) Write(ctx context.Context, batches []*fleet.Batch) error {
 	var d delivery

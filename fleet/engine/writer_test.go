@@ -52,7 +52,7 @@ func (e *stand) query(t *testing.T, expression string) (labels []map[string]stri
 func TestCountersAreExact(t *testing.T) {
 	onEngines(t, func(t *testing.T, e *stand) {
 		r := rand.New(rand.NewPCG(1, 2))
-		h := newModelHost(r, "a", time.Now().Add(-30*time.Hour).Truncate(time.Second), 300)
+		h := newModelHost(r, "a", time.Now().Add(-200*time.Hour).Truncate(time.Second), 300)
 		tell(t, e, r, h)
 		want := make(map[string]uint64)
 		for i, m := range h.list {
