@@ -180,10 +180,11 @@ func (a *Authority) change(do func(*register) error) error {
 	}
 	defer unlock()
 	path := a.path(fileRegister)
-	r, err := loadRegister(path)
+	known, err := a.read()
 	if err != nil {
 		return err
 	}
+	r := known.clone()
 	if err := do(r); err != nil {
 		return err
 	}

@@ -119,6 +119,11 @@ func (a *Authority) RenewServer(names []string, receiver string) error {
 			return err
 		}
 	}
+	unlock, err := lockDir(a.dir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	return a.issueServer(a.dir, names, lifeServer)
 }
 

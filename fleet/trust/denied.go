@@ -38,6 +38,8 @@ func Refuse(w http.ResponseWriter, err error) {
 	switch {
 	case d.Status == http.StatusUnauthorized:
 		h.Set("WWW-Authenticate", `Bearer realm="bwmon"`)
+	case d.Status == http.StatusMethodNotAllowed:
+		h.Set("Allow", http.MethodPost)
 	case d.Status == http.StatusServiceUnavailable, d.Status == http.StatusTooManyRequests:
 		h.Set("Retry-After", "60")
 	}

@@ -83,6 +83,8 @@ func (a *Authority) answers(admit func(*http.Request) (*admission, error)) http.
 		var d *Denied
 		switch {
 		case err == nil:
+		case errors.As(err, &d) && d.Status == http.StatusTooManyRequests:
+			a.o.Log.Debug("a host was told to wait", "from", cleaned(r.RemoteAddr)) // or the log would be theirs
 		case errors.As(err, &d):
 			a.o.Log.Warn("a host was refused", "from", cleaned(r.RemoteAddr), "path", cleaned(r.URL.Path), "reason", cleaned(d.Why))
 		default:

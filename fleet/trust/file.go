@@ -43,11 +43,15 @@ func readSecret(path string) ([]byte, error) {
 }
 
 // replaceFile puts a file in the place of another, or leaves that as it is. What it
-// wrote survives a crash when it returns nil. Root writes for whoever has the directory:
-// a receiver may run as somebody else than the command line.
+// wrote survives a crash when it returns nil. Whoever calls it holds the lock of the
+// directory: what a crash left behind is overwritten by the next. Root writes for
+// whoever has the directory: a receiver may run as somebody else than the command line.
 func replaceFile(path string, text []byte, mode fs.FileMode) error {
-	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+"-*")
+	dir, next := filepath.Dir(path), path+".new"
+	if err := os.Remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := os.OpenFile(next, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
@@ -63,10 +67,10 @@ func replaceFile(path string, text []byte, mode fs.FileMode) error {
 	}
 	err = errors.Join(err, f.Close())
 	if err == nil {
-		err = os.Rename(f.Name(), path)
+		err = os.Rename(next, path)
 	}
 	if err != nil {
-		os.Remove(f.Name())
+		os.Remove(next)
 		return err
 	}
 	return syncDir(dir)

@@ -119,6 +119,18 @@ func (r *register) encode() ([]byte, error) {
 	return append(text, '\n'), err
 }
 
+// clone is a copy that may be changed. Tokens and hashes are replaced, never changed.
+func (r *register) clone() *register {
+	c := newRegister(r.Receiver)
+	for name, m := range r.Hosts {
+		c.Hosts[name] = new(*m)
+	}
+	for id, i := range r.Invitations {
+		c.Invitations[id] = new(*i)
+	}
+	return c
+}
+
 // index makes anew what is made of the rest.
 func (r *register) index() {
 	r.tokens = make(map[string]string)

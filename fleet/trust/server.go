@@ -55,19 +55,32 @@ func (s *serverPair) get(a *Authority) (*tls.Certificate, error) {
 	if now.Before(dueAt(s.pair.Leaf)) || now.Sub(s.failed) < retryServer && now.After(s.failed) {
 		return s.pair, nil
 	}
-	var err error
-	if a.issuer == nil {
-		err = errors.New(`this is a copy of a fleet's directory: make another one with "bwmon fleet server"`)
-	} else if err = a.issueServer(a.dir, namesOf(s.pair.Leaf), lifeServer); err == nil {
-		err = s.read(a)
-	}
-	if err != nil {
+	if err := s.renew(a, now); err != nil {
 		s.failed = now
 		a.o.Log.Warn("the receiver's certificate cannot be renewed", "expires", s.pair.Leaf.NotAfter, "error", err)
 	} else {
 		a.o.Log.Info("the receiver's certificate was renewed", "expires", s.pair.Leaf.NotAfter)
 	}
 	return s.pair, nil
+}
+
+// renew makes another certificate, unless somebody else just did.
+func (s *serverPair) renew(a *Authority, now time.Time) error {
+	if a.issuer == nil {
+		return errors.New(`this is a copy of a fleet's directory: make another one with "bwmon fleet server"`)
+	}
+	unlock, err := lockDir(a.dir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := s.read(a); err != nil || now.Before(dueAt(s.pair.Leaf)) {
+		return err
+	}
+	if err := a.issueServer(a.dir, namesOf(s.pair.Leaf), lifeServer); err != nil {
+		return err
+	}
+	return s.read(a)
 }
 
 // read reads the file if it is another one than that in use.
@@ -115,7 +128,8 @@ func loadServer(path string, a *Authority) (*tls.Certificate, error) {
 	return &tls.Certificate{Certificate: [][]byte{leaf.Raw, a.ca.Raw}, PrivateKey: b.key, Leaf: leaf}, nil
 }
 
-// issueServer writes a key and a certificate of a receiver, in one file.
+// issueServer writes a key and a certificate of a receiver, in one file, into a
+// directory that is locked.
 func (a *Authority) issueServer(dir string, names []string, life time.Duration) error {
 	key, err := newKey()
 	if err != nil {
