@@ -27,6 +27,7 @@ type secrets struct {
 	bearer   *regexp.Regexp // https://x@host
 	login    *regexp.Regexp // user:x@host
 	bare     *regexp.Regexp // Bearer x
+	ours     *regexp.Regexp // what "bwmon fleet" prints
 }
 
 func newSecrets() *secrets {
@@ -46,6 +47,7 @@ func newSecrets() *secrets {
 		bearer:   regexp.MustCompile(`(?i)https?://([^/\s@:]{16,})@`),
 		login:    regexp.MustCompile(`(?s)^(?:[\w.-]+=)?[^\s/:@=]+:([^\s/].*)@[^@]+$`),
 		bare:     regexp.MustCompile(`(?i)\bbearer\s+([^\s"']+)`),
+		ours:     regexp.MustCompile(`\bbwmon-(?:invitation|token)-([\w-]+)`),
 	}
 }
 
@@ -81,7 +83,7 @@ func hinted(s string) bool {
 				return true
 			}
 		case 'b', 'B':
-			if begins(s[i:], "bearer") {
+			if begins(s[i:], "bearer") || begins(s[i:], "bwmon-") {
 				return true
 			}
 		case 'x', 'X':
@@ -135,6 +137,7 @@ func (k *secrets) hide(s string) string {
 
 // word hides what is secret in one word by itself.
 func (k *secrets) word(w string) string {
+	w = hideGroups(k.ours, w)
 	if hidden := hideGroups(k.header, w); hidden != w {
 		return hidden
 	}
