@@ -1,6 +1,7 @@
 package term
 
 import (
+	"iter"
 	"strconv"
 )
 
@@ -26,7 +27,7 @@ func (u *UI) drawTabs(c canvas, y, w int) {
 	form := tabsInFull
 	for ; form < tabForms-1; form++ {
 		n := 0
-		for i := range u.views {
+		for i := range u.offered() {
 			n += widthOf(u.tab(i, form))
 		}
 		if n <= w {
@@ -34,10 +35,21 @@ func (u *UI) drawTabs(c canvas, y, w int) {
 		}
 	}
 	x := 0
-	for i := range u.views {
+	for i := range u.offered() {
 		n := c.line(x, y, w-x, u.tab(i, form))
 		u.tabs = append(u.tabs, tab{area{x, y, n, 1}, i})
 		x += n
+	}
+}
+
+// offered are the views that have tabs, by their places.
+func (u *UI) offered() iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for i, v := range u.views {
+			if u.offers(v) && !yield(i) {
+				return
+			}
+		}
 	}
 }
 

@@ -43,6 +43,7 @@ func (k *kinds) commandKind() *kind[commandRow] {
 		recently(7, func(c *commandRow) float64 { return totalRate(&c.Usage) }),
 		words("container", "CONTAINER", 8, 12, 14, 20, func(c *commandRow) string { return c.Container }, queryContainer),
 		words("unit", "UNIT", 8, 14, 20, 30, func(c *commandRow) string { return c.Unit }, queryUnit),
+		words("host", "HOST", 8, 14, 20, 30, func(c *commandRow) string { return c.Host }, queryHost).hidden(),
 	)
 	return &kind[commandRow]{
 		of:      ofCommands,
@@ -58,12 +59,21 @@ func (k *kinds) commandKind() *kind[commandRow] {
 		resources: func(c *commandRow) *traffic.Resources { return &c.resources },
 		moved:     func(c *commandRow) bool { return moved(&c.Command.Usage, c.Connections) },
 		calm:      func(c *commandRow) bool { return nobody(c.Command.Command) },
-		open:      func(c *commandRow) page { return k.commandConnections(c.app, c.Command) },
+		open:      func(c *commandRow) page { return k.openCommand(c) },
 		seats:     func(_ *scene, c *commandRow) []int32 { return []int32{c.seat} },
 		about:     aboutCommand,
 		find:      func(c *commandRow, f queryField, v *queryValues) { v.count(uint64(c.Processes)) },
 		finds:     fields(queryProcs),
 	}
+}
+
+// openCommand leads to the command's connections; of a host of a fleet to its apps, since
+// it does not publish connections.
+func (k *kinds) openCommand(c *commandRow) page {
+	if c.Host != "" {
+		return k.memberApps(c.Host)
+	}
+	return k.commandConnections(c.app, c.Command)
 }
 
 func firstPID(c *commandRow) int {
@@ -116,6 +126,11 @@ func aboutCommand(sc *scene, c *commandRow) *subject {
 			})
 		},
 	}
+	if c.Host != "" {
+		s.series = traffic.Query{By: traffic.ByHost, Name: c.Host, App: c.app}
+		s.names = append(s.names, ruled{kind: "host", name: c.Host})
+		s.tops = nil // single connections are not published
+	}
 	s.add("app", c.app).add("processes", processText(s.processes, c.Processes)).add("user", c.User)
 	return s.add("container", c.Container).add("unit", c.Unit)
 }
@@ -123,7 +138,9 @@ func aboutCommand(sc *scene, c *commandRow) *subject {
 // commandsPage is the table of the commands that holds picks, of all of them
 // where it is nil; Enter opens a command's connections.
 func (k *kinds) commandsPage(crumb, why string, holds func(app string, c *traffic.Command) bool) *rowsOf[commandRow] {
-	return newPage(crumb, k.commands, func(sc *scene, rows []commandRow) ([]commandRow, string) {
+	var p *rowsOf[commandRow]
+	p = newPage(crumb, k.commands, func(sc *scene, rows []commandRow) ([]commandRow, string) {
+		ofFleet(p, isFleet(sc.Snapshot))
 		place := 0
 		for i := range sc.Apps {
 			a := &sc.Apps[i]
@@ -141,6 +158,22 @@ func (k *kinds) commandsPage(crumb, why string, holds func(app string, c *traffi
 		}
 		return rows, why
 	})
+	return p
+}
+
+// ofFleet shows the commands of a receiver, which are called as the hosts that run an
+// app, and have nothing else to tell them apart.
+func ofFleet(p *rowsOf[commandRow], is bool) {
+	p.shapes[0].title = p.kind.columns[0].title
+	if is {
+		p.shapes[0].title = "HOST"
+	}
+	for i := range p.shapes {
+		switch s := &p.shapes[i]; s.name {
+		case "pids", "user", "container", "unit":
+			s.same = is
+		}
+	}
 }
 
 // appCommands is the table of one app's commands.

@@ -100,6 +100,11 @@ func (u *UI) known(f queryField, prefix string) []string {
 			}
 		}
 	case queryHost, queryLocal, queryRemote:
+		if f == queryHost {
+			for i := range s.Hosts {
+				add(s.Hosts[i].Host)
+			}
+		}
 		for i := range s.LANHosts {
 			add(addressText(s.LANHosts[i].Host, ""))
 			add(s.LANHosts[i].Name)
@@ -135,7 +140,7 @@ func (u *UI) known(f queryField, prefix string) []string {
 var fieldWords = map[queryField]string{
 	queryProto: "tcp udp icmp icmpv6 sctp pipe",
 	queryScope: "local loopback forwarded inner pipe",
-	queryState: "open ended firing pending running failed starting stopped",
+	queryState: "open ended firing pending running failed starting stopped reporting silent refused",
 }
 
 func commandField(c *traffic.Command, f queryField) string {

@@ -44,7 +44,8 @@ type groupRow struct {
 	processes     int
 	connections   int
 	commands      int
-	seat          int32 // of an app
+	seat          int32  // of an app
+	host          string // of a fleet, where the app is looked at there alone
 }
 
 func (k *kinds) groupKind(name string) *kind[groupRow] {
@@ -90,7 +91,7 @@ func (k *kinds) groupKind(name string) *kind[groupRow] {
 // has reports whether a command belongs to the group.
 func (g *groupRow) has(app string, c *traffic.Command) bool {
 	if g.by == byApp {
-		return app == g.name
+		return app == g.name && (g.host == "" || g.host == c.Host)
 	}
 	name := groupings[g.by].of(c)
 	return name == g.name || name == "" && g.name == groupings[g.by].nobody
@@ -122,18 +123,22 @@ func aboutGroup(sc *scene, g *groupRow) *subject {
 	s := &subject{title: g.name, topsTitle: "top remotes"}
 	if g.by == byApp {
 		s.series = traffic.Query{By: traffic.ByApp, Name: g.name}
+		if g.host != "" {
+			s.series = traffic.Query{By: traffic.ByHost, Name: g.host, App: g.name}
+		}
 		s.names = []ruled{{kind: "app", name: g.name}, {kind: "pipe", name: g.name}}
 	} else if g.name != groupings[g.by].nobody {
 		s.series = traffic.Query{By: groupings[g.by].by, Name: g.name}
 		s.names = []ruled{{kind: groupings[g.by].name, name: g.name}}
 	}
-	var users, containers, units, apps []string
+	var users, containers, units, apps, hosts []string
 	sc.eachCommand(func(a *traffic.App, c *traffic.Command, _ int) bool {
 		if g.has(a.Name, c) {
 			apps = append(apps, a.Name)
 			users = append(users, c.User)
 			containers = append(containers, c.Container)
 			units = append(units, c.Unit)
+			hosts = append(hosts, c.Host)
 			if len(s.processes) < maxProcesses {
 				s.processes = append(s.processes, processesOf(c)...)
 			}
@@ -151,13 +156,17 @@ func aboutGroup(sc *scene, g *groupRow) *subject {
 			})
 		})
 	}
-	if g.commands > 1 {
+	if isFleet(sc.Snapshot) {
+		s.topsTitle, s.tops = "top hosts", func() []top { return topHosts(sc, g) }
+	}
+	if g.commands > 1 && !isFleet(sc.Snapshot) {
 		s.add("commands", count(uint64(g.commands)))
 	}
 	s.add("processes", processText(s.processes, g.processes))
 	if g.by != byApp {
 		s.words("app", "apps", apps)
 	}
+	s.words("host", "hosts", hosts)
 	return s.words("user", "users", users).words("unit", "units", units).words("container", "containers", containers)
 }
 

@@ -85,6 +85,9 @@ const betweenInterfaces = "   "
 // used. They keep their places while their rates change.
 func (u *UI) interfaceLine(s *traffic.Snapshot, w int) []piece {
 	list := headedInterfaces(s)
+	if len(list) == 0 && isFleet(s) {
+		return u.fleetLine(s)
+	}
 	if len(list) == 0 {
 		return []piece{{"no interface has been read", u.colors.dim}}
 	}

@@ -88,6 +88,9 @@ func (u *UI) keyHelp(s section) [][2]string {
 			if !views {
 				views = true
 				last := len(u.views) - 1
+				for !u.offers(u.views[last]) {
+					last--
+				}
 				out = append(out, [2]string{viewKey(0) + " … 9 0 " + viewKey(last), "the views, from " + u.views[0].title + " to " + u.views[last].title})
 			}
 			continue

@@ -52,6 +52,8 @@ func subjectOf(a *traffic.Alert) (view string, by grouping, id identity) {
 		return "pipes", byApp, identity{of: ofPipes, name: a.Subject}
 	case "interface":
 		return "interfaces", byApp, identity{of: ofInterfaces, name: a.Subject}
+	case "host":
+		return "fleet", byApp, memberIdentity(a.Subject)
 	case "subject":
 		view, id = seriesNamed(a.Subject)
 		return view, byApp, id
@@ -67,6 +69,9 @@ func subjectOf(a *traffic.Alert) (view string, by grouping, id identity) {
 // seriesNamed is the view of a series, and its row there.
 func seriesNamed(id string) (view string, row identity) {
 	kind, name, _ := strings.Cut(id, ":")
+	if kind == traffic.SeriesHost {
+		return "fleet", memberIdentity(name)
+	}
 	if row = seriesIdentity(&traffic.Series{Kind: kind, Name: name}); row.of == ofDisks {
 		return "disks", row
 	}

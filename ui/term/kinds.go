@@ -18,6 +18,7 @@ type kinds struct {
 	disks       *kind[seriesRow]
 	machine     *kind[seriesRow]
 	metrics     *kind[metricRow]
+	members     *kind[memberRow]
 }
 
 func newKinds() *kinds {
@@ -31,6 +32,7 @@ func newKinds() *kinds {
 	k.pipes = k.pipeKind()
 	k.alerts = alertKind()
 	k.monitors = monitorKind()
+	k.members = k.memberKind()
 	k.disks, k.machine, k.metrics = k.diskKind(), k.machineKind(), metricKind()
 	return k
 }

@@ -27,6 +27,7 @@ const (
 	ofSeries // all other series, by kind and name; not totals, but levels
 	ofGroups // rows that this surface sums up itself
 	ofMetrics
+	ofMembers // hosts of a fleet
 	rosters
 )
 
@@ -207,6 +208,9 @@ func (m *memory) others(s *traffic.Snapshot, flows bool) {
 	}
 	for i := range s.Pipes {
 		m.take(identity{of: ofPipes, name: s.Pipes[i].Name}, &s.Pipes[i].Usage)
+	}
+	for i := range s.Hosts {
+		m.take(memberIdentity(s.Hosts[i].Host), &s.Hosts[i].Usage)
 	}
 	for i := range s.Series {
 		u := seriesUsage(&s.Series[i])

@@ -67,7 +67,11 @@ func TestThemeFrames(t *testing.T) {
 				t.Run(name, func(t *testing.T) {
 					s := newStage(t, size.w, size.h)
 					s.ui = mustNew(t, Options{Location: time.UTC, Version: "1.0", Config: Config{Theme: Theme{Name: theme}, View: v.name}})
-					s.watch(90, 300).take(alarming(301))
+					if v.fleet {
+						s.lead(90, 150, 5)
+					} else {
+						s.watch(90, 300).take(alarming(301))
+					}
 					if v.name == "disks" || v.name == "machine" {
 						s.work(30, 331).things()
 					}

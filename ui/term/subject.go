@@ -93,6 +93,9 @@ func processText(list []process, processes int) string {
 	if len(list) == 0 && processes == 0 {
 		return ""
 	}
+	if len(list) == 0 {
+		return strconv.Itoa(processes)
+	}
 	const most = 8
 	var b strings.Builder
 	for i, p := range list {

@@ -289,7 +289,9 @@ func (u *UI) take(s *traffic.Snapshot) {
 
 func (u *UI) show(s *traffic.Snapshot) {
 	u.memory.observe(s, u.wanted)
+	first := u.shown == nil
 	u.shown = s
+	u.settleView(first)
 	u.reload()
 }
 

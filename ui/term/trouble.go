@@ -43,6 +43,9 @@ func (u *UI) worries() []worry {
 			out = append(out, worry{complaint(m), u.viewHint("monitors")})
 		}
 	}
+	if text := missingText(u.shown); text != "" {
+		out = append(out, worry{text, u.viewHint("fleet")})
+	}
 	if text := downText(u.shown); text != "" {
 		out = append(out, worry{text, u.viewHint("machine")})
 	}
