@@ -65,6 +65,8 @@ func (p *plan) appOf(m model.Metric) string {
 	return string(m["app"])
 }
 
+const nothing = "the engine has nothing of that time"
+
 // times are the ends of steps that a question is about. detail says why there are none.
 func (r *Reader) times(ctx context.Context, host string, from, to time.Time, step string) (times []time.Time, detail string, err error) {
 	now := r.opts.Now()
@@ -74,12 +76,12 @@ func (r *Reader) times(ctx context.Context, host string, from, to time.Time, ste
 	if earliest := now.Add(-r.opts.Reach); from.Before(earliest) {
 		first, err := r.first(ctx, host, earliest, now)
 		if err != nil || first.IsZero() {
-			return nil, "the engine has nothing of that time", err
+			return nil, nothing, err
 		}
 		from = first
 	}
 	if !from.Before(to) {
-		return nil, "the engine has nothing of that time", nil
+		return nil, nothing, nil
 	}
 	times, err = r.calendar.divide(from, to, step)
 	return times, "", err
