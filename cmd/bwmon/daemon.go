@@ -16,13 +16,15 @@ import (
 func (p *program) runCommand() *cobra.Command {
 	measure := measureFlags{relays: true}
 	var around serviceFlags
+	var publishes publishFlags
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Count as a daemon: without a terminal, until a signal",
 		Long: `run keeps the books without a terminal, until a signal ends it. Relays listed in
 the configuration run in it; pipes and relays of other programs report to it over
 the control socket. It watches the rules, delivers the alerts, keeps the history, and
-serves the web page and the API.
+serves the web page and the API. With --publish, or [publish] in the configuration, it
+tells a receiver ("bwmon receive") of all of it.
 
 A service manager may start it: it tells it when it is ready and that it is alive
 (sd_notify), and takes over the sockets that it passes. Without one, --detach makes it
@@ -31,11 +33,19 @@ a daemon and returns once it counts.
 Exit status: 0, or 1 when it failed.`,
 		Example: `  sudo bwmon run
   sudo bwmon run -c /etc/bwmon/bwmon.toml
+  sudo bwmon run --publish https://receiver.example:8443 --this-host gw
   sudo bwmon run --detach && kill "$(cat /run/bwmon/bwmon.pid)"
   sudo curl --unix-socket /run/bwmon/bwmon.sock http://bwmon/api/v1/snapshot`,
 		Args: cobra.NoArgs,
 		RunE: p.runs(func(cmd *cobra.Command) error {
-			c, err := p.settings(measure)
+			read := func() (config, error) {
+				c, err := p.settings(measure)
+				if err != nil {
+					return c, err
+				}
+				return publishes.apply(c)
+			}
+			c, err := read()
 			if err != nil {
 				return err
 			}
@@ -58,12 +68,12 @@ Exit status: 0, or 1 when it failed.`,
 			}
 			sv.hangups = takeHangups()
 			defer signal.Stop(sv.hangups)
-			read := func() (config, error) { return p.settings(measure) }
 			return sv.end(p.daemon(cmd.Context(), c, read, sv))
 		}),
 	}
 	measure.register(cmd)
 	around.register(cmd)
+	publishes.register(cmd)
 	return cmd
 }
 
@@ -85,14 +95,18 @@ func (p *program) daemon(ctx context.Context, c config, read func() (config, err
 	if err != nil {
 		return err
 	}
-	page, err := openSite(c.HTTP, sv.sockets.http, log.warn)
+	told, err := openPublishing(c.Publish, engineOptions(c).Host, log.Logger)
 	if err != nil {
 		return err
+	}
+	page, err := openSite(c.HTTP, sv.sockets.http, log.warn)
+	if err != nil {
+		return errors.Join(err, told.close())
 	}
 	var door *control
 	if c.Control.Socket != "" {
 		if door, err = openControl(c.Control, sv.sockets.control, s.relays.desk); err != nil {
-			return errors.Join(err, page.close())
+			return errors.Join(err, page.close(), told.close())
 		}
 	}
 	var names []string
@@ -108,20 +122,30 @@ func (p *program) daemon(ctx context.Context, c config, read func() (config, err
 	h := openPast(c, engineOptions(c).Host)
 	server := newServer(c, s, l, h, r.reload, log.Logger)
 	defer server.Close()
-	publish := server.Publish
+	var health []func() traffic.MonitorStatus
 	if h != nil {
-		publish = func(s *traffic.Snapshot) {
-			with := *s
-			with.Monitors = append(slices.Clip(s.Monitors), h.status())
-			server.Publish(&with)
-		}
+		health = append(health, h.status)
 		all := s.engine.Subscribe()
 		g.Go(func() error { return h.run(ctx, all) })
 	}
-	l.publish = sv.publishing(publish)
+	if told != nil {
+		health = append(health, told.publisher.Status)
+		g.Go(func() error { return told.run(ctx) })
+	}
+	l.publish = sv.publishing(func(s *traffic.Snapshot) {
+		with := *s
+		for _, status := range health {
+			with.Monitors = append(slices.Clip(with.Monitors), status())
+		}
+		server.Publish(&with)
+		told.put(&with)
+	})
 	l.begin(ctx, w, nil)
 	g.Go(func() error { return sv.beacon.run(ctx) })
-	g.Go(l.run)
+	g.Go(func() error {
+		defer told.end()
+		return l.run()
+	})
 	g.Go(func() error { return r.run(ctx, sv.hangups) })
 	if door != nil {
 		log.Info("control socket", "path", door.path)

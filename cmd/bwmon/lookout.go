@@ -8,7 +8,6 @@ import (
 	"slices"
 	"sync"
 
-	"bwmon/aggregate"
 	"bwmon/traffic"
 	"bwmon/ui/web"
 )
@@ -17,7 +16,7 @@ import (
 // changes. It passes every snapshot on, with the alerts where anything was agreed.
 // Any goroutine may use it.
 type lookout struct {
-	engine  *aggregate.Engine
+	engine  teller
 	publish func(*traffic.Snapshot)
 	open    func(config) (*watch, error)
 	log     *slog.Logger
@@ -25,6 +24,12 @@ type lookout struct {
 	mu sync.Mutex
 	// mu protects the field below.
 	shift *shift
+}
+
+// teller tells of the books: an engine, or a receiver.
+type teller interface {
+	Subscribe() <-chan *traffic.Snapshot
+	Unsubscribe(<-chan *traffic.Snapshot)
 }
 
 // shift is the time of one watch.

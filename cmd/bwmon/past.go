@@ -65,7 +65,7 @@ func (p *past) report(ctx context.Context, q traffic.Query) (*traffic.Report, er
 		return nil, fmt.Errorf("%w: %w", web.ErrUnavailable, p.failed)
 	}
 	r, err := p.store.Report(ctx, q)
-	return r, p.blame(ctx, err)
+	return r, blamePast(ctx, err)
 }
 
 // trend answers the API.
@@ -74,11 +74,11 @@ func (p *past) trend(ctx context.Context, q traffic.TrendQuery) (traffic.Trend, 
 		return traffic.Trend{}, fmt.Errorf("%w: %w", web.ErrUnavailable, p.failed)
 	}
 	t, err := p.store.Trend(ctx, q)
-	return t, p.blame(ctx, err)
+	return t, blamePast(ctx, err)
 }
 
 // blame says whose fault an error is.
-func (p *past) blame(ctx context.Context, err error) error {
+func blamePast(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(err, history.ErrQuestion):
 		return fmt.Errorf("%w: %w", web.ErrQuestion, err)

@@ -46,6 +46,7 @@ Exit status: 0 ok, 1 failed while running, 2 wrong usage or configuration.`,
 	root.Flags().BoolVar(&screen.standalone, "standalone", false, "count with monitors of its own, also where a daemon runs")
 	root.AddCommand(
 		p.runCommand(),
+		p.receiveCommand(),
 		p.ctlCommand(),
 		p.monitorsCommand(),
 		p.reportCommand(),

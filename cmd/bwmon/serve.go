@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"bwmon/aggregate"
+	"bwmon/fleet/receive"
 	"bwmon/ui/web"
 )
 
@@ -36,6 +37,18 @@ func newServer(c config, s *session, l *lookout, h *past, reload func(context.Co
 		o.History, o.Trend = h.report, h.trend
 	}
 	return web.New(o)
+}
+
+// newFleetServer is a receiver over HTTP.
+func newFleetServer(c config, host string, r *receive.Receiver, b *fleetBooks, l *lookout, log *slog.Logger) *web.Server {
+	all := b.of("")
+	return web.New(web.Options{
+		Host: host, Version: versionText(), Interval: c.Receive.Interval, Heartbeat: heartbeat,
+		MaxSeries: c.HTTP.MetricApps, MaxStreams: c.HTTP.MaxStreams, Log: log,
+		Alerts: l.listAlerts, Silence: http.HandlerFunc(l.addSilence),
+		History: all.History, Trend: all.Trend,
+		Members: &web.Members{Snapshot: r.HostSnapshot, Options: b.of},
+	})
 }
 
 // pullLever starts or stops a monitor.

@@ -27,7 +27,7 @@ func (a *Authority) Who(r *http.Request) (host string, any bool, err error) {
 		host, err = a.byToken(r, shown)
 		return host, false, err
 	}
-	if isHere(r) {
+	if IsHere(r) {
 		if !a.o.Ask && !isSent(r) {
 			return "", true, nil
 		}
@@ -100,7 +100,7 @@ func (a *Authority) byCertificate(c *x509.Certificate) (string, error) {
 
 // byToken is the host that a token belongs to (RFC 6750).
 func (a *Authority) byToken(r *http.Request, shown []string) (string, error) {
-	if r.TLS == nil && !isHere(r) {
+	if r.TLS == nil && !IsHere(r) {
 		return "", denied(http.StatusUnauthorized, "a token is only taken over TLS: this one was sent in clear text, make another one")
 	}
 	wrong := denied(http.StatusUnauthorized, "this token is not valid here")
@@ -129,8 +129,8 @@ func (a *Authority) byToken(r *http.Request, shown []string) (string, error) {
 	return host, nil
 }
 
-// isHere reports whether both ends of a connection have loopback addresses.
-func isHere(r *http.Request) bool {
+// IsHere reports whether both ends of a connection have loopback addresses.
+func IsHere(r *http.Request) bool {
 	remote, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return false

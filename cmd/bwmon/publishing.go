@@ -1,0 +1,226 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"bwmon/fleet"
+	"bwmon/fleet/engine"
+	"bwmon/fleet/publish"
+	"bwmon/fleet/trust"
+	"bwmon/traffic"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+)
+
+// publishing is what a daemon tells a receiver, or an engine, of its books.
+type publishing struct {
+	publisher *publish.Publisher
+	identity  *trust.Identity // nil: it has none
+	snapshots *newest
+}
+
+// openPublishing makes it; nil where nobody is to be told. host is the name of this
+// host.
+func openPublishing(c publishConfig, host string, log *slog.Logger) (*publishing, error) {
+	if !c.wanted() {
+		return nil, nil
+	}
+	if c.ThisHost == "" {
+		c.ThisHost = host
+	}
+	p := &publishing{snapshots: newNewest()}
+	var caller *caller
+	if c.Token.IsZero() && c.URL != "" {
+		var err error
+		renewed := func() { caller.anew() }
+		p.identity, err = trust.OpenIdentity(c.Identity, trust.Options{Log: log, Renewed: renewed})
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, usageError{fmt.Errorf("publish.identity: %w", err)}
+		}
+	}
+	if p.identity != nil && c.ThisHost != p.identity.Host() {
+		if c.ThisHost != host { // somebody wrote it
+			return nil, usageError{fmt.Errorf("publish.this_host: want %s, for which the certificate in %s is, got %s: leave it out, or join again", quoted(p.identity.Host()), quoted(c.Identity), quoted(c.ThisHost))}
+		}
+		c.ThisHost = p.identity.Host()
+	}
+	if err := fleet.CheckName(c.ThisHost); err != nil {
+		return nil, usageError{fmt.Errorf("publish.this_host: %w", err)}
+	}
+	caller, err := newCaller(c, p.identity)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	sender, err := newSender(c, caller)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	p.publisher, err = publish.New(publish.Options{
+		Host: c.ThisHost, Sender: sender, Dir: c.Queue, Interval: c.Interval, MaxSize: int64(c.MaxSize), MaxAge: c.MaxAge, Log: log,
+	})
+	return p, err
+}
+
+// newSender brings batches to where the configuration says.
+func newSender(c publishConfig, to *caller) (publish.Sender, error) {
+	token := func() (string, error) {
+		if c.Token.IsZero() {
+			return "", nil
+		}
+		return c.Token.Read()
+	}
+	if c.Engine == "" {
+		return publish.NewHTTP(publish.HTTPOptions{URL: c.URL, Host: c.ThisHost, Version: versionText(), Client: to.client, Token: token})
+	}
+	client, err := to.client()
+	if err != nil {
+		return nil, err
+	}
+	w, err := engine.NewWriter(engine.Options{URL: c.Engine, Client: client, Token: token})
+	if err != nil {
+		return nil, err
+	}
+	return toEngine{engine.NewSender(w, c.ThisHost), c.Engine}, nil
+}
+
+// toEngine is a publish.Sender.
+type toEngine struct {
+	*engine.Sender
+	url string
+}
+
+func (e toEngine) Name() string { return "the engine at " + e.url }
+
+// caller makes connections to a receiver or an engine. Any goroutine may use it.
+type caller struct {
+	tls *tls.Config
+
+	mu sync.Mutex
+	// mu protects the field below.
+	made *http.Client
+}
+
+func newCaller(c publishConfig, id *trust.Identity) (*caller, error) {
+	if id != nil {
+		return &caller{tls: id.TLSConfig()}, nil
+	}
+	t := &tls.Config{MinVersion: tls.VersionTLS12}
+	if c.CAFile != "" {
+		text, err := readSmall(c.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("publish.ca_file: %w", err)
+		}
+		t.RootCAs = x509.NewCertPool()
+		if !t.RootCAs.AppendCertsFromPEM([]byte(text)) {
+			return nil, fmt.Errorf("publish.ca_file: there is no certificate in %s: want PEM", quoted(c.CAFile))
+		}
+	}
+	return &caller{tls: t}, nil
+}
+
+// client is another one once the identity was renewed.
+func (c *caller) client() (*http.Client, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.made == nil {
+		c.made = &http.Client{Transport: &http.Transport{
+			Proxy: http.ProxyFromEnvironment, TLSClientConfig: c.tls, TLSHandshakeTimeout: 10 * time.Second, MaxIdleConns: 2,
+			IdleConnTimeout: 2 * time.Minute, ForceAttemptHTTP2: true,
+			HTTP2: &http.HTTP2Config{SendPingTimeout: 30 * time.Second, PingTimeout: 10 * time.Second},
+		}}
+	}
+	return c.made, nil
+}
+
+func (c *caller) anew() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.made = nil
+}
+
+// run publishes until the snapshots have ended.
+func (p *publishing) run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	ended, end := context.WithCancel(ctx)
+	g.Go(func() error {
+		defer end()
+		return errors.Join(p.publisher.Run(ctx, p.snapshots.list), p.publisher.Close())
+	})
+	if p.identity != nil {
+		g.Go(func() error { return p.identity.Run(ended) })
+	}
+	return g.Wait()
+}
+
+// put gives it the books as they are now. It may be called on nil, and by one goroutine.
+func (p *publishing) put(s *traffic.Snapshot) {
+	if p != nil {
+		p.snapshots.put(s)
+	}
+}
+
+// end says that there are no more.
+func (p *publishing) end() {
+	if p != nil {
+		p.snapshots.end()
+	}
+}
+
+// close gives up what does not run yet.
+func (p *publishing) close() error {
+	if p == nil {
+		return nil
+	}
+	return p.publisher.Close()
+}
+
+// publishFlags are those of "bwmon run" about whom it tells.
+type publishFlags struct{ url, thisHost string }
+
+func (f *publishFlags) register(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.url, "publish", "", "tell the receiver at this `URL`, such as https://receiver.example:8443, of all that is counted")
+	flags.StringVar(&f.thisHost, "this-host", "", "the `NAME` that this host has there (default its own)")
+}
+
+// apply puts the flags over the configuration. Its error is one of usage.
+func (f *publishFlags) apply(c config) (config, error) {
+	if f.url != "" {
+		if err := checkRemote(f.url); err != nil {
+			return c, usageError{fmt.Errorf("--publish: %w", err)}
+		}
+		c.Publish.URL, c.Publish.Engine = f.url, ""
+	}
+	if f.thisHost != "" {
+		if err := fleet.CheckName(f.thisHost); err != nil {
+			return c, usageError{fmt.Errorf("--this-host: %w", err)}
+		}
+		c.Publish.ThisHost = f.thisHost
+	}
+	return c, nil
+}
+
+// newest is a channel that holds one snapshot, the latest. One goroutine puts them.
+type newest struct{ list chan *traffic.Snapshot }
+
+func newNewest() *newest { return &newest{make(chan *traffic.Snapshot, 1)} }
+
+func (n *newest) put(s *traffic.Snapshot) {
+	select {
+	case <-n.list:
+	default:
+	}
+	n.list <- s
+}
+
+func (n *newest) end() { close(n.list) }

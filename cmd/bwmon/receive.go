@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os/signal"
+
+	"bwmon/fleet/trust"
+	"bwmon/traffic"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+)
+
+func (p *program) receiveCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "receive",
+		Short: "Collect what many hosts publish, show it and watch it",
+		Long: `receive takes what hosts publish ("bwmon run --publish URL --this-host NAME"), keeps the
+history of each and of all together, watches the rules over them, and serves a page
+with all hosts, each of which can be looked at as if one were there.
+
+Hosts on this machine may publish to the address of the page, and are asked for nothing
+unless receive.loopback says so. Hosts elsewhere come in at receive.listen, over TLS,
+with a certificate or a token: "bwmon fleet init" begins with that, and "bwmon fleet
+invite HOST" says what to type there.
+
+Figures of other programs are taken and given back at /api/perf: see the manual.
+
+Exit status: 0, or 1 when it failed.`,
+		Example: `  bwmon receive
+  bwmon fleet init --name receiver.example && bwmon receive
+  curl -d '{"mem": 61.5}' http://127.0.0.1:8000/api/perf/web-1/$(date +%s)
+  curl http://127.0.0.1:8000/api/perf/web-1/by-minute:mem`,
+		Args: cobra.NoArgs,
+		RunE: p.runs(func(cmd *cobra.Command) error {
+			c, err := p.config()
+			if err != nil {
+				return err
+			}
+			if err := checkDeliveries(c); err != nil {
+				return err
+			}
+			sv, err := p.openService(c, serviceFlags{}, takeManager())
+			if err != nil {
+				return err
+			}
+			sv.hangups = takeHangups()
+			defer signal.Stop(sv.hangups)
+			return sv.end(p.receive(cmd.Context(), c, sv))
+		}),
+	}
+}
+
+// receive collects until ctx is cancelled or something fails that it cannot do without.
+func (p *program) receive(ctx context.Context, c config, sv *service) error {
+	log := sv.log
+	host := engineOptions(c).Host
+	authority, err := openAuthority(c.Receive, log.Logger)
+	if err != nil {
+		return usageError{fmt.Errorf("receive.dir: %w", err)}
+	}
+	books, err := openFleetBooks(c, host)
+	if err != nil {
+		return err
+	}
+	r, err := newReceiver(c, host, authority, books, log)
+	if err != nil {
+		return errors.Join(err, books.close())
+	}
+	open := func(c config) (*watch, error) { return newWatch(c, host, log.Logger, p.stderr) }
+	w, err := open(c)
+	if err != nil {
+		return errors.Join(err, books.close())
+	}
+	doors, err := openDoors(c, authority, r, sv)
+	if err != nil {
+		return errors.Join(err, books.close())
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	l := &lookout{engine: r, open: open, log: log.Logger}
+	server := newFleetServer(c, host, r, books, l, log.Logger)
+	defer server.Close()
+	l.publish = sv.publishing(func(s *traffic.Snapshot) {
+		with := *s
+		with.Monitors = append(append([]traffic.MonitorStatus(nil), s.Monitors...), books.status())
+		server.Publish(&with)
+	})
+	l.begin(ctx, w, nil)
+	g.Go(func() error { return errors.Join(r.Run(ctx), books.close()) })
+	g.Go(func() error { return books.run(ctx) })
+	g.Go(func() error { return sv.beacon.run(ctx) })
+	g.Go(l.run)
+	doors.run(ctx, g, server, log)
+	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// openAuthority is who is trusted; nil where nobody has begun with that.
+func openAuthority(c receiveConfig, log *slog.Logger) (*trust.Authority, error) {
+	a, err := trust.Open(c.Dir, trust.Options{Log: log, Ask: c.AskLocal})
+	if errors.Is(err, fs.ErrNotExist) && !c.AskLocal {
+		return nil, nil
+	}
+	return a, err
+}
