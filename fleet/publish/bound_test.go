@@ -196,6 +196,59 @@ func TestFullDisk(t *testing.T) {
 	s.compare("after a full disk")
 }
 
+// TestReadOnlyDisk: so does a disk that can only be read, also from the start: what is on
+// it is sent.
+func TestReadOnlyDisk(t *testing.T) {
+	dir := smallDisk(t, "1m")
+	s := newSchedule(t, 10)
+	s.o.Dir = dir + "/queue"
+	s.p.Close()
+	s.open()
+	for range 5 {
+		s.tick()
+	}
+	remount := func(flags uintptr) {
+		t.Helper()
+		if err := unix.Mount("", dir, "", unix.MS_REMOUNT|flags, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.p.Close()
+	remount(unix.MS_RDONLY)
+	defer remount(0)
+	s.open()
+	s.now = s.now.Add(10 * time.Second)
+	s.last = s.m.next(10 * time.Second)
+	s.p.latest = s.last
+	s.p.tick()
+	s.queued[s.last.Run] = totals(s.last)
+	s.p.note()
+	if st := s.p.Stats(); st.State != traffic.StateFailed || st.Waiting != 6 || st.Unstored != 1 || !strings.Contains(st.Detail, "read-only") {
+		t.Errorf("%+v", st)
+	}
+	for s.exchange(false) {
+	}
+	s.r.locked(s.r.flush)
+	s.compare("from a disk that can only be read")
+	remount(0)
+	s.tick()
+	s.p.note()
+	if st := s.p.Stats(); st.Unstored != 0 {
+		t.Errorf("%+v", st)
+	}
+	s.settleDown()
+	s.compare("when it can be written")
+	if files := batchFiles(t, s.o.Dir); len(files) != 1 {
+		t.Logf("files that could not be removed are sent once more: %d", len(files))
+	}
+	s.kill()
+	s.settleDown()
+	s.compare("sent once more")
+	if files := batchFiles(t, s.o.Dir); len(files) != 1 {
+		t.Errorf("files: %v", files)
+	}
+}
+
 // TestBoundedMemory: a disk that refuses for long does not make memory grow without end,
 // and costs no byte.
 func TestBoundedMemory(t *testing.T) {

@@ -104,13 +104,16 @@ func isLocal(host string) bool {
 }
 
 // NewTransport is net/http's with bounds, for one receiver. nil trusts the system's
-// certificates, and shows none.
+// certificates, and shows none. It speaks HTTP/1.1: there is one request at a time, and a
+// connection on which one was not answered in time is closed, where HTTP/2 goes on with it.
 func NewTransport(c *tls.Config) *http.Transport {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
 	return &http.Transport{
+		Protocols:              protocols,
 		TLSClientConfig:        c,
 		Proxy:                  http.ProxyFromEnvironment,
 		DialContext:            (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-		ForceAttemptHTTP2:      true,
 		MaxIdleConns:           2,
 		IdleConnTimeout:        2 * time.Minute,
 		TLSHandshakeTimeout:    10 * time.Second,

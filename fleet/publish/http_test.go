@@ -2,6 +2,8 @@ package publish
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
 	"log"
@@ -139,7 +141,30 @@ func TestStranger(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer h.Close()
-	if _, err := h.Send(t.Context(), nil, 0); err == nil || !strings.Contains(err.Error(), "certificate") {
+	_, err = h.Send(t.Context(), nil, 0)
+	if is, _ := judge(err); err == nil || is != unproven || !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestCertificateWanted: a server that wants another certificate, and says so in TLS, is
+// one that does not trust this host.
+func TestCertificateWanted(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.TLS = &tls.Config{ClientAuth: tls.RequireAndVerifyClientCert}
+	server.StartTLS()
+	defer server.Close()
+	pool := x509.NewCertPool()
+	pool.AddCert(server.Certificate())
+	client := &http.Client{Transport: NewTransport(&tls.Config{RootCAs: pool})}
+	h, err := NewHTTP(HTTPOptions{URL: server.URL, Client: func() (*http.Client, error) { return client, nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	_, err = h.Send(t.Context(), nil, 0)
+	if is, _ := judge(err); is != untrusted {
 		t.Errorf("%v", err)
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"os"
 	"os/exec"
@@ -86,10 +85,10 @@ func TestKill(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rand := rand.New(rand.NewPCG(1, 1))
+	rand := newRand(1)
 	r := newReceiver(t)
-	r.locked(func() { r.meddle = r.trouble(rand) })
-	dir := tempQueue(t)
+	r.locked(func() { r.meddle = r.trouble(newRand(2)) })
+	dir := t.TempDir() + "/queue"
 	runs := 12
 	sure := make(map[string]uint64)
 	for n := 1; n <= runs; n++ {

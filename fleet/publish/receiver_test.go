@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -201,6 +202,22 @@ func (r *receiver) trouble(rand *rand.Rand) func(http.ResponseWriter, []byte) bo
 	}
 }
 
-func tempQueue(t *testing.T) string { return t.TempDir() + "/queue" }
+// tempQueue is a directory for a queue, in memory where that can be had: thousands of
+// files are synced.
+func tempQueue(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "bwmon-publish-test-")
+	if err != nil {
+		return t.TempDir() + "/queue"
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir + "/queue"
+}
+
+func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 3)) }
 
 var epoch = time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)

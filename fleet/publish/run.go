@@ -65,7 +65,8 @@ func (p *Publisher) tick() {
 		p.opts.Log.Error("a batch cannot be written", "error", err)
 	}
 	p.save(p.opts.Now())
-	if r, ok := p.opts.Sender.(renewer); ok && p.retry.verdict == untrusted && r.Renewed() {
+	doubt := p.retry.verdict == untrusted || p.retry.verdict == unproven
+	if r, ok := p.opts.Sender.(renewer); ok && doubt && r.Renewed() {
 		p.retry.notBefore = time.Time{}
 	}
 }

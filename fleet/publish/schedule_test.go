@@ -27,7 +27,7 @@ type schedule struct {
 }
 
 func newSchedule(t *testing.T, seed uint64) *schedule {
-	s := &schedule{t: t, r: newReceiver(t), rand: rand.New(rand.NewPCG(seed, 3)), now: epoch, queued: books{}}
+	s := &schedule{t: t, r: newReceiver(t), rand: newRand(seed), now: epoch, queued: books{}}
 	s.o = Options{
 		Host: "gw", Dir: tempQueue(t), Sender: s.r.sender(t, HTTPOptions{Timeout: 10 * time.Second}),
 		Now: func() time.Time { return s.now },
@@ -113,7 +113,7 @@ func (s *schedule) compare(what string) {
 // TestRandomSchedule: whatever befalls host, receiver and what is between them, and in
 // whatever order, all totals of all runs become the same on both sides.
 func TestRandomSchedule(t *testing.T) {
-	steps := 1000
+	steps := 1500
 	if testing.Short() {
 		steps = 300
 	}

@@ -2,8 +2,10 @@ package publish
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"time"
 
@@ -52,6 +54,7 @@ type verdict int
 const (
 	passing   verdict = iota // the same again, later
 	untrusted                // the same again with other credentials
+	unproven                 // the same again, when the receiver proves who it is
 	refused                  // never
 	tooLarge                 // fewer at a time
 	elsewhere                // nobody there knows batches
@@ -59,6 +62,14 @@ const (
 
 // judge says what an error means, and how long to wait at least.
 func judge(err error) (verdict, time.Duration) {
+	var stranger *tls.CertificateVerificationError
+	var alert *net.OpError
+	switch {
+	case errors.As(err, &stranger):
+		return unproven, 0
+	case errors.As(err, &alert) && alert.Op == "remote error": // so crypto/tls calls alerts
+		return untrusted, 0
+	}
 	var status interface{ HTTPStatus() int }
 	if !errors.As(err, &status) {
 		return passing, 0

@@ -116,7 +116,7 @@ func (p *Publisher) fail(r result, err error, now time.Time) {
 		}
 	}
 	pause := pauseAfter(p.retry.failures)
-	if v == untrusted || v == elsewhere {
+	if v == untrusted || v == unproven || v == elsewhere {
 		pause = pauseAfter(99)
 	}
 	pause = max(pause, after)

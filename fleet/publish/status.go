@@ -3,6 +3,7 @@ package publish
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -43,6 +44,10 @@ func (p *Publisher) Status() traffic.MonitorStatus {
 	if m.Detail == "" {
 		m.Detail = "to " + p.opts.To
 	}
+	refused := "were refused"
+	if p.opts.Dir != "" {
+		refused += " and set aside in " + filepath.Join(p.opts.Dir, refusedName)
+	}
 	// Each change of this line is published: in good times it stays as it is.
 	if s.Waiting > 1 {
 		m.Detail += fmt.Sprintf("; %d batches wait", s.Waiting)
@@ -55,7 +60,7 @@ func (p *Publisher) Status() traffic.MonitorStatus {
 		what string
 	}{
 		{s.Joined, "were joined with others"}, {s.Dropped, "were dropped: there was no room, or they were too old"},
-		{s.Damaged, "could not be read"}, {s.Refused, "were refused and set aside"},
+		{s.Damaged, "could not be read"}, {s.Refused, refused},
 	} {
 		if befell.n > 0 {
 			m.Detail += fmt.Sprintf("; %d batches %s", befell.n, befell.what)
@@ -100,6 +105,8 @@ func explain(r retry, name string) string {
 	switch r.verdict {
 	case untrusted:
 		text += `: invite this host with "bwmon fleet invite" and have it join, or give it the right token`
+	case unproven:
+		text += ": check the address, the certificates to trust and both clocks"
 	case elsewhere:
 		text += ": is that the address of a bwmon receiver?"
 	}
