@@ -237,9 +237,73 @@ func checkFleet(t *testing.T, s *traffic.Snapshot, stations []*station) {
 			t.Fatalf("by host (-carried +shown):\n%s", diff)
 		}
 	}
+	checkBalance(t, s, all)
+}
+
+func checkBalance(t *testing.T, s *traffic.Snapshot, all traffic.Counts) {
+	t.Helper()
 	b := s.Balance
-	if b.LocalRx != all.RxBytes || b.InterfaceTx != all.TxBytes || b.ResidualRx != int64(b.InterfaceRx-b.LocalRx) {
+	if b.LocalRx+b.UnattributedRx != all.RxBytes || b.InterfaceTx != all.TxBytes || max(b.LocalRx, b.UnattributedRx) > all.RxBytes ||
+		b.ResidualRx != int64(b.InterfaceRx-b.LocalRx-b.UnattributedRx) || b.ResidualTx != 0 {
 		t.Fatalf("the balance %+v is not of %v", b, all)
+	}
+}
+
+// TestIdleAppsMakeRoom: apps that nobody has used for long are counted with all others
+// where there is little room, so that new ones have names; sums stay.
+func TestIdleAppsMakeRoom(t *testing.T) {
+	clock := &testClock{at: epoch}
+	s := newSite(t, Options{Limits: generous, Now: clock.now, Apps: 8}, newLedger())
+	stations := []*station{newStation("a", 1), newStation("b", 2)}
+	publish := func(run func(*station)) {
+		for _, h := range stations {
+			run(h)
+			for range 10 {
+				h.work(clock.now())
+			}
+			h.hear(s.publish(t, h.name, 0, h.unsent()...).answer)
+		}
+	}
+	publish(func(*station) {})
+	named := func() (n int, others bool) {
+		for _, a := range s.snapshot(clock.now()).Apps {
+			if a.Name == traffic.AppOther {
+				others = true
+			} else {
+				n++
+			}
+		}
+		return n, others
+	}
+	if n, others := named(); n != 7 || !others {
+		t.Errorf("%d apps have names, others: %v", n, others)
+	}
+	clock.pass(time.Hour)
+	if n, others := named(); n != 5 || !others {
+		t.Errorf("%d apps have names an hour later, others: %v", n, others)
+	}
+	checkFleet(t, s.snapshot(clock.now()), stations)
+	publish(func(h *station) { h.restart(clock.now()) })
+	if n, _ := named(); n != 7 {
+		t.Errorf("%d apps have names when they are used again", n)
+	}
+	checkFleet(t, s.snapshot(clock.now()), stations)
+}
+
+// TestWakeIsNotLate: what a host said before its latest snapshot does not hold any more.
+func TestWakeIsNotLate(t *testing.T) {
+	ty := newTally(&Options{Apps: 10, HostApps: 10, AppHosts: 10})
+	app := func(rate float64) *traffic.Snapshot {
+		return &traffic.Snapshot{Run: "r", Apps: []traffic.App{{Name: "a", Usage: traffic.Usage{RxRate: rate}}}}
+	}
+	a, old := ty.open("gw", nil), app(1)
+	ty.enter(a, old, false, epoch)
+	ty.hush(a)
+	ty.enter(a, app(2), false, epoch)
+	ty.hush(a)
+	ty.wake(a, old)
+	if got := ty.current(epoch)[0].RxRate; got != 0 {
+		t.Errorf("its rate is %v", got)
 	}
 }
 

@@ -147,6 +147,7 @@ func TestSinceTheStart(t *testing.T) {
 		for _, a := range s.snapshot(clock.now()).Apps {
 			got = got.Add(countsOf(&a))
 		}
+		checkBalance(t, s.snapshot(clock.now()), got)
 		if want := sum(h.truth()).Sub(sum(before)); got != want {
 			t.Fatalf("the fleet carried %v, want %v", got, want)
 		}

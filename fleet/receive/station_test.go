@@ -82,13 +82,19 @@ func (s *station) work(at time.Time) {
 			next.Apps = next.Apps[1:]
 		}
 	}
-	var sum traffic.Counts
+	var sum, nobodys traffic.Counts
 	for i := range next.Apps {
 		a := &next.Apps[i]
+		if a.Name == "app0" { // as if it stood for what nobody owns
+			nobodys = countsOf(a)
+		}
 		a.Commands = []traffic.Command{{Command: a.Name + " --serve", User: "root", Usage: a.Usage, Resources: a.Resources}}
 		sum = sum.Add(countsOf(a))
 	}
-	next.Balance = traffic.Balance{InterfaceRx: sum.RxBytes + 10, InterfaceTx: sum.TxBytes, LocalRx: sum.RxBytes, LocalTx: sum.TxBytes, ResidualRx: 10}
+	next.Balance = traffic.Balance{
+		InterfaceRx: sum.RxBytes + 10, InterfaceTx: sum.TxBytes, LocalRx: sum.RxBytes - nobodys.RxBytes, LocalTx: sum.TxBytes - nobodys.TxBytes,
+		UnattributedRx: nobodys.RxBytes, UnattributedTx: nobodys.TxBytes, ResidualRx: 10,
+	}
 	next.Interfaces = []traffic.Interface{{Name: "eth0", Balanced: true, Usage: traffic.Usage{RxBytes: sum.RxBytes + 10, TxBytes: sum.TxBytes, RxRate: 5}}}
 	s.now = &next
 	if b := s.recorder.Next(&next); b != nil {

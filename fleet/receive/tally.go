@@ -79,6 +79,9 @@ func (t *tally) enter(a *account, s *traffic.Snapshot, fresh bool, now time.Time
 	for i := range s.Apps {
 		app := &s.Apps[i]
 		l := t.line(a, app.Name, now)
+		if l.cell == a.other && amountsOf(app) != l.last {
+			t.unfold(a, l, app.Name, now)
+		}
 		l.change(amountsOf(app))
 		l.cell.next = l.cell.next.add(levelsOf(app))
 		l.turn = a.turn
@@ -158,7 +161,7 @@ func (t *tally) cell(a *account, app string, now time.Time) *cell {
 		}
 	}
 	// The row of all others has room of its own.
-	if app != traffic.AppOther && (len(a.cells) >= t.hostApps-1 || r == nil && len(t.rows) >= t.apps-1) {
+	if app != traffic.AppOther && (a.named() >= t.hostApps-1 || r == nil && t.named() >= t.apps-1) {
 		if a.other != nil {
 			return a.other
 		}
@@ -179,13 +182,28 @@ func (t *tally) cell(a *account, app string, now time.Time) *cell {
 	return c
 }
 
+// named is how many rows there are but the one of all others, of the fleet and of a host.
+func (t *tally) named() int {
+	if t.rows[traffic.AppOther] != nil {
+		return len(t.rows) - 1
+	}
+	return len(t.rows)
+}
+
+func (a *account) named() int {
+	if a.other != nil {
+		return len(a.cells) - 1
+	}
+	return len(a.cells)
+}
+
 func (r *row) find(host string) (at int, there bool) {
 	return slices.BinarySearchFunc(r.cells, host, func(c *cell, host string) int { return cmp.Compare(c.account.host, host) })
 }
 
 // tidy takes away a host's cells that count nothing.
 func (t *tally) tidy(a *account) {
-	full := len(a.cells) >= t.hostApps-1
+	full := a.named() >= t.hostApps-1
 	a.cells = slices.DeleteFunc(a.cells, func(c *cell) bool {
 		if c.lines > 0 || c == a.other || c.totals != (amounts{}) && !full {
 			return false
@@ -252,6 +270,15 @@ func (t *tally) foldRow(r *row, now time.Time) {
 		a.cells = slices.DeleteFunc(a.cells, func(held *cell) bool { return held == c })
 	}
 	delete(t.rows, r.name)
+}
+
+// unfold counts an app that was counted with all others by its name from now on, if there
+// is room.
+func (t *tally) unfold(a *account, l *line, app string, now time.Time) {
+	c := t.cell(a, app, now)
+	l.cell.lines--
+	c.lines++
+	l.cell = c
 }
 
 // hush says that nothing is known of now of a host that is silent.
