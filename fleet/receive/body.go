@@ -76,7 +76,7 @@ func (r *Receiver) unpack(encoding []string, body []byte) ([]byte, error) {
 	}
 	document, err := r.zstd.DecodeAll(body, nil)
 	switch {
-	case errors.Is(err, zstd.ErrDecoderSizeExceeded), errors.Is(err, zstd.ErrWindowSizeExceeded), err == nil && len(document) > fleet.MaxEncoded:
+	case errors.Is(err, zstd.ErrDecoderSizeExceeded), errors.Is(err, zstd.ErrWindowSizeExceeded):
 		return nil, refuse(http.StatusRequestEntityTooLarge, "unpacked it is more than %d bytes: send less at a time", fleet.MaxEncoded)
 	case err != nil:
 		return nil, refuse(http.StatusBadRequest, "unpack it: %w", err)

@@ -255,16 +255,15 @@ func TestIdleAppsMakeRoom(t *testing.T) {
 	clock := &testClock{at: epoch}
 	s := newSite(t, Options{Limits: generous, Now: clock.now, Apps: 8}, newLedger())
 	stations := []*station{newStation("a", 1), newStation("b", 2)}
-	publish := func(run func(*station)) {
+	publish := func() {
 		for _, h := range stations {
-			run(h)
 			for range 10 {
 				h.work(clock.now())
 			}
 			h.hear(s.publish(t, h.name, 0, h.unsent()...).answer)
 		}
 	}
-	publish(func(*station) {})
+	publish()
 	named := func() (n int, others bool) {
 		for _, a := range s.snapshot(clock.now()).Apps {
 			if a.Name == traffic.AppOther {
@@ -283,7 +282,7 @@ func TestIdleAppsMakeRoom(t *testing.T) {
 		t.Errorf("%d apps have names an hour later, others: %v", n, others)
 	}
 	checkFleet(t, s.snapshot(clock.now()), stations)
-	publish(func(h *station) { h.restart(clock.now()) })
+	publish()
 	if n, _ := named(); n != 7 {
 		t.Errorf("%d apps have names when they are used again", n)
 	}

@@ -217,8 +217,12 @@ func TestForget(t *testing.T) {
 	if err := s.Forget("c"); err == nil {
 		t.Error("a host that is not there was forgotten")
 	}
+	late := s.find("a") // a request that is on its way
 	if err := s.Forget("a"); err != nil {
 		t.Fatal(err)
+	}
+	if _, err := s.take(t.Context(), late, &delivery{batches: stations[0].queue, now: clock.now()}); err == nil {
+		t.Error("what was on its way was booked")
 	}
 	if _, known := s.HostSnapshot("a"); known || len(s.Hosts()) != 1 || s.books.rows("a") != nil {
 		t.Error("it is still there")

@@ -68,10 +68,13 @@ func TestLimits(t *testing.T) {
 // the receiver.
 func TestNamesOfARestart(t *testing.T) {
 	clock := &testClock{at: epoch}
-	o := Options{Limits: Limits{Requests: 1e6, Bytes: 1e12, Names: 20}, Now: clock.now}
+	o := Options{Limits: Limits{Requests: 1e6, Bytes: 1e12, Names: 10}, Now: clock.now}
 	s := newSite(t, o, newLedger())
 	h := newStation("gw", 1)
 	for i := range 50 {
+		if i < 9 {
+			clock.pass(time.Hour) // until all are known
+		}
 		if i%5 == 4 {
 			h.restart(clock.now())
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -119,6 +120,23 @@ func TestRefused(t *testing.T) {
 				t.Errorf("there are %d hosts", n)
 			}
 		})
+	}
+}
+
+// TestBomb: what is small and unpacked large takes little memory before it is refused.
+func TestBomb(t *testing.T) {
+	const size = 256 << 20
+	bomb := packer.EncodeAll(make([]byte, size), nil)
+	r, err := New(Options{Books: newLedger()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err = r.unpack([]string{"zstd"}, bomb)
+	runtime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; err == nil || took > 4*fleet.MaxEncoded {
+		t.Errorf("%d bytes took %d to refuse: %v", len(bomb), took, err)
 	}
 }
 

@@ -29,6 +29,7 @@ type station struct {
 	queue    []*fleet.Batch            // what is not kept, oldest first
 	have     fleet.Position
 	apps     int
+	nobody   string // the app that stands for what nobody owns
 }
 
 func newStation(name string, seed uint64) *station {
@@ -82,10 +83,13 @@ func (s *station) work(at time.Time) {
 			next.Apps = next.Apps[1:]
 		}
 	}
+	if s.nobody == "" && len(next.Apps) > 0 {
+		s.nobody = next.Apps[0].Name
+	}
 	var sum, nobodys traffic.Counts
 	for i := range next.Apps {
 		a := &next.Apps[i]
-		if a.Name == "app0" { // as if it stood for what nobody owns
+		if a.Name == s.nobody {
 			nobodys = countsOf(a)
 		}
 		a.Commands = []traffic.Command{{Command: a.Name + " --serve", User: "root", Usage: a.Usage, Resources: a.Resources}}
