@@ -151,3 +151,29 @@ func BenchmarkScrape(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkFleetTick is what the first who asks after a tick of a receiver of 1,000 hosts
+// and 12 apps costs: as the page asks, and with all commands of all apps.
+func BenchmarkFleetTick(b *testing.B) {
+	for _, what := range []struct {
+		name string
+		want wanted
+	}{{"page", wanted{}}, {"app", wanted{of: "app 03"}}, {"all", wanted{all: true}}} {
+		b.Run(what.name, func(b *testing.B) {
+			s := New(Options{})
+			defer s.Close()
+			snapshot := fleet(1, 1000)
+			b.ReportAllocs()
+			for b.Loop() {
+				s.Publish(snapshot)
+				x, err := s.encoding(s.now.Load().document, what.want).body()
+				if err != nil {
+					b.Fatal(err)
+				}
+				x.gzip()
+				b.ReportMetric(float64(len(x.plain)), "bytes")
+				b.ReportMetric(float64(len(x.gzip())), "bytes-gzip")
+			}
+		})
+	}
+}

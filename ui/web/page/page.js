@@ -72,7 +72,7 @@ export class Page {
 		});
 	}
 
-	// go shows a place. Quietly: it is no step to come back from.
+	// go shows a place. Quietly: no step to come back from.
 	go(place, quietly = false) {
 		const hash = hashOf(place);
 		if (hash[0] !== "#") return location.assign(hash);

@@ -90,8 +90,7 @@ export class Stream {
 	}
 }
 
-// pauseAfter doubles, up to 15 s, and differs from page to page, so that not all of them
-// come at once.
+// pauseAfter doubles up to 15 s, and differs from page to page: not all come at once.
 function pauseAfter(tries) {
 	return Math.min(15e3, 500 * 2 ** tries) * (0.75 + Math.random() / 2);
 }

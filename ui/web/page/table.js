@@ -18,7 +18,7 @@ export class Table {
 	#rows = new Map(); // key → {key, tr, cells, handle, data, place}
 	#order = [];
 	#heads = new Map();
-	#limit = mostRows;
+	#limit;
 	#heldUntil = 0;
 	#isLoose = false; // rows out of sight are in no order
 	#trend = new Float32Array(minute);
@@ -28,6 +28,7 @@ export class Table {
 	// is another when epoch() is.
 	constructor(spec, on) {
 		this.spec = spec;
+		this.#limit = spec.most ?? mostRows;
 		this.#on = on;
 		this.body = el("tbody");
 		this.foot = el("p", { class: "foot" });

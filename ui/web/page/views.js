@@ -34,7 +34,7 @@ export const unhealthy = (now) => (now.monitors ?? []).filter((m) => m.state ===
 
 export const ofKind = (kind) => (a) => (a.kind === kind ? a.subject : "");
 
-// flows has a stream tell of connections and remote hosts.
+// flows asks a stream for connections and remote hosts.
 export const flows = "?flows=1";
 
 // table has the columns and the facts of one kind of rows.

@@ -41,6 +41,7 @@ const seriesOf = (alert) => (alert.metric && alert.subject.startsWith("host:") ?
 
 const membersTable = named("", "member", "Hosts", (row) => row.host, {
 	columns, facts: membersFacts,
+	most: 200,
 	rows: (now) => now.hosts,
 	open: (row) => pageOf(row.host),
 	alerted: { subject: (alert) => ofKind("host")(alert) || seriesOf(alert), names: (row) => [row.host] },
@@ -59,6 +60,7 @@ export function appScene(place) {
 	const title = `${app} on each host`;
 	const table = named("", "runs", title, (row) => row.host, {
 		columns: runsColumns, facts: runsFacts,
+		most: 200,
 		rows: (now) => now.apps?.find((a) => a.app === app)?.commands,
 		open: (row) => `${pageOf(row.host)}#${new URLSearchParams({ view: "apps", app })}`,
 		alerted: undefined,
