@@ -142,3 +142,41 @@ func BenchmarkFit(b *testing.B) {
 	}
 	b.ReportMetric(float64((cpu(b)-before).Microseconds())/1000/float64(tick-from), "cpu-ms/batch")
 }
+
+// BenchmarkCatchUp is an outage of 2,000 batches that ends: opening the queue, and sending
+// all, until it is empty.
+func BenchmarkCatchUp(b *testing.B) {
+	b.ReportAllocs()
+	const outage = 2000
+	for b.Loop() {
+		b.StopTimer()
+		o := Options{Host: "web-17", Sender: &exactly{}, Dir: b.TempDir() + "/queue"}
+		p, err := New(o)
+		if err != nil {
+			b.Fatal(err)
+		}
+		rand := rand.New(rand.NewPCG(1, 1))
+		for tick := range outage {
+			p.latest = typical(tick+1, rand)
+			p.tick()
+		}
+		if err := p.Close(); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+		if p, err = New(o); err != nil {
+			b.Fatal(err)
+		}
+		for requests := 0; p.queue.unkept() > 0; requests++ {
+			r, due := p.next(p.opts.Now(), false)
+			if !due || requests > outage {
+				b.Fatalf("%d are left", p.queue.unkept())
+			}
+			p.settle(p.send(context.Background(), r), p.opts.Now())
+		}
+		if err := p.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(outage*b.N)/b.Elapsed().Seconds(), "batches/s")
+}

@@ -40,8 +40,8 @@ func (q *queue) room() (r room) {
 func (q *queue) fit(most room) error {
 	for range maxWork {
 		now := q.room()
-		stored := now.disk > most.disk
-		if !stored && now.memory <= most.memory {
+		stored := now.memory <= most.memory // memory first: it needs no disk
+		if stored && now.disk <= most.disk {
 			return nil
 		}
 		joined, err := q.joinOldest(stored)

@@ -394,3 +394,25 @@ func TestSpans(t *testing.T) {
 		t.Error("what is reached is not right")
 	}
 }
+
+// TestRefusedIsBounded: what no receiver takes is kept for somebody to look at, the newest
+// of it, in number and in bytes.
+func TestRefusedIsBounded(t *testing.T) {
+	for _, c := range []struct{ size, most int }{{10, maxRefused}, {1 << 20, maxRefusedSize >> 20}} {
+		f, err := openFolder(tempQueue(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.close()
+		last := c.most + 3
+		for n := 1; n <= last; n++ {
+			if _, err := f.refuse(&entry{number: uint64(n), sealed: make([]byte, c.size)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		files, err := os.ReadDir(f.dir + "/" + refusedName)
+		if err != nil || len(files) != c.most || files[c.most-1].Name() != batchFile(uint64(last)) {
+			t.Errorf("%d bytes each: %d files, %v", c.size, len(files), err)
+		}
+	}
+}

@@ -21,9 +21,10 @@ const (
 	lockName      = "lock"
 	refusedName   = "refused" // the folder of what no receiver takes
 	// maxDamaged bounds the damaged files that are kept for somebody to look at, maxRefused
-	// the refused ones.
-	maxDamaged = 100
-	maxRefused = 1000
+	// the refused ones, and maxRefusedSize their bytes.
+	maxDamaged     = 100
+	maxRefused     = 1000
+	maxRefusedSize = 16 << 20
 )
 
 // errInUse is a directory that another process has.
@@ -213,14 +214,23 @@ func (f *folder) refuse(e *entry) (path string, err error) {
 	} else {
 		err = os.Rename(filepath.Join(f.dir, batchFile(e.number)), path)
 	}
-	files, listed := os.ReadDir(dir)
-	if listed != nil {
-		return path, errors.Join(err, listed)
+	return path, errors.Join(err, f.boundRefused(dir))
+}
+
+// boundRefused removes the oldest of the refused batches where there are too many.
+func (f *folder) boundRefused(dir string) error {
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return err
 	}
-	var names []string
-	for _, file := range files {
-		names = append(names, filepath.Join(refusedName, file.Name()))
+	size, n := int64(0), 0
+	for _, file := range slices.Backward(files) {
+		if info, err := file.Info(); err == nil {
+			size += info.Size()
+		}
+		if n++; n > maxRefused || size > maxRefusedSize {
+			f.remove(filepath.Join(refusedName, file.Name()))
+		}
 	}
-	f.bound(names, maxRefused)
-	return path, err
+	return nil
 }

@@ -216,12 +216,18 @@ func (h *HTTP) request(ctx context.Context, batches []*fleet.Batch, waiting int,
 	return r, nil
 }
 
+// lateError says that a request took too long.
+type lateError struct{}
+
+func (lateError) Error() string { return "it did not answer in time" }
+func (lateError) Timeout() bool { return true }
+
 // withoutURL is what went wrong, without the address, which is said elsewhere.
 func withoutURL(err error) error {
 	var of *url.Error
 	if errors.As(err, &of) {
 		if of.Timeout() {
-			return errors.New("it did not answer in time")
+			return lateError{}
 		}
 		return of.Err
 	}

@@ -146,7 +146,7 @@ func (p *Publisher) save(now time.Time) {
 		p.disk = p.queue.store()
 	}
 	p.queue.sweep()
-	if p.clock.steady(now) {
+	if p.clock.steady(now, p.opts.Interval) {
 		p.disk = errors.Join(p.disk, p.queue.expire(now.Add(-p.opts.MaxAge)))
 	}
 	p.disk = errors.Join(p.disk, p.queue.fit(room{disk: p.opts.MaxSize, memory: min(p.opts.MaxSize, maxMemory)}))

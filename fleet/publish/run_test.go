@@ -219,6 +219,31 @@ func TestReceiverHangs(t *testing.T) {
 	})
 }
 
+// TestSlowWay: where a request with all that waits takes too long, smaller ones are sent.
+func TestSlowWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := exactly{fail: func(context.Context, int) error { return errors.New("no route") }}
+		r := run(t, Options{Sender: &x})
+		r.carry(300)
+		x.mu.Lock()
+		x.fail = func(context.Context, int) error {
+			if x.sizes[len(x.sizes)-1] > 5 {
+				return lateError{}
+			}
+			return nil
+		}
+		x.mu.Unlock()
+		r.carry(600)
+		synctest.Wait()
+		if st := r.p.Stats(); st.Waiting != 0 || st.Refused+st.Dropped > 0 {
+			t.Errorf("%+v", st)
+		}
+		if err := r.stop(t); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // TestLostAtTheEnd: what can neither be stored nor sent is told.
 func TestLostAtTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

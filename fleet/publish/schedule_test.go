@@ -1,11 +1,13 @@
 package publish
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
 
+	"bwmon/fleet"
 	"bwmon/traffic"
 
 	"github.com/google/go-cmp/cmp"
@@ -162,6 +164,54 @@ func TestRandomSchedule(t *testing.T) {
 			s.compare("at the end")
 			if st := s.p.Stats(); st.Dropped+st.Damaged+st.Refused > 0 || kills == 0 {
 				t.Errorf("%d kills, %+v", kills, st)
+			}
+		})
+	}
+}
+
+// TestRandomLosses: where the receiver loses all at times, and refuses batches for no
+// reason, the present run is exact all the same.
+func TestRandomLosses(t *testing.T) {
+	steps := 600
+	if testing.Short() {
+		steps = 150
+	}
+	for seed := range uint64(4) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			s := newSchedule(t, seed)
+			for step := range steps {
+				s.r.locked(func() {
+					s.r.meddle = s.r.trouble(s.rand)
+					if s.rand.IntN(20) == 0 {
+						s.r.lose()
+					}
+					s.r.refuse = func(*fleet.Batch) error { return nil }
+					if s.rand.IntN(10) == 0 {
+						s.r.refuse = func(*fleet.Batch) error { return errors.New("not this one") }
+					}
+				})
+				if s.rand.IntN(30) == 0 {
+					s.kill()
+				}
+				for range s.rand.IntN(6) {
+					s.tick()
+				}
+				for range s.rand.IntN(4) {
+					s.exchange(s.rand.IntN(2) == 0)
+				}
+				if step%50 == 49 {
+					s.tick()
+					s.r.locked(func() { s.r.refuse = nil })
+					s.settleDown()
+					s.r.locked(func() {
+						if diff := cmp.Diff(s.queued[s.last.Run], s.r.sure[s.last.Run], cmp.AllowUnexported(total{})); diff != "" {
+							t.Fatalf("step %d: %s (-host +receiver):\n%s", step, s.last.Run, diff)
+						}
+					})
+				}
+			}
+			if s.p.Stats().Refused == 0 && s.runs < 3 {
+				t.Error("too little happened")
 			}
 		})
 	}

@@ -109,6 +109,10 @@ func (p *Publisher) fail(r result, err error, now time.Time) {
 		p.most = n / 2 // which of them it is
 		return
 	}
+	var late interface{ Timeout() bool }
+	if errors.As(err, &late) && late.Timeout() {
+		p.most = max(1, n/2) // the way there may be slow
+	}
 	p.retry.failures++
 	if p.retry.verdict, p.retry.err = v, err; v == refused || v == tooLarge {
 		if e := p.queue.at(r.batches[0].Position()); e != nil {
