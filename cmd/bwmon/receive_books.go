@@ -3,6 +3,8 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"bwmon/fleet/receive"
@@ -56,7 +58,11 @@ func (b *fleetBooks) Note(host string, at time.Time, name string, value float64)
 }
 
 func (b *fleetBooks) Trend(ctx context.Context, host string, q traffic.TrendQuery) (traffic.Trend, error) {
-	return b.fleet.Trend(ctx, host, q)
+	t, err := b.fleet.Trend(ctx, host, q)
+	if errors.Is(err, history.ErrQuestion) { // a receiver's questions have nothing else that could be wrong
+		err = fmt.Errorf("%w: %w", receive.ErrUnknown, err)
+	}
+	return t, err
 }
 
 // of is what the API answers about one host; "" is all of them.

@@ -1,6 +1,7 @@
 package receive
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -39,7 +40,10 @@ func (r *Receiver) getFigures(w http.ResponseWriter, q *http.Request) {
 	for _, s := range summaries {
 		from := now.Truncate(s.length).Add(-time.Duration(s.steps-1) * s.length)
 		t, err := r.opts.Perf.Trend(q.Context(), name, traffic.TrendQuery{Series: traffic.SeriesPerf, From: from, To: from.Add(time.Duration(s.steps) * s.length), Step: s.step})
-		if err != nil {
+		switch {
+		case errors.Is(err, ErrUnknown):
+			continue
+		case err != nil:
 			say(w, later(http.StatusServiceUnavailable, r.opts.FlushEvery, "look up what %s posted: %w", name, err))
 			return
 		}

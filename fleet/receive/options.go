@@ -39,9 +39,13 @@ type Kept struct {
 // traffic.SeriesPerf.
 type Perf interface {
 	Note(host string, at time.Time, name string, value float64) error
-	// Trend answers with the series of one host.
+	// Trend answers with the series of one host. ErrUnknown is in its error where nothing
+	// is known of that host.
 	Trend(ctx context.Context, host string, q traffic.TrendQuery) (traffic.Trend, error)
 }
+
+// ErrUnknown says that there is no such host.
+var ErrUnknown = errors.New("unknown")
 
 // ErrForbidden is in an error of Options.Who where it is known who asks, and it may not;
 // else whoever asks has to say who it is.

@@ -42,6 +42,9 @@ func (p *trends) Note(host string, at time.Time, name string, value float64) err
 func (p *trends) Trend(_ context.Context, host string, q traffic.TrendQuery) (traffic.Trend, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.figures[host] == nil && p.failing == nil {
+		return traffic.Trend{}, fmt.Errorf("%w: %s", ErrUnknown, host)
+	}
 	length := map[string]time.Duration{traffic.StepMinute: time.Minute, traffic.StepHour: time.Hour}[q.Step]
 	t := traffic.Trend{Schema: 1, From: q.From, To: q.To, Step: q.Step}
 	for at := q.From; at.Before(q.To); at = at.Add(length) {
