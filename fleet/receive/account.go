@@ -133,9 +133,9 @@ func (a *account) balanceBooks(s *traffic.Snapshot) {
 		}
 	}
 	a.last = now
-	a.rateOf(s)
 }
 
+// rateOf makes the rate that of the interfaces of s.
 func (a *account) rateOf(s *traffic.Snapshot) {
 	a.rate = traffic.Rate{}
 	for i := range s.Interfaces {

@@ -169,7 +169,8 @@ func (r *Receiver) bookAgain(h *host) error {
 	return r.book(h, h.unbooked, 0)
 }
 
-// forward hands on what came, with the times corrected.
+// forward hands on what came, with the times corrected. Of the host's books only what
+// its interfaces carried is shown.
 func (r *Receiver) forward(ctx context.Context, h *host, d *delivery, clock clock) error {
 	if len(d.batches) == 0 {
 		return nil
@@ -193,8 +194,21 @@ func (r *Receiver) forward(ctx context.Context, h *host, d *delivery, clock cloc
 		}
 		return later(http.StatusServiceUnavailable, 5*time.Second, "hand on what %s sent: %w", h.name, err)
 	}
+	h.mu.Lock()
+	have := h.have
+	h.mu.Unlock()
 	for _, b := range batches {
 		h.names.bring(b.Changes, nil)
+		if have.Run == b.Run && b.Seq <= have.Seq {
+			continue
+		}
+		if b.HasBalance { // else nothing was carried
+			fresh := have.IsZero() && (b.Since > 0 || b.From.Before(r.started.Add(-r.opts.Limits.Ahead)))
+			r.tally.enterBalance(h.account, b.Changes, fresh, b.At.Sub(b.From).Seconds())
+		} else {
+			r.tally.hush(h.account)
+		}
+		have = b.Position()
 	}
 	r.counters.batches.Add(uint64(len(batches)))
 	h.mu.Lock()

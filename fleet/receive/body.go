@@ -14,7 +14,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// bodyTime is how long a host may take to send one request.
+// bodyTime is Receiver.bodyTime, but in tests.
 const bodyTime = 15 * time.Second
 
 // readBody reads what was sent, as it travelled. kind is what it has to be; "": anything.
@@ -29,14 +29,14 @@ func (r *Receiver) readBody(w http.ResponseWriter, q *http.Request, kind string,
 		return nil, refuse(http.StatusUnsupportedMediaType, "want %s, got %q", kind, q.Header.Get("Content-Type"))
 	}
 	// A server that cannot do this has a limit of its own, or is a test.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime))
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(r.bodyTime))
 	body, err := io.ReadAll(io.LimitReader(q.Body, most+1))
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large), err == nil && int64(len(body)) > most:
 		return body, refuse(http.StatusRequestEntityTooLarge, "more than the %d bytes that are taken at once: send less at a time", most)
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return body, later(http.StatusRequestTimeout, time.Second, "the request did not come within %v", bodyTime)
+		return body, later(http.StatusRequestTimeout, time.Second, "the request did not come within %v", r.bodyTime)
 	case err != nil:
 		return body, later(http.StatusRequestTimeout, time.Second, "read the request: %w", err)
 	}

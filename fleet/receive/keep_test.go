@@ -308,6 +308,10 @@ func TestForward(t *testing.T) {
 	if r := s.publish(t, "gw", 0, h.queue[1:]...); r.status != http.StatusOK || r.answer != (fleet.Answer{Have: last, Kept: last}) {
 		t.Errorf("%d %s", r.status, r.body)
 	}
+	since := h.queue[2].Changes.Balance.InterfaceRx - h.queue[1].Changes.Balance.InterfaceRx
+	if m := s.Hosts()[0]; m.RxBytes != since || since == 0 {
+		t.Errorf("%+v, want %d bytes since this receiver heard of it", m, since)
+	}
 	if len(got) != 2 || !got[0].At.Equal(epoch.Add(-time.Second)) || !got[0].Changes.At.Equal(got[0].At) || got[0].From.After(got[0].At) {
 		t.Errorf("%+v", got)
 	}
@@ -320,6 +324,19 @@ func TestForward(t *testing.T) {
 	}
 	if m := s.Hosts(); len(m) != 1 || m[0].State != traffic.MemberReporting || m[0].Clock != 3600 {
 		t.Errorf("%+v", m)
+	}
+	fail = nil
+	before := h.now.Balance
+	clock.pass(10 * time.Second)
+	for h.now.Balance == before {
+		h.work(epoch.Add(time.Hour + 9*time.Second))
+	}
+	carried := h.now.Balance.InterfaceRx - before.InterfaceRx
+	for range 2 { // it counts once
+		s.publish(t, "gw", 0, h.queue[3:]...)
+	}
+	if m := s.Hosts()[0]; m.RxBytes != since+carried || m.RxRate == 0 || s.snapshot(clock.now()).Balance.InterfaceRx != m.RxBytes {
+		t.Errorf("%+v, want %d bytes", m, since+carried)
 	}
 }
 

@@ -1,9 +1,11 @@
 package receive
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"runtime"
 	"strings"
@@ -223,5 +225,33 @@ func TestUnknownRoute(t *testing.T) {
 		if got := s.do(t, q); got.status != http.StatusNotFound {
 			t.Errorf("%s: %d %s", at, got.status, got.body)
 		}
+	}
+}
+
+// TestSlowBody: who sends a byte now and then is not waited for, and in nobody's way.
+func TestSlowBody(t *testing.T) {
+	s := newSite(t, Options{Limits: generous, Now: (&testClock{at: epoch}).now}, newLedger())
+	s.bodyTime = 50 * time.Millisecond
+	c, err := net.Dial("tcp", s.server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	fmt.Fprintf(c, "POST %s HTTP/1.1\r\nHost: gw\r\nContent-Type: %s\r\nContent-Length: 1000\r\n\r\n{", fleet.PathPublish, fleet.ContentType)
+	for range 2 * cap(s.room) { // the others go on
+		if got := s.publish(t, "gw", 0, one(t, "gw")); got.status != http.StatusOK {
+			t.Fatalf("%d %s", got.status, got.body)
+		}
+	}
+	if err := c.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	got, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer got.Body.Close()
+	if got.StatusCode != http.StatusRequestTimeout || got.Header.Get("Retry-After") == "" {
+		t.Errorf("%v", got)
 	}
 }

@@ -28,6 +28,7 @@ type Receiver struct {
 	// room has one for each document that may be unpacked at a time: each takes up to
 	// fleet.MaxEncoded and what becomes of it.
 	room        chan struct{}
+	bodyTime    time.Duration // a host may take to send one request
 	subscribers subscribers
 	much        chan struct{} // holds one when there is much to flush
 	flushing    sync.Mutex    // held while the books are flushed
@@ -57,7 +58,7 @@ func New(o Options) (*Receiver, error) {
 	}
 	r := &Receiver{
 		opts: o, log: o.Log, started: o.Now(), tally: newTally(&o), zstd: unpack,
-		room: make(chan struct{}, room), much: make(chan struct{}, 1),
+		room: make(chan struct{}, room), bodyTime: bodyTime, much: make(chan struct{}, 1),
 		hosts: make(map[string]*host), dirty: make(map[*host]struct{}),
 	}
 	if o.Books == nil {

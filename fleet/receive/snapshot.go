@@ -47,7 +47,7 @@ func (r *Receiver) monitor(members []traffic.Member) traffic.MonitorStatus {
 	s.count(members)
 	m := traffic.MonitorStatus{
 		Name: "receive", Kind: "receive", State: traffic.StateRunning, Lost: r.counters.refused.Load(),
-		Detail: fmt.Sprintf("%d hosts: %d reporting, %d silent, %d refused; lost: requests refused", s.Hosts, s.Reporting, s.Silent, s.Refused),
+		Detail: fmt.Sprintf("hosts: %d reporting, %d silent, %d refused; lost: requests refused", s.Reporting, s.Silent, s.Refused),
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -95,7 +95,25 @@ func (t *tally) enter(a *account, s *traffic.Snapshot, fresh bool, now time.Time
 	}
 	a.settleCells(now)
 	a.balanceBooks(s)
+	a.rateOf(s)
 	t.tidy(a)
+}
+
+// enterBalance counts what a host's balance has more than the one before, so many seconds
+// ago, of a host whose books are not known. With fresh it begins there.
+func (t *tally) enterBalance(a *account, s *traffic.Snapshot, fresh bool, seconds float64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case fresh:
+		a.last = balanceOf(&s.Balance)
+	case a.run != s.Run:
+		a.last = [balances]uint64{}
+	}
+	a.run, a.quiet = s.Run, false
+	before := a.bytes
+	a.balanceBooks(s)
+	a.rate = traffic.Counts{RxBytes: a.bytes[interfaceRx] - before[interfaceRx], TxBytes: a.bytes[interfaceTx] - before[interfaceTx]}.Per(seconds)
 }
 
 // change notes that the line's totals are others now.
