@@ -3,7 +3,8 @@ package fleet
 import "bwmon/traffic"
 
 // overlay is old with the rows of news in place of those of the same key, and without
-// those that are gone; join makes one of an old and a new one. It changes neither.
+// those that are gone; join makes one of an old and a new one, the old being zero where
+// there was none. It changes neither.
 func overlay[T any](old, news []T, key func(*T) Key, gone map[Key]bool, join func(old, news *T) T) []T {
 	if len(news) == 0 && len(gone) == 0 {
 		return old
@@ -13,7 +14,7 @@ func overlay[T any](old, news []T, key func(*T) Key, gone map[Key]bool, join fun
 		at[key(&news[i])] = i
 	}
 	used := make([]bool, len(news))
-	list := make([]T, 0, len(old)+len(news))
+	list := make([]T, 0, max(len(old), len(news))) // a receiver holds it for each of its hosts: mostly nothing is fresh
 	for i := range old {
 		k := key(&old[i])
 		n, changed := at[k]
@@ -25,9 +26,10 @@ func overlay[T any](old, news []T, key func(*T) Key, gone map[Key]bool, join fun
 			list = append(list, old[i])
 		}
 	}
+	var none T
 	for i := range news {
 		if n := at[key(&news[i])]; n == i && !used[i] {
-			list = append(list, news[i])
+			list = append(list, join(&none, &news[i]))
 		}
 	}
 	return list
@@ -41,6 +43,9 @@ func overlayAll(s, news *traffic.Snapshot, gone map[Key]bool) {
 		a := *news
 		a.Commands = overlay(old.Commands, news.Commands, func(c *traffic.Command) Key { return CommandKey(a.Name, c) },
 			gone, newer[traffic.Command])
+		if a.Commands == nil {
+			a.Commands = news.Commands // which may be empty, and is a list in the document
+		}
 		return a
 	})
 	s.LANHosts = overlay(s.LANHosts, news.LANHosts, LANHostKey, gone, newer[traffic.LANHost])

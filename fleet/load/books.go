@@ -49,7 +49,7 @@ func newBooks(host string, seed uint64, apps int, fresh float64, now time.Time, 
 		interfaces: []traffic.Interface{{Name: "eth0", Balanced: true, SpeedBits: 1e9}, {Name: "lo"}},
 	}
 	// The name is in it, so that the text of one host becomes that of another by replacing it.
-	b.run = fmt.Sprintf("%s-%016x", host, b.chance.Uint64())
+	b.run = fmt.Sprintf("%s-%016x", host, now.UnixNano())
 	for i := range apps {
 		name := fmt.Sprintf("service-%d", (uint64(i)*3+seed)%catalogue)
 		if i >= catalogue {
