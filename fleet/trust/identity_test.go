@@ -6,6 +6,8 @@ import (
 	"crypto/tls"
 	"fmt"
 	"log/slog"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -229,6 +231,77 @@ func TestTwoRenewals(t *testing.T) {
 	}
 	wait.Wait()
 	publish(t, newClient(t, m.i.TLSConfig()), s.url, "web").want(t, 200, "")
+}
+
+// TestRenewalsTakeTurns: while somebody else has the directory nobody is asked.
+func TestRenewalsTakeTurns(t *testing.T) {
+	s := newSite(t)
+	m := s.join("web")
+	unlock, err := lockDir(m.dir)
+	check(t, err)
+	before := s.arrived()
+	done := make(chan error, 1)
+	go func() { done <- m.i.Renew(t.Context()) }()
+	select {
+	case err := <-done:
+		t.Errorf("it did not wait: %v", err)
+		done <- nil
+	case <-time.After(50 * time.Millisecond):
+	}
+	if s.arrived() != before {
+		t.Error("the receiver was asked")
+	}
+	unlock()
+	check(t, <-done)
+}
+
+// TestOddAnswers: a receiver that has gone wrong cannot make a host somebody else.
+func TestOddAnswers(t *testing.T) {
+	s, other := newSite(t), newSite(t)
+	var answer func(key any) (*admission, error)
+	h := s.a.answers(func(r *http.Request) (*admission, error) {
+		_, key, err := readApplication(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		return answer(key)
+	})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	check(t, err)
+	serveOn(t, l, h, s.a.TLSConfig())
+	url := "https://" + l.Addr().String()
+	own, err := newKey()
+	check(t, err)
+	now := time.Now()
+	answer = func(key any) (*admission, error) { return s.a.certify("web", 1, key, now) }
+	dir := t.TempDir()
+	i, err := Join(t.Context(), dir, url, s.invite("web"), Options{})
+	check(t, err)
+	for name, odd := range map[string]func(key any) (*admission, error){
+		"another CA":  func(key any) (*admission, error) { return other.a.certify("web", 1, key, now) },
+		"another key": func(any) (*admission, error) { return s.a.certify("web", 1, own.Public(), now) },
+		"expired":     func(key any) (*admission, error) { return s.a.certify("web", 1, key, now.Add(-2*lifeHost)) },
+		"an odd name": func(key any) (*admission, error) { return s.a.certify("../web", 1, key, now) },
+		"nothing":     func(any) (*admission, error) { return &admission{}, nil },
+		"not its CA's": func(key any) (*admission, error) {
+			in, err := other.a.certify("web", 1, key, now)
+			in.CA = s.a.ca.Raw
+			return in, err
+		},
+	} {
+		answer = odd
+		if _, err := Join(t.Context(), t.TempDir(), url, s.invite("web"), Options{}); err == nil {
+			t.Errorf("%s: it has joined", name)
+		}
+		if err := i.Renew(t.Context()); err == nil {
+			t.Errorf("%s: it was renewed", name)
+		}
+	}
+	answer = func(key any) (*admission, error) { return s.a.certify("root", 1, key, now) }
+	wantError(t, i.Renew(t.Context()), "another host")
+	if i.Host() != "web" {
+		t.Errorf("it is %q now", i.Host())
+	}
 }
 
 // TestServerCertificate: renewed in time while the receiver runs, by itself or by hand.

@@ -1,8 +1,12 @@
 package trust
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -105,6 +109,42 @@ func TestOtherCAs(t *testing.T) {
 	r.TLS.VerifiedChains = append(r.TLS.VerifiedChains, append(r.TLS.PeerCertificates, p.leaf, p.ca))
 	if host, any, err := s.a.Who(r); host != "" || !any || err != nil {
 		t.Errorf("a stranger's certificate: %q %v %v", host, any, err)
+	}
+}
+
+// TestOldBackup: a register that does not know what was done since lets in nobody whom
+// it does not know, and invitations mend it.
+func TestOldBackup(t *testing.T) {
+	s := newSite(t)
+	path := filepath.Join(s.dir, fileRegister)
+	s.join("again")
+	old, err := os.ReadFile(path)
+	check(t, err)
+	unknown := s.join("unknown")
+	again := s.join("again")
+	check(t, replaceFile(path, old, 0o600))
+	unknown.publish(s, "unknown").want(t, 403, "restored from an old backup")
+	again.publish(s, "again").want(t, 403, "restored from an old backup")
+	s.join("unknown").publish(s, "unknown").want(t, 200, "")
+}
+
+// TestRevokedWhileRenewing: between the look at who asks and what is written there is
+// time for others.
+func TestRevokedWhileRenewing(t *testing.T) {
+	s := newSite(t)
+	p, err := s.join("web").i.now()
+	check(t, err)
+	key, err := newKey()
+	check(t, err)
+	body, err := json.Marshal(application{Request: requestOf(t, key, &x509.CertificateRequest{})})
+	check(t, err)
+	check(t, s.admin().Revoke("web"))
+	r := httptest.NewRequest(http.MethodPost, fleet.PathRenew, bytes.NewReader(body))
+	if in, err := s.a.renew(r, p.leaf, "web"); !errors.As(err, new(*Denied)) || in != nil {
+		t.Errorf("a host that was revoked meanwhile was renewed: %v, %v", in, err)
+	}
+	if h := s.register().Hosts["web"]; !h.Renewed.IsZero() {
+		t.Errorf("the register has %+v", h)
 	}
 }
 
