@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"bwmon/fleet"
@@ -86,6 +87,10 @@ It prints what to put into bwmon.toml.`,
 }
 
 func (p *program) fleetJoin(ctx context.Context, dir, url, invitation string) error {
+	dir, err := filepath.Abs(dir) // as the configuration wants it
+	if err != nil {
+		return err
+	}
 	i, err := trust.Join(ctx, dir, url, invitation, trust.Options{})
 	if err != nil {
 		return err
