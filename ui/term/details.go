@@ -325,6 +325,8 @@ func (u *UI) topBlock(d *detail, w int) block {
 	if len(d.tops) == 0 {
 		text := ""
 		switch {
+		case len(u.shown.Hosts) > 0: // which do not publish connections
+			return block{}
 		case !u.wanted:
 			text = "too many connections to list them here"
 		case !u.memory.rolls[ofConnections].listed:

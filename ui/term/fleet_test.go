@@ -238,3 +238,38 @@ func TestHostileFleet(t *testing.T) {
 		}
 	}
 }
+
+// TestMemberOfAFleetIsAHost: as its receiver has it, with what it does not publish.
+func TestMemberOfAFleetIsAHost(t *testing.T) {
+	member := func(tick int) *traffic.Snapshot {
+		s := typical(tick)
+		s.Hosts = fleet(tick, 2).Hosts[1:]
+		s.Hosts[0].Host = s.Host
+		s.RemoteHosts = nil
+		for i := range s.Apps {
+			for j := range s.Apps[i].Commands {
+				s.Apps[i].Commands[j].Flows, s.Apps[i].Commands[j].Closed = nil, nil
+			}
+		}
+		for i := range s.LANHosts {
+			s.LANHosts[i].Flows = nil
+		}
+		return s
+	}
+	s := newStage(t, 120, 40).take(member(1)).take(member(2))
+	wantText(t, "the first view", s.at(), []string{"apps"})
+	if frame := s.frame(); !strings.Contains(frame, "1 host does not report: gw.example.net for 12m 34s") || strings.Contains(frame, "H Hosts") || strings.Contains(frame, "next measurement") {
+		t.Errorf("who is silent, and where that is explained:\n%s", frame)
+	}
+	for _, keys := range [][]string{{"3"}, {"4"}, {"1", "<Enter>", "<Enter>"}} {
+		if frame := s.press(keys...).frame(); !strings.Contains(frame, "single connections are not published") {
+			t.Errorf("%q:\n%s", keys, frame)
+		}
+	}
+	// A fleet of one, which may be the receiver's own host.
+	one := fleet(1, 1)
+	one.Host = one.Hosts[0].Host
+	if !isFleet(one) {
+		t.Error("a fleet of one is none")
+	}
+}

@@ -31,6 +31,8 @@ func (k *kinds) flowsPage(crumb, gone string, holds func(*holder) bool, has func
 		switch {
 		case !l.found:
 			return l.rows, gone
+		case isMember(sc.Snapshot):
+			return l.rows, notPublished
 		case l.busy && !sc.memory.rolls[ofConnections].listed:
 			return l.rows, comesLater
 		}

@@ -19,8 +19,25 @@ type memberRow struct {
 	seat          int32
 }
 
-// isFleet reports whether a snapshot is of a fleet.
-func isFleet(s *traffic.Snapshot) bool { return s != nil && len(s.Hosts) > 0 }
+// isFleet reports whether a snapshot is of a fleet. That of one member, as its receiver
+// has it, names that member alone, and its commands are no hosts.
+func isFleet(s *traffic.Snapshot) bool {
+	if s == nil || len(s.Hosts) != 1 {
+		return s != nil && len(s.Hosts) > 1
+	}
+	for i := range s.Apps {
+		if len(s.Apps[i].Commands) > 0 {
+			return s.Apps[i].Commands[0].Host != ""
+		}
+	}
+	return s.Hosts[0].Host != s.Host
+}
+
+// isMember reports whether a snapshot is of a member of a fleet, as its receiver has it.
+func isMember(s *traffic.Snapshot) bool { return s != nil && len(s.Hosts) == 1 && !isFleet(s) }
+
+// notPublished is why a member of a fleet has no connections.
+const notPublished = "single connections are not published to a receiver: attach to the host itself"
 
 func memberIdentity(host string) identity { return identity{of: ofMembers, name: host} }
 

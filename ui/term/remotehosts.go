@@ -113,6 +113,9 @@ func (k *kinds) remotesPage(crumb string) page {
 			seat := sc.memory.seatOf(ofRemoteHosts, i)
 			rows = append(rows, remoteRow{RemoteHost: h, Usage: sc.usage(seat, h.Usage), name: sc.name(h.Host, h.Name), seat: seat})
 		}
+		if isMember(sc.Snapshot) {
+			return rows, notPublished
+		}
 		if !sc.memory.rolls[ofRemoteHosts].listed && len(sc.Apps)+len(sc.LANHosts) > 0 {
 			return rows, "the remote hosts come with the next measurement…"
 		}

@@ -157,7 +157,7 @@ func downText(s *traffic.Snapshot) string {
 // viewHint is the key of a view and its title.
 func (u *UI) viewHint(name string) string {
 	i := u.viewNamed(name)
-	if i < 0 || i == u.current {
+	if i < 0 || i == u.current || !u.offers(u.views[i]) {
 		return ""
 	}
 	return viewKey(i) + " " + u.views[i].title
