@@ -148,11 +148,11 @@ func (f *Fleet) sinceBeat(at time.Time) int64 {
 
 // Note keeps a figure that a host measured by itself: the metric name of its series
 // traffic.SeriesPerf, whose mean in each minute, hour and so on is that of the figures
-// noted. The host "" is the fleet itself. What is not finite is left out, and what there
-// is no room for.
-func (f *Fleet) Note(host string, at time.Time, name string, value float64) {
+// noted. The host "" is the fleet itself. It is in memory only. The error says why a figure
+// is left out: it is not finite, or there is no room for one more name.
+func (f *Fleet) Note(host string, at time.Time, name string, value float64) error {
 	if !(value >= -maxValue && value <= maxValue) {
-		return
+		return fmt.Errorf("note %s: %v is no figure", name, value)
 	}
 	f.store.mu.Lock()
 	defer f.store.mu.Unlock()
@@ -161,12 +161,13 @@ func (f *Fleet) Note(host string, at time.Time, name string, value float64) {
 	r := f.store.roster
 	metric := r.findFor(m.purse, kindMetric, r.findFor(m.purse, kindSeries, nil, traffic.SeriesPerf), name)
 	if metric.others {
-		return
+		return fmt.Errorf("note %s: host %q has too many names for figures: use fewer", name, host)
 	}
 	metric.app.used = r.now
 	m.pending.note(b, metric, measured(value, noteWeight))
 	m.pending.add(b, m.intake.clock, octets{rx: 1}) // so that the time is one that is known
 	f.waiting += m.pending.n - before
+	return nil
 }
 
 // noteWeight is what a figure counts for in means, in milliseconds.

@@ -2,6 +2,7 @@ package history
 
 import (
 	"cmp"
+	"math"
 	"path/filepath"
 	"testing"
 	"time"
@@ -71,10 +72,17 @@ func TestFleet(t *testing.T) {
 	}
 	bookOf(t, f, "ant", ant.after(10*time.Second).snapshot(), "n1")
 	bookOf(t, f, "bee", bee.after(10*time.Second).snapshot(), "n2")
-	f.Note("ant", ant.at, "mem", 3)
-	f.Note("ant", ant.at, "mem", 5)
-	f.Note("new", ant.at, "mem", 6)
-	f.Note("ant", ant.at, "mem", nan())
+	for _, n := range []struct {
+		host  string
+		value float64
+	}{{"ant", 3}, {"ant", 5}, {"new", 6}} {
+		if err := f.Note(n.host, ant.at, "mem", n.value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := f.Note("ant", ant.at, "mem", math.NaN()); err == nil {
+		t.Error("what is no figure was noted")
+	}
 	row := func(r *traffic.Report, name string) [2]uint64 {
 		t.Helper()
 		row := rowOf(t, r, name)
@@ -114,8 +122,8 @@ func TestFleet(t *testing.T) {
 				t.Errorf("%q: mem of new: %+v, %v", step, trend, err)
 			}
 		}
-		if _, err := f.Report(t.Context(), "cat", traffic.Query{By: traffic.ByApp}); !isQuestion(err) {
-			t.Errorf("a host that nobody knows: %v", err)
+		if got := fleetReport(t, f, "cat", traffic.Query{By: traffic.ByApp}); len(got.Rows) != 0 || got.Host != "cat" || got.Detail == "" {
+			t.Errorf("a host that nobody knows: %+v", got)
 		}
 	}
 	look(f)
@@ -152,9 +160,4 @@ func rollAll(f *Fleet) {
 	f.work.Lock()
 	defer f.work.Unlock()
 	f.roll(f.everybody())
-}
-
-func nan() float64 {
-	var zero float64
-	return zero / zero
 }

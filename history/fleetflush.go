@@ -140,9 +140,6 @@ func (f *Fleet) writeAll(list []outgoing) error {
 		for k := range p.figures {
 			p.figures[k] = tidy(p.figures[k])
 		}
-		for t := range p.gauges {
-			p.gauges[t] = tidyGauges(p.gauges[t], maxGauges)
-		}
 		if err := f.writeRow(&list[len(list)-1], p); err != nil {
 			return err
 		}
@@ -183,6 +180,9 @@ func (f *Fleet) writeHost(o *outgoing) error {
 // writeRow writes a part to the journal.
 func (f *Fleet) writeRow(o *outgoing, p *part) error {
 	f.next++
+	for t := range p.gauges {
+		p.gauges[t] = tidyGauges(p.gauges[t], maxGauges)
+	}
 	w := f.store.writer
 	w.data = encodePart(w.data[:0], p)
 	_, err := f.store.db.ledger.addRow.Exec(journalKey(o.id, f.next), w.data)

@@ -8,8 +8,8 @@ import (
 
 // Report answers a query about a host, or with host "" about the whole fleet, which has
 // rows by app and host only, and hosts of one app (Query.App). It tells of what was
-// booked, whether written or not. What cannot be answered is an ErrQuestion, a host that
-// nobody knows too.
+// booked, whether written or not, and of a host that nobody knows nothing. What cannot be
+// answered is an ErrQuestion.
 func (f *Fleet) Report(ctx context.Context, host string, q traffic.Query) (r *traffic.Report, err error) {
 	if err := check(q); err != nil {
 		return nil, err
@@ -19,7 +19,7 @@ func (f *Fleet) Report(ctx context.Context, host string, q traffic.Query) (r *tr
 		r, err = v.answer(q)
 	}
 	if err != nil {
-		return nil, f.cannotRead(err)
+		return nil, f.store.cannotRead(err)
 	}
 	return r, nil
 }
@@ -35,33 +35,26 @@ func (f *Fleet) Trend(ctx context.Context, host string, q traffic.TrendQuery) (t
 		t, err = v.answerTrend(q)
 	}
 	if err != nil {
-		return traffic.Trend{}, f.cannotRead(err)
+		return traffic.Trend{}, f.store.cannotRead(err)
 	}
 	return t, nil
 }
 
-func (f *Fleet) cannotRead(err error) error {
-	if isQuestion(err) {
-		return err
-	}
-	return f.store.cannotRead(err)
-}
-
 func (f *Fleet) look(ctx context.Context, host string, k kind) (*view, error) {
-	return f.store.lookBy(ctx, k, func(v *view) ([]waiting, error) {
+	return f.store.lookBy(ctx, k, func(v *view) []waiting {
 		if host == "" {
 			v.fleet = true
-			return f.copyAll(v, k), nil
+			return f.copyAll(v, k)
 		}
+		v.host, v.member = host, maxMember // of whom there is nothing
 		m := f.members[host]
 		if m == nil {
-			return nil, question("host: the history has none of the name %q", host)
+			return nil
 		}
-		v.host, v.member = host, m.id
-		if m.id == 0 {
-			v.member = maxMember // it has nothing in the file
+		if m.id > 0 {
+			v.member = m.id
 		}
-		return v.copy(m.buckets(), k), nil
+		return v.copy(m.buckets(), k)
 	})
 }
 

@@ -24,11 +24,11 @@ type waiting struct {
 // look begins a look at the file and at what is pending of a kind; of trends that is
 // kindMetric.
 func (s *Store) look(ctx context.Context, k kind) (v *view, err error) {
-	return s.lookBy(ctx, k, func(v *view) ([]waiting, error) { return v.copy(s.pending.buckets, k), nil })
+	return s.lookBy(ctx, k, func(v *view) []waiting { return v.copy(s.pending.buckets, k) })
 }
 
 // lookBy begins a look at the file and at what is copied, under mu, of what is pending.
-func (s *Store) lookBy(ctx context.Context, k kind, copied func(*view) ([]waiting, error)) (v *view, err error) {
+func (s *Store) lookBy(ctx context.Context, k kind, copied func(*view) []waiting) (v *view, err error) {
 	s.mu.Lock()
 	db, detail := s.db, s.status.Detail
 	s.mu.Unlock()
@@ -53,13 +53,13 @@ func (s *Store) lookBy(ctx context.Context, k kind, copied func(*view) ([]waitin
 }
 
 // fix begins the look at the file and copies what is pending at that moment.
-func (s *Store) fix(v *view, copied func(*view) ([]waiting, error)) (list []waiting, err error) {
+func (s *Store) fix(v *view, copied func(*view) []waiting) (list []waiting, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := v.begin(); err != nil {
 		return nil, err
 	}
-	return copied(v)
+	return copied(v), nil
 }
 
 // copy copies what buckets have of a kind; of trends that is kindMetric.

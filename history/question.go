@@ -18,8 +18,6 @@ func question(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrQuestion, fmt.Sprintf(format, args...))
 }
 
-func isQuestion(err error) bool { return errors.Is(err, ErrQuestion) }
-
 // The bounds of a report.
 const (
 	maxSteps = 100_000
