@@ -181,9 +181,11 @@ func (q *queue) damage(e *entry, err error) {
 	}
 	q.counts.damaged++
 	q.entries = slices.Delete(q.entries, i, i+1)
+	path := ""
 	if q.folder != nil && e.sealed == nil {
-		q.log.Error("a batch cannot be read and was set aside", "file", q.folder.setAside(batchFile(e.number)))
+		path = q.folder.setAside(batchFile(e.number))
 	}
+	q.log.Error("a batch cannot be read and was set aside", "run", e.Run, "seq", e.Seq, "file", path)
 }
 
 // refuse sets an entry aside that no receiver will take.

@@ -39,27 +39,28 @@ func (p *Publisher) next(now time.Time, ask bool) (r request, due bool) {
 			continue
 		}
 		r = request{waiting: p.queue.waiting(p.to)}
-		if p.read(picks, &r) {
+		switch err := p.read(picks, &r); {
+		case err == nil:
 			return r, len(picks) > 0 || ask && p.to.known && p.queue.unkept() > 0
+		case !errors.Is(err, errDamaged):
+			p.disk = err
+			return request{}, false
 		}
 	}
 	return request{}, false
 }
 
-// read fills r with the batches of picks. It reports whether it has them all.
-func (p *Publisher) read(picks []pick, r *request) bool {
+// read fills r with the batches of picks. What is damaged is set aside then.
+func (p *Publisher) read(picks []pick, r *request) error {
 	for _, pick := range picks {
 		b, err := p.queue.batch(pick.entry)
 		if err != nil {
 			p.queue.damage(pick.entry, err)
-			if !errors.Is(err, errDamaged) {
-				p.disk = err
-			}
-			return false
+			return err
 		}
 		r.batches = append(r.batches, pick.as(b))
 	}
-	return true
+	return nil
 }
 
 // send is one attempt.

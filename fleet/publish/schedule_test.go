@@ -115,7 +115,7 @@ func (s *schedule) compare(what string) {
 // TestRandomSchedule: whatever befalls host, receiver and what is between them, and in
 // whatever order, all totals of all runs become the same on both sides.
 func TestRandomSchedule(t *testing.T) {
-	steps := 1500
+	steps := 1000
 	if testing.Short() {
 		steps = 300
 	}
@@ -172,7 +172,7 @@ func TestRandomSchedule(t *testing.T) {
 // TestRandomLosses: where the receiver loses all at times, and refuses batches for no
 // reason, the present run is exact all the same.
 func TestRandomLosses(t *testing.T) {
-	steps := 600
+	steps := 400
 	if testing.Short() {
 		steps = 150
 	}
