@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"bwmon/fleet"
@@ -145,10 +146,12 @@ func (c *counters) gatherRows(s *traffic.Snapshot) {
 // write makes the samples of a row.
 func (c *counters) write(r *row) {
 	f := families[r.key.Kind]
+	k := &r.key
+	of := named("", "host", c.batch.Host, "run", c.batch.Run, f.label, k.Name, "app", k.App, "user", k.User, "container", k.Container, "unit", k.Unit)
 	labels := func(metric string) []label {
-		k := &r.key
-		return named(metric, "host", c.batch.Host, "run", c.batch.Run, f.label, k.Name,
-			"app", k.App, "user", k.User, "container", k.Container, "unit", k.Unit)
+		list := slices.Clone(of)
+		list[0].value = metric
+		return list
 	}
 	for i, w := range f.ways {
 		total, moved := r.total[w]+r.moved[w], r.moved[w]

@@ -4,21 +4,22 @@ import "context"
 
 // delivery is what is to be written, sample by sample, in order.
 type delivery struct {
-	items []item
-	group int
-}
-
-// item is one sample, encoded. Those of one host and one time are a group.
-type item struct {
 	encoded []byte
+	items   []item
 	group   int
 }
+
+// item is where one sample lies in what is encoded. Those of one host and one time are a
+// group.
+type item struct{ begin, end, group int }
 
 // add adds a group.
 func (d *delivery) add(list []series) {
 	d.group++
 	for i := range list {
-		d.items = append(d.items, item{appendSeries(nil, &list[i]), d.group})
+		begin := len(d.encoded)
+		d.encoded = appendSeries(d.encoded, &list[i])
+		d.items = append(d.items, item{begin, len(d.encoded), d.group})
 	}
 }
 
@@ -36,12 +37,11 @@ const enough = 16
 func (w *Writer) deliver(ctx context.Context, d *delivery) error {
 	t := &trial{make(map[int]bool), make(map[int]int)}
 	for items := d.items; len(items) > 0; {
-		n, size := 1, len(items[0].encoded)
-		for n < len(items) && size+len(items[n].encoded) <= w.opts.MaxBytes {
-			size += len(items[n].encoded)
+		n := 1
+		for n < len(items) && items[n].end-items[0].begin <= w.opts.MaxBytes {
 			n++
 		}
-		if err := w.try(ctx, items[:n], t); err != nil {
+		if err := w.try(ctx, d, items[:n], t); err != nil {
 			return err
 		}
 		items = items[n:]
@@ -51,12 +51,8 @@ func (w *Writer) deliver(ctx context.Context, d *delivery) error {
 
 // try writes items. Where the engine refuses them for good, which with Prometheus means
 // all for the sake of one, it finds out which.
-func (w *Writer) try(ctx context.Context, items []item, t *trial) error {
-	var request []byte
-	for _, i := range items {
-		request = append(request, i.encoded...)
-	}
-	err := w.post(ctx, len(items), request)
+func (w *Writer) try(ctx context.Context, d *delivery, items []item, t *trial) error {
+	err := w.post(ctx, len(items), d.encoded[items[0].begin:items[len(items)-1].end])
 	if err == nil {
 		for _, i := range items {
 			t.taken[i.group] = true
@@ -73,10 +69,10 @@ func (w *Writer) try(ctx context.Context, items []item, t *trial) error {
 		return nil
 	}
 	middle := half(items)
-	if err := w.try(ctx, items[:middle], t); err != nil {
+	if err := w.try(ctx, d, items[:middle], t); err != nil {
 		return err
 	}
-	return w.try(ctx, items[middle:], t)
+	return w.try(ctx, d, items[middle:], t)
 }
 
 // half is where to divide items: between groups, if there are several.

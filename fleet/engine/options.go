@@ -77,7 +77,7 @@ func (o Options) complete() (Options, error) {
 	}
 	if o.Client == nil {
 		t := http.DefaultTransport.(*http.Transport).Clone()
-		t.MaxIdleConnsPerHost = 16
+		t.MaxIdleConnsPerHost = 64 // receivers write for many hosts at a time
 		o.Client = &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	}
 	return o, nil

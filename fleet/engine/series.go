@@ -44,6 +44,8 @@ func cut(text string) string {
 	return text[:n] + end
 }
 
+func byName(a, b label) int { return strings.Compare(a.name, b.name) }
+
 // named is a list of labels in order. Empty values are no labels.
 func named(metric string, pairs ...string) []label {
 	list := make([]label, 1, 1+len(pairs)/2)
@@ -53,7 +55,7 @@ func named(metric string, pairs ...string) []label {
 			list = append(list, label{pairs[i], v})
 		}
 	}
-	slices.SortFunc(list, func(a, b label) int { return strings.Compare(a.name, b.name) })
+	slices.SortFunc(list, byName)
 	return list
 }
 
@@ -68,23 +70,43 @@ const (
 	fieldTimestamp = 2
 )
 
+// sizeOfSample is that of an encoded sample at a time.
+func sizeOfSample(at int64) int {
+	return protowire.SizeTag(fieldValue) + protowire.SizeFixed64() + protowire.SizeTag(fieldTimestamp) + protowire.SizeVarint(uint64(at))
+}
+
+func (l *label) size() int {
+	return protowire.SizeTag(fieldName) + protowire.SizeBytes(len(l.name)) + protowire.SizeTag(fieldText) + protowire.SizeBytes(len(l.value))
+}
+
+func (s *series) size() int {
+	n := protowire.SizeTag(fieldSamples) + protowire.SizeBytes(sizeOfSample(s.at))
+	for i := range s.labels {
+		n += protowire.SizeTag(fieldLabels) + protowire.SizeBytes(s.labels[i].size())
+	}
+	return n
+}
+
 // appendSeries adds a series to a request, of which any number together are one.
 func appendSeries(to []byte, s *series) []byte {
-	var body, part []byte
-	for _, l := range s.labels {
-		part = protowire.AppendTag(part[:0], fieldName, protowire.BytesType)
-		part = protowire.AppendString(part, l.name)
-		part = protowire.AppendTag(part, fieldText, protowire.BytesType)
-		part = protowire.AppendString(part, l.value)
-		body = protowire.AppendTag(body, fieldLabels, protowire.BytesType)
-		body = protowire.AppendBytes(body, part)
+	message := func(field protowire.Number, size int) {
+		to = protowire.AppendTag(to, field, protowire.BytesType)
+		to = protowire.AppendVarint(to, uint64(size))
 	}
-	part = protowire.AppendTag(part[:0], fieldValue, protowire.Fixed64Type)
-	part = protowire.AppendFixed64(part, math.Float64bits(s.value))
-	part = protowire.AppendTag(part, fieldTimestamp, protowire.VarintType)
-	part = protowire.AppendVarint(part, uint64(s.at))
-	body = protowire.AppendTag(body, fieldSamples, protowire.BytesType)
-	body = protowire.AppendBytes(body, part)
-	to = protowire.AppendTag(to, fieldSeries, protowire.BytesType)
-	return protowire.AppendBytes(to, body)
+	text := func(field protowire.Number, text string) {
+		to = protowire.AppendTag(to, field, protowire.BytesType)
+		to = protowire.AppendString(to, text)
+	}
+	message(fieldSeries, s.size())
+	for i := range s.labels {
+		l := &s.labels[i]
+		message(fieldLabels, l.size())
+		text(fieldName, l.name)
+		text(fieldText, l.value)
+	}
+	message(fieldSamples, sizeOfSample(s.at))
+	to = protowire.AppendTag(to, fieldValue, protowire.Fixed64Type)
+	to = protowire.AppendFixed64(to, math.Float64bits(s.value))
+	to = protowire.AppendTag(to, fieldTimestamp, protowire.VarintType)
+	return protowire.AppendVarint(to, uint64(s.at))
 }
