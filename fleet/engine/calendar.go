@@ -58,7 +58,7 @@ func (c calendar) begin(step string, t time.Time) time.Time {
 		return t.Truncate(time.Minute)
 	case traffic.StepHour:
 		full := t.Add(-sinceFullHour(t))
-		if set, _ := t.ZoneBounds(); set.After(full) && offset(set) != offset(set.Add(-time.Second)) {
+		if set, _ := t.ZoneBounds(); set.After(full) && ahead(set) != ahead(set.Add(-time.Second)) {
 			return set
 		}
 		return full
@@ -79,7 +79,7 @@ func (c calendar) next(step string, t time.Time) time.Time {
 		return t.Truncate(time.Minute).Add(time.Minute)
 	case traffic.StepHour:
 		full := t.Add(time.Hour - sinceFullHour(t))
-		if _, set := t.ZoneBounds(); !set.IsZero() && set.Before(full) && offset(set) != offset(t) {
+		if _, set := t.ZoneBounds(); !set.IsZero() && set.Before(full) && ahead(set) != ahead(t) {
 			return set
 		}
 		return full
@@ -96,8 +96,8 @@ func (c calendar) next(step string, t time.Time) time.Time {
 	}
 }
 
-// offset is how far the clock is ahead of UTC at t.
-func offset(t time.Time) time.Duration {
+// ahead is how far the clock is ahead of UTC at t.
+func ahead(t time.Time) time.Duration {
 	_, seconds := t.Zone()
 	return time.Duration(seconds) * time.Second
 }
@@ -111,7 +111,7 @@ func (c calendar) date(y int, m time.Month, d int) time.Time {
 	shown := time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
 	// 26 hours before it is not that late anywhere.
 	for t := shown.Add(-26 * time.Hour).In(c.place); ; {
-		first := shown.Add(-offset(t)).In(c.place)
+		first := shown.Add(-ahead(t)).In(c.place)
 		if first.Before(t) { // the clock was set from before midnight to after it
 			return t
 		}

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -31,6 +30,7 @@ func rowID(m model.Metric) string {
 type course struct {
 	metric model.Metric
 	was    int // the window in which it was found before the first of the times; see windows
+	first  int // the first interval in which there is a sample of it
 	total  [ways][]int64
 	moved  [ways][]int64
 }
@@ -111,7 +111,7 @@ func (r *reading) collect(ctx context.Context, metric string, list func(*course)
 			if !all {
 				return // written after the other was asked for
 			}
-			c = &course{metric: m, was: fresh}
+			c = &course{metric: m, was: fresh, first: i}
 			r.courses[id] = c
 		}
 		values := list(c)
@@ -120,6 +120,7 @@ func (r *reading) collect(ctx context.Context, metric string, list func(*course)
 		}
 		if i > 0 && i < len(*values) {
 			(*values)[i] = whole(v)
+			c.first = min(c.first, i)
 		}
 		if found != nil {
 			found()
@@ -138,7 +139,6 @@ func whole(v float64) int64 {
 // find finds out in which of the windows before the first of the times each row was
 // there. One that was in none began at 0, since.
 func (r *reading) find(ctx context.Context, present way) error {
-	first, last := r.times[0], r.times[len(r.times)-1]
 	metric := selector(r.family.total(present), r.matchers...)
 	lost := len(r.courses)
 	for n, window := range r.windows() {
@@ -146,14 +146,14 @@ func (r *reading) find(ctx context.Context, present way) error {
 			return nil
 		}
 		if n == 1 {
-			// Rows that were not there before have a sample of 0: they need no search.
-			unknown, err := r.unknown(ctx, metric, last.Sub(first))
+			// Rows that were not there before begin with 0: they need no search.
+			unknown, err := r.unknown(ctx)
 			if err != nil || len(unknown) == 0 {
 				return err
 			}
 			metric = selector(r.family.total(present), append(slices.Clone(r.matchers), hostsOf(unknown)...)...)
 		}
-		v, err := r.vector(ctx, "max_over_time("+metric+span(window)+before+")", first)
+		v, err := r.vector(ctx, "max_over_time("+metric+span(window)+before+")", r.times[0])
 		if err != nil {
 			return err
 		}
@@ -167,26 +167,35 @@ func (r *reading) find(ctx context.Context, present way) error {
 	return nil
 }
 
-// unknown are the rows whose first value between the times is not 0, and of which there
-// is none shortly before.
-func (r *reading) unknown(ctx context.Context, metric string, width time.Duration) ([]*course, error) {
-	v, err := r.vector(ctx, "(min_over_time("+metric+span(width)+before+") > 0) unless max_over_time("+metric+span(r.windows()[0])+
-		fmt.Sprintf(" offset %dms)", width.Milliseconds()+1), r.times[len(r.times)-1])
-	var list []*course
-	for _, s := range v {
-		if c := r.courses[rowID(s.Metric)]; c != nil && c.was == fresh {
-			list = append(list, c)
+// unknown are the rows of which a value is not 0 where they are first seen between the
+// times, and of which there is none shortly before.
+func (r *reading) unknown(ctx context.Context) ([]model.Metric, error) {
+	first, last := r.times[0], r.times[len(r.times)-1]
+	width := last.Sub(first)
+	there := "max_over_time(" + selector(r.family.total(r.family.ways[0]), r.matchers...) + span(r.windows()[0]) + offset(width) + ")"
+	found := make(map[string]bool)
+	var list []model.Metric
+	for _, w := range r.ways {
+		v, err := r.vector(ctx, "(min_over_time("+selector(r.family.total(w), r.matchers...)+span(width)+before+") > 0) unless "+there, last)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range v {
+			if id := rowID(s.Metric); !found[id] {
+				found[id] = true
+				list = append(list, s.Metric)
+			}
 		}
 	}
-	return list, err
+	return list, nil
 }
 
 // hostsOf matches the hosts of rows, where they are few.
-func hostsOf(rows []*course) []string {
+func hostsOf(rows []model.Metric) []string {
 	const few = 100
 	names := make(map[string]bool)
-	for _, c := range rows {
-		if names[string(c.metric["host"])] = true; len(names) > few {
+	for _, m := range rows {
+		if names[string(m["host"])] = true; len(names) > few {
 			return nil
 		}
 	}
@@ -254,10 +263,10 @@ func latest(values []int64) {
 func (r *reading) beginAt(ctx context.Context, n int, window time.Duration, metric string, list func(*course) *[]int64) error {
 	var hosts []string
 	if n > 0 {
-		var rows []*course
+		var rows []model.Metric
 		for _, c := range r.courses {
 			if c.was == n {
-				rows = append(rows, c)
+				rows = append(rows, c.metric)
 			}
 		}
 		hosts = hostsOf(rows)

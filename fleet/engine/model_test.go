@@ -79,8 +79,14 @@ func (m *moment) carry(r *rand.Rand) {
 	if r.IntN(200) == 0 {
 		a[received] = 1<<45 + r.Uint64N(1<<45)
 	}
+	switch name {
+	case "'": // it only sends
+		a[received] = 0
+	case "`": // it only uses a disk
+		a = amounts{}
+	}
 	used := a
-	if r.IntN(4) == 0 {
+	if r.IntN(4) == 0 || a == (amounts{}) {
 		used[read], used[written] = r.Uint64N(1<<20), r.Uint64N(1<<20)
 	}
 	add := func(k fleet.Key, a amounts) { m.totals[k] = m.totals[k].plus(a) }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/api"
@@ -102,8 +103,17 @@ func explain(err error) error {
 // time: a step begins with its first millisecond.
 const before = " offset 1ms"
 
-// span is a duration as PromQL has it.
-func span(d time.Duration) string { return fmt.Sprintf("[%dms]", d.Milliseconds()) }
+// offset is before, and so much earlier.
+func offset(d time.Duration) string { return " offset " + seconds(d) + "1ms" }
+
+// span is a range, at least of d.
+func span(d time.Duration) string { return "[" + seconds(d) + "]" }
+
+// seconds is a duration as PromQL has it, in whole seconds: VictoriaMetrics takes
+// 136800001ms for a millisecond less.
+func seconds(d time.Duration) string {
+	return strconv.FormatInt(int64((d+time.Second-1)/time.Second), 10) + "s"
+}
 
 // vector asks for one moment.
 func (r *Reader) vector(ctx context.Context, expression string, at time.Time) (model.Vector, error) {

@@ -38,9 +38,6 @@ func (r *Reader) Report(ctx context.Context, host string, q traffic.Query) (*tra
 	}
 	p := planOf(host, &q)
 	asked := reading{Reader: r, family: p.family, matchers: p.matchers, ways: []way{p.rx, p.tx}, times: times}
-	if err := asked.read(ctx); err != nil {
-		return nil, err
-	}
 	report.From, report.To = times[0], times[len(times)-1]
 	if now := r.opts.Now().UTC(); report.To.After(now) && q.To.IsZero() {
 		report.To = now
@@ -49,11 +46,30 @@ func (r *Reader) Report(ctx context.Context, host string, q traffic.Query) (*tra
 		report.Times = times[:len(times)-1]
 	}
 	sum := newSum(len(times)-1, q.Step != "")
-	for _, c := range asked.courses {
-		sum.add(rowName{p.nameOf(c.metric), p.appOf(c.metric)}, c, p)
+	if err := asked.addTo(ctx, sum, p, host == "" && q.By == traffic.ByApp); err != nil {
+		return nil, err
 	}
 	sum.report(report, &q)
 	return report, report.Check()
+}
+
+// addTo adds what is asked for to a sum. Where there are many rows of a name the engine
+// adds them up.
+func (r *reading) addTo(ctx context.Context, s *sum, p plan, many bool) error {
+	if many && len(r.times)-1 <= mostPooled {
+		pooled, err := r.pool(ctx, p.name)
+		for name, bytes := range pooled {
+			s.put(rowName{name: name}, func(w way, i int) int64 { return bytes[w][i] }, p)
+		}
+		return err
+	}
+	if err := r.read(ctx); err != nil {
+		return err
+	}
+	for _, c := range r.courses {
+		s.put(rowName{p.nameOf(c.metric), p.appOf(c.metric)}, c.carried, p)
+	}
+	return nil
 }
 
 func (p *plan) nameOf(m model.Metric) string { return string(m[p.name]) }

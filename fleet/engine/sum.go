@@ -37,11 +37,12 @@ func (s *sum) at(n rowName) *summed {
 	return r
 }
 
-func (s *sum) add(n rowName, c *course, p plan) {
+// put adds what was carried in each interval, from 1, to a row.
+func (s *sum) put(n rowName, carried func(w way, i int) int64, p plan) {
 	r := s.at(n)
 	for i := range s.steps {
-		r.rx[i] += c.carried(p.rx, i+1)
-		r.tx[i] += c.carried(p.tx, i+1)
+		r.rx[i] += carried(p.rx, i+1)
+		r.tx[i] += carried(p.tx, i+1)
 	}
 }
 

@@ -142,8 +142,8 @@ func (r *Reader) means(ctx context.Context, host, asked string, times []time.Tim
 	}
 	there := selector(metricPosition, equal("host", host))
 	measured := func(width time.Duration) string {
-		return fmt.Sprintf("avg_over_time((last_over_time(%s[1d]) and on (host) max by (host) (last_over_time(%s[1m])))[%dms:%ds]%s)",
-			asked, there, width.Milliseconds(), grain(width), before)
+		return fmt.Sprintf("avg_over_time((last_over_time(%s[1d]) and on (host) max by (host) (last_over_time(%s[1m])))[%s:%ds]%s)",
+			asked, there, seconds(width), grain(width), before)
 	}
 	spread := func(m model.Metric, i int, v float64) {
 		_, l := at(m, i)
