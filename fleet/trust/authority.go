@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 )
@@ -70,11 +71,17 @@ type Authority struct {
 	wrong error // why the register at seen cannot be read
 }
 
-// Open reads the directory of an authority. It starts nothing; what of the directory
+// ErrNoFleet says that a directory has nothing of an authority in it.
+var ErrNoFleet = errors.New("there is no fleet")
+
+// Open reads the directory of an authority. An error is ErrNoFleet where there is none. It starts nothing; what of the directory
 // changes afterwards takes effect by itself, but for another CA. An error says what to
 // do about it; the directory is left as it is.
 func Open(dir string, o Options) (*Authority, error) {
 	a := &Authority{dir: dir, o: o.withDefaults(), pool: x509.NewCertPool(), tries: newTries(), renews: newTries()}
+	if !slices.ContainsFunc([]string{fileCA, fileCAKey, fileServer, fileRegister}, func(f string) bool { return exists(a.path(f)) }) {
+		return nil, fmt.Errorf("%w in %s: \"bwmon fleet init\" makes one", ErrNoFleet, dir)
+	}
 	if err := a.openCA(); err != nil {
 		return nil, fmt.Errorf("open the fleet's directory: %w", err)
 	}
@@ -91,7 +98,7 @@ func (a *Authority) openCA() error {
 	path := a.path(fileCA)
 	text, err := readFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%w: \"bwmon fleet init\" makes one", err)
+		return fmt.Errorf("%w: restore it from a backup", err)
 	}
 	var b bundle
 	if err == nil {

@@ -3,6 +3,7 @@ package trust
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 
 	"bwmon/traffic"
@@ -20,12 +21,20 @@ type Denied struct {
 	Why    string
 
 	told  string
-	leave bool // the connection has credentials that have ended: another one may have better
+	leave bool // the connection is to end: see ended
 }
 
 func (d *Denied) Error() string { return d.told }
 
 func denied(status int, told string) *Denied { return &Denied{Status: status, Why: told, told: told} }
+
+// ended is why a connection is worth nothing any more: another one may show a newer
+// certificate.
+func ended(status int, format string, a ...any) *Denied {
+	d := denied(status, fmt.Sprintf(format, a...))
+	d.leave = true
+	return d
+}
 
 // Refuse answers a request with what is wrong, as problem details (RFC 9457). err is a
 // *Denied; another one is not told, and is the receiver's own fault (500).

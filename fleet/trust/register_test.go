@@ -1,6 +1,7 @@
 package trust
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -168,6 +169,16 @@ func TestOpenChecks(t *testing.T) {
 	s, other := newSite(t), newSite(t)
 	_, err := Open(t.TempDir(), Options{})
 	wantError(t, err, `"bwmon fleet init" makes one`)
+	if !errors.Is(err, ErrNoFleet) {
+		t.Errorf("nothing there: %v", err)
+	}
+	for _, gone := range []string{"ca.pem", "server.pem", "register.json"} {
+		check(t, os.Rename(s.dir+"/"+gone, s.dir+"/away"))
+		if _, err := Open(s.dir, Options{}); err == nil || errors.Is(err, ErrNoFleet) || !strings.Contains(err.Error(), gone) {
+			t.Errorf("without %s: %v", gone, err)
+		}
+		check(t, os.Rename(s.dir+"/away", s.dir+"/"+gone))
+	}
 	check(t, os.Chmod(s.dir+"/ca.key", 0o644))
 	_, err = Open(s.dir, Options{})
 	wantError(t, err, "chmod 600")

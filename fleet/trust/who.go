@@ -27,10 +27,10 @@ func (a *Authority) Who(r *http.Request) (host string, any bool, err error) {
 		host, err = a.byToken(r, shown)
 		return host, false, err
 	}
-	if IsHere(r) {
-		if !a.o.Ask && !isSent(r) {
-			return "", true, nil
-		}
+	if !a.o.Ask && IsHere(r) {
+		return "", true, nil
+	}
+	if isLoopback(r) {
 		return "", false, denied(http.StatusUnauthorized, "this receiver asks for a certificate or a token, also on its own machine")
 	}
 	return "", false, denied(http.StatusUnauthorized, `this receiver asks for a certificate or a token: join its fleet with what "bwmon fleet invite" prints there`)
@@ -70,15 +70,11 @@ func (a *Authority) byCertificate(c *x509.Certificate) (string, error) {
 	host := c.Subject.CommonName
 	generation, err := generationOf(c)
 	if err != nil || fleet.CheckName(host) != nil {
-		return "", denied(http.StatusForbidden, "this is not the certificate of a host")
+		return "", ended(http.StatusForbidden, "this is not the certificate of a host")
 	}
 	// A connection may live longer than the certificate that it began with.
 	if now := a.o.Now(); now.After(c.NotAfter) {
-		return "", &Denied{
-			Status: http.StatusUnauthorized, leave: true,
-			Why:  "certificate expired",
-			told: fmt.Sprintf("the certificate of host %q expired at %s: invite it anew where the receiver is", host, c.NotAfter.UTC().Format("2006-01-02 15:04 MST")),
-		}
+		return "", ended(http.StatusUnauthorized, "the certificate of host %q expired at %s: invite it anew where the receiver is", host, c.NotAfter.UTC().Format("2006-01-02 15:04 MST"))
 	}
 	r, err := a.read()
 	if err != nil {
@@ -89,18 +85,18 @@ func (a *Authority) byCertificate(c *x509.Certificate) (string, error) {
 	case m == nil && a.issuer == nil: // a copy does not know who joined since it was made
 		return host, nil
 	case m != nil && generation == m.Generation && !m.Revoked.IsZero():
-		return "", denied(http.StatusForbidden, fmt.Sprintf("host %q was revoked", host))
+		return "", ended(http.StatusForbidden, "host %q was revoked", host)
 	case m != nil && generation < m.Generation:
-		return "", denied(http.StatusForbidden, fmt.Sprintf("host %q was admitted anew since it got this certificate, or revoked", host))
+		return "", ended(http.StatusForbidden, "host %q was admitted anew since it got this certificate, or revoked", host)
 	case m == nil || generation > m.Generation && a.issuer != nil:
-		return "", denied(http.StatusForbidden, fmt.Sprintf("host %q is not in the register: it may have been restored from an old backup: invite the host anew", host))
+		return "", ended(http.StatusForbidden, "host %q is not in the register: it may have been restored from an old backup: invite the host anew", host)
 	}
 	return host, nil
 }
 
 // byToken is the host that a token belongs to (RFC 6750).
 func (a *Authority) byToken(r *http.Request, shown []string) (string, error) {
-	if r.TLS == nil && !IsHere(r) {
+	if r.TLS == nil && !isLoopback(r) {
 		return "", denied(http.StatusUnauthorized, "a token is only taken over TLS: this one was sent in clear text, make another one")
 	}
 	wrong := denied(http.StatusUnauthorized, "this token is not valid here")
@@ -129,8 +125,12 @@ func (a *Authority) byToken(r *http.Request, shown []string) (string, error) {
 	return host, nil
 }
 
-// IsHere reports whether both ends of a connection have loopback addresses.
-func IsHere(r *http.Request) bool {
+// IsHere reports whether a request comes from a program on this machine: both ends of the
+// connection have loopback addresses, and no proxy or browser has sent it.
+func IsHere(r *http.Request) bool { return isLoopback(r) && !isSent(r) }
+
+// isLoopback reports whether both ends of a connection have loopback addresses.
+func isLoopback(r *http.Request) bool {
 	remote, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return false

@@ -38,7 +38,18 @@ func TestRevokedOnOpenConnection(t *testing.T) {
 	other.publish(s, "db").want(t, 200, "")
 	wantError(t, s.admin().Revoke("nobody"), `there is no host named "nobody"`)
 
-	// It comes back by an invitation, and its former certificate does not.
+	// It comes back by an invitation, without a restart: the connection has ended.
+	_, err := Join(t.Context(), m.dir, s.url, s.invite("web"), m.options())
+	check(t, err)
+	for deadline := time.Now().Add(5 * time.Second); ; {
+		if o = m.publish(s, "web"); o.status == 200 {
+			break
+		} else if time.Now().After(deadline) {
+			t.Fatalf("it has a new certificate: %d %q, %v", o.status, o.detail, o.err)
+		}
+	}
+
+	// Or on another machine, and its former certificate does not.
 	s.join("web").publish(s, "web").want(t, 200, "")
 	m.publish(s, "web").want(t, 403, "admitted anew")
 }
