@@ -103,7 +103,8 @@ func (e toEngine) Name() string { return "the engine at " + e.url }
 
 // caller makes connections to a receiver or an engine. Any goroutine may use it.
 type caller struct {
-	tls *tls.Config
+	tls   *tls.Config
+	fleet bool // with an identity: trust knows what errors mean
 
 	mu sync.Mutex
 	// mu protects the field below.
@@ -112,7 +113,7 @@ type caller struct {
 
 func newCaller(c publishConfig, id *trust.Identity) (*caller, error) {
 	if id != nil {
-		return &caller{tls: id.TLSConfig()}, nil
+		return &caller{tls: id.TLSConfig(), fleet: true}, nil
 	}
 	t := &tls.Config{MinVersion: tls.VersionTLS12}
 	if c.CAFile != "" {
@@ -133,13 +134,25 @@ func (c *caller) client() (*http.Client, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.made == nil {
-		c.made = &http.Client{Transport: &http.Transport{
+		t := &http.Transport{
 			Proxy: http.ProxyFromEnvironment, TLSClientConfig: c.tls, TLSHandshakeTimeout: 10 * time.Second, MaxIdleConns: 2,
 			IdleConnTimeout: 2 * time.Minute, ForceAttemptHTTP2: true,
 			HTTP2: &http.HTTP2Config{SendPingTimeout: 30 * time.Second, PingTimeout: 10 * time.Second},
-		}}
+		}
+		c.made = &http.Client{Transport: t}
+		if c.fleet {
+			c.made.Transport = explained{t}
+		}
 	}
 	return c.made, nil
+}
+
+// explained has errors of connections to receivers say what to do.
+type explained struct{ *http.Transport }
+
+func (e explained) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer, err := e.Transport.RoundTrip(r)
+	return answer, trust.Explain(err, now())
 }
 
 func (c *caller) anew() {

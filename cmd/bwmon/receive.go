@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os/signal"
 
@@ -104,7 +103,7 @@ func (p *program) receive(ctx context.Context, c config, sv *service) error {
 // openAuthority is who is trusted; nil where nobody has begun with that.
 func openAuthority(c receiveConfig, log *slog.Logger) (*trust.Authority, error) {
 	a, err := trust.Open(c.Dir, trust.Options{Log: log, Ask: c.AskLocal})
-	if errors.Is(err, fs.ErrNotExist) && !c.AskLocal {
+	if errors.Is(err, trust.ErrNoFleet) && !c.AskLocal {
 		return nil, nil
 	}
 	return a, err

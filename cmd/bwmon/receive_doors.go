@@ -60,6 +60,11 @@ func openHostDoor(c receiveConfig, a *trust.Authority, r *receive.Receiver) (*si
 func routesOf(r *receive.Receiver, a *trust.Authority, readers bool) []web.Route {
 	var list []web.Route
 	for _, route := range r.Routes() {
+		if route.FromHosts && a != nil {
+			// So that a connection ends with what it has shown, and a receiver that
+			// cannot tell is not taken for one that refuses.
+			route.Handler = a.Guard(route.Handler)
+		}
 		if route.FromHosts || readers {
 			list = append(list, web.Route{
 				Method: route.Method, Path: route.Path, Handler: route.Handler, MaxBody: route.MaxBody, Authorises: route.FromHosts,
