@@ -30,7 +30,7 @@ type figures struct {
 const maxFailures = 20
 
 // sent counts a request.
-func (f *figures) sent(a answer, batches, raw int, took time.Duration, err error) {
+func (f *figures) sent(a answer, d document, took time.Duration, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err != nil {
@@ -48,9 +48,9 @@ func (f *figures) sent(a answer, batches, raw int, took time.Duration, err error
 		f.gaps++
 	}
 	f.requests++
-	f.batches += batches
-	f.raw += raw
-	f.packed += a.bytes
+	f.batches += d.batches
+	f.raw += d.size
+	f.packed += len(d.packed)
 	f.took = append(f.took, took)
 }
 

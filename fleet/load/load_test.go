@@ -33,7 +33,7 @@ type stub struct {
 	flushed  time.Time
 	hosts    map[string]*fleet.State
 	kept     map[string]fleet.State
-	asked    int // answers that something is missing
+	calm     bool // nothing is forgotten any more
 }
 
 func newStub(t *testing.T) *stub {
@@ -50,6 +50,7 @@ func (s *stub) serve() *url.URL {
 	mux.HandleFunc("POST "+fleet.PathPublish, s.publish)
 	mux.HandleFunc("GET /hosts/{host}/api/v1/snapshot", s.snapshot)
 	mux.HandleFunc("GET /api/v1/history", s.history)
+	mux.HandleFunc("GET /hosts/{host}/api/v1/history", s.history)
 	server := httptest.NewServer(mux)
 	s.t.Cleanup(server.Close)
 	u, err := parseReceiver(server.URL)
@@ -57,6 +58,13 @@ func (s *stub) serve() *url.URL {
 		s.t.Fatal(err)
 	}
 	return u
+}
+
+// rest says that nothing is forgotten any more.
+func (s *stub) rest() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calm = true
 }
 
 func (s *stub) publish(w http.ResponseWriter, r *http.Request) {
@@ -68,11 +76,11 @@ func (s *stub) publish(w http.ResponseWriter, r *http.Request) {
 	defer s.mu.Unlock()
 	s.requests++
 	switch {
-	case s.requests%61 == 0: // a crash
+	case s.requests%61 == 0 && !s.calm: // a crash
 		for name, h := range s.hosts {
 			*h = s.kept[name]
 		}
-	case s.requests == 200: // a new file
+	case s.requests == 200 && !s.calm: // a new file
 		clear(s.hosts)
 		clear(s.kept)
 	case time.Since(s.flushed) > 50*time.Millisecond:
@@ -114,7 +122,6 @@ func (s *stub) apply(name string, h *fleet.State, body []byte) int {
 			s.t.Errorf("run %q of %q comes from %q", b.Run, b.Host, name)
 		}
 		if _, err := h.Apply(b, fleet.Limits{}); err != nil {
-			s.asked++
 			return http.StatusConflict
 		}
 	}
@@ -135,6 +142,9 @@ func (s *stub) history(w http.ResponseWriter, r *http.Request) {
 	defer s.mu.Unlock()
 	rows := make(map[string]total)
 	for name, h := range s.hosts {
+		if of := r.PathValue("host"); of != "" && of != name {
+			continue
+		}
 		if r.FormValue("by") == traffic.ByHost {
 			rows[name] = rows[name].add(&h.Snapshot.Interfaces[0].Usage)
 			continue
@@ -152,26 +162,31 @@ func (s *stub) history(w http.ResponseWriter, r *http.Request) {
 }
 
 // publishTo runs hosts for a moment, and compares.
-func publishTo(t *testing.T, o options) (*crowd, int, error) {
+func publishTo(t *testing.T, o options, stubs ...*stub) (*crowd, int, error) {
 	t.Helper()
+	for _, s := range stubs {
+		o.urls = append(o.urls, s.serve())
+	}
 	o.apps, o.interval, o.workers, o.prefix, o.fresh = 12, 100*time.Millisecond, 4, "host", 40_000
-	start := time.Now()
-	c, err := newCrowd(o, start)
+	c, err := newCrowd(o, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.close)
 	during, stop := context.WithTimeout(t.Context(), 2*time.Second)
 	defer stop()
-	if err := c.run(during, start); err != nil {
+	if err := c.run(during); err != nil {
 		t.Fatal(err)
+	}
+	for _, s := range stubs {
+		s.rest()
 	}
 	settling, stop := context.WithTimeout(t.Context(), 30*time.Second)
 	defer stop()
 	if err := c.settle(settling); err != nil {
 		t.Fatal(err)
 	}
-	n, err := c.verify(t.Context(), start)
+	n, err := c.verify(t.Context())
 	return c, n, err
 }
 
@@ -180,7 +195,7 @@ func publishTo(t *testing.T, o options) (*crowd, int, error) {
 func TestLoadReachesTheReceiver(t *testing.T) {
 	for _, alike := range []int{1, 5} {
 		stubs := []*stub{newStub(t), newStub(t)}
-		c, n, err := publishTo(t, options{hosts: 21, alike: alike, urls: []*url.URL{stubs[0].serve(), stubs[1].serve()}})
+		c, n, err := publishTo(t, options{hosts: 21, alike: alike}, stubs...)
 		if err != nil {
 			t.Errorf("%d alike: %v", alike, err)
 		}
@@ -197,7 +212,7 @@ func TestLoadReachesTheReceiver(t *testing.T) {
 func TestLoadFindsWhatDiffers(t *testing.T) {
 	s := newStub(t)
 	s.wrong = 1
-	if _, _, err := publishTo(t, options{hosts: 3, alike: 1, urls: []*url.URL{s.serve()}}); err == nil {
+	if _, _, err := publishTo(t, options{hosts: 3, alike: 1}, s); err == nil {
 		t.Error("a byte too much was not found")
 	}
 }
@@ -247,11 +262,11 @@ func TestBooksGrow(t *testing.T) {
 // TestLoadStaysHere: nobody but this machine is loaded.
 func TestLoadStaysHere(t *testing.T) {
 	for _, there := range []string{"http://198.51.100.7:8000", "https://127.0.0.1:8000", "http://receiver.example", "http://10.0.0.1:8000", "127.0.0.1:8000"} {
-		if _, err := parse([]string{"--url", there}); err == nil {
+		if _, err := parse([]string{"--url", there}, io.Discard); err == nil {
 			t.Errorf("%s is taken", there)
 		}
 	}
-	if o, err := parse([]string{"--url", "http://127.0.0.1:8000", "--url", "http://[::1]:8001"}); err != nil || len(o.urls) != 2 {
+	if o, err := parse([]string{"--url", "http://127.0.0.1:8000", "--url", "http://[::1]:8001"}, io.Discard); err != nil || len(o.urls) != 2 {
 		t.Errorf("two receivers of loopback: %v, %v", o.urls, err)
 	}
 }

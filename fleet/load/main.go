@@ -9,9 +9,9 @@
 // the receiver has kept them and sent again where it asks for them. It prints how many were
 // answered, how soon, and what they took.
 //
-// With --verify it asks the receivers at the end, and compares every total of every host
-// with what was sent, and the sums of their history. Its exit status is 1 where one differs, or batches were
-// late or failed.
+// With --verify it asks the receivers at the end, and compares all totals of all hosts
+// with what was sent, and the sums of their history. Its exit status is 1 where one
+// differs, or batches were late or failed.
 package main
 
 import (
@@ -19,6 +19,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"os/signal"
@@ -43,7 +44,7 @@ type options struct {
 func (o *options) name(n int) string { return fmt.Sprintf("%s-%05d", o.prefix, n+1) }
 
 func main() {
-	o, err := parse(os.Args[1:])
+	o, err := parse(os.Args[1:], os.Stderr)
 	if errors.Is(err, flag.ErrHelp) {
 		os.Exit(0)
 	}
@@ -58,8 +59,10 @@ func main() {
 	}
 }
 
-func parse(args []string) (o options, err error) {
+// parse reads arguments. What is wrong with them, or how they are used, is said to out.
+func parse(args []string, out io.Writer) (o options, err error) {
 	f := flag.NewFlagSet("load", flag.ContinueOnError)
+	f.SetOutput(out)
 	f.IntVar(&o.hosts, "hosts", 1000, "how many `hosts` there are")
 	f.IntVar(&o.apps, "apps", 50, "how many `apps` each has")
 	f.IntVar(&o.alike, "alike", 1, "so many `hosts` have the same figures, which saves this program's time")
@@ -95,8 +98,7 @@ func parse(args []string) (o options, err error) {
 }
 
 func run(ctx context.Context, o options) error {
-	start := time.Now()
-	c, err := newCrowd(o, start)
+	c, err := newCrowd(o, time.Now())
 	if err != nil {
 		return err
 	}
@@ -104,7 +106,7 @@ func run(ctx context.Context, o options) error {
 	during, stop := context.WithTimeout(ctx, o.warm+o.span)
 	defer stop()
 	done := make(chan error, 1)
-	go func() { done <- c.run(during, start) }()
+	go func() { done <- c.run(during) }()
 	sleep(during, o.warm)
 	first, begun := c.figures.cut(), time.Now()
 	worked := busy()
@@ -126,11 +128,11 @@ func run(ctx context.Context, o options) error {
 	if n, failed := measured.late(), len(measured.failures); n > 0 || failed > 0 {
 		bad = fmt.Errorf("%d batches were answered later than %v after they were due, requests failed in %d ways", n, o.interval, failed)
 	}
-	return errors.Join(bad, c.end(ctx, start))
+	return errors.Join(bad, c.end(ctx))
 }
 
 // end waits until all is kept, and compares.
-func (c *crowd) end(ctx context.Context, start time.Time) error {
+func (c *crowd) end(ctx context.Context) error {
 	begun := time.Now()
 	settling, stop := context.WithTimeout(ctx, c.o.patience)
 	defer stop()
@@ -141,7 +143,7 @@ func (c *crowd) end(ctx context.Context, start time.Time) error {
 	if !c.o.verify {
 		return nil
 	}
-	n, err := c.verify(ctx, start)
+	n, err := c.verify(ctx)
 	if err != nil {
 		return err
 	}

@@ -20,19 +20,16 @@ import (
 )
 
 // sender posts to one receiver what hosts publish, as fleet/publish does, over
-// connections that all hosts share. It is for one goroutine; those of one receiver share
-// the client.
+// connections that all hosts share. It is for any number of goroutines.
 type sender struct {
 	address string
 	client  *http.Client
-	packer  *zstd.Encoder
 }
 
 // answer is what came back.
 type answer struct {
 	fleet.Answer
-	gap   bool // something is missing there
-	bytes int  // as they travelled, without headers
+	gap bool // something is missing there
 }
 
 // statusError is an answer that is none of batches.
@@ -65,34 +62,31 @@ func newClient(senders int) *http.Client {
 	}}
 }
 
-func newSender(to *url.URL, client *http.Client) (*sender, error) {
-	packer, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true), zstd.WithWindowSize(256<<10))
-	if err != nil {
-		return nil, err
-	}
-	return &sender{to.JoinPath(fleet.PathPublish).String(), client, packer}, nil
+func newSender(to *url.URL, client *http.Client) *sender {
+	return &sender{to.JoinPath(fleet.PathPublish).String(), client}
+}
+
+// newPacker compresses as fleet/publish does.
+func newPacker() (*zstd.Encoder, error) {
+	return zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true), zstd.WithWindowSize(256<<10))
 }
 
 const maxAnswer = 64 << 10
 
 // send posts batches, or none.
-func (s *sender) send(ctx context.Context, host string, text []byte, batches int) (a answer, err error) {
-	var packed []byte
-	if batches > 0 {
-		packed = s.packer.EncodeAll(text, nil)
-	}
-	q, err := http.NewRequestWithContext(ctx, http.MethodPost, s.address, bytes.NewReader(packed))
+func (s *sender) send(ctx context.Context, host string, d document) (a answer, err error) {
+	q, err := http.NewRequestWithContext(ctx, http.MethodPost, s.address, bytes.NewReader(d.packed))
 	if err != nil {
 		return a, err
 	}
 	q.Header.Set("Content-Type", fleet.ContentType)
-	if batches > 0 {
+	if d.batches > 0 {
 		q.Header.Set("Content-Encoding", "zstd")
 	}
 	q.Header.Set("User-Agent", "bwmon")
 	q.Header.Set(fleet.HeaderHost, host)
 	q.Header.Set(fleet.HeaderVersion, "load")
-	q.Header.Set(fleet.HeaderWaiting, strconv.Itoa(batches))
+	q.Header.Set(fleet.HeaderWaiting, strconv.Itoa(d.batches))
 	q.Header.Set(fleet.HeaderClock, time.Now().UTC().Format(time.RFC3339Nano))
 	r, err := s.client.Do(q)
 	if err != nil {
@@ -106,7 +100,7 @@ func (s *sender) send(ctx context.Context, host string, text []byte, batches int
 	if err != nil {
 		return a, err
 	}
-	a.bytes, a.gap = len(packed), r.StatusCode == http.StatusConflict
+	a.gap = r.StatusCode == http.StatusConflict
 	if r.StatusCode != http.StatusOK && !a.gap {
 		return a, &statusError{r.StatusCode, string(body[:min(len(body), 300)])}
 	}

@@ -13,9 +13,14 @@ import (
 	"bwmon/traffic"
 )
 
-// verify compares what the receivers have with what was sent since start, and says how
-// many totals it compared.
-func (c *crowd) verify(ctx context.Context, start time.Time) (int, error) {
+// maxReports bounds how many hosts are asked for a report of their own.
+const maxReports = 100
+
+// verify compares what the receivers have with what was sent, and says how many
+// totals it compared: of all hosts their books and, of a hundred, what the history
+// has of their apps; of hosts whose receivers share an engine, which have no books of
+// them, the latter.
+func (c *crowd) verify(ctx context.Context) (int, error) {
 	asker := &asker{client: &http.Client{Timeout: time.Minute}}
 	sums := make(map[*url.URL]*sums, len(c.o.urls))
 	for _, u := range c.o.urls {
@@ -25,7 +30,7 @@ func (c *crowd) verify(ctx context.Context, start time.Time) (int, error) {
 		for i, g := range w.groups {
 			for j, h := range g.hosts {
 				to := c.receiver(w.first[i] + j)
-				if err := asker.compareHost(ctx, to, h.name, g); err != nil {
+				if err := c.verifyHost(ctx, asker, w.first[i]+j, h.name, g); err != nil {
 					return asker.compared, err
 				}
 				for _, u := range c.o.urls {
@@ -38,12 +43,27 @@ func (c *crowd) verify(ctx context.Context, start time.Time) (int, error) {
 	}
 	for u, want := range sums {
 		for by, want := range map[string]map[string]total{traffic.ByHost: want.hosts, traffic.ByApp: want.apps} {
-			if err := asker.compareReport(ctx, u, by, start, want); err != nil {
+			if err := asker.compareReport(ctx, u, by, c.start, want); err != nil {
 				return asker.compared, err
 			}
 		}
 	}
 	return asker.compared, nil
+}
+
+func (c *crowd) verifyHost(ctx context.Context, asker *asker, n int, name string, g *group) error {
+	to := c.receiver(n)
+	if !c.o.shared {
+		if err := asker.compareHost(ctx, to, name, g); err != nil {
+			return err
+		}
+	}
+	if n%max(1, c.o.hosts/maxReports) != 0 {
+		return nil
+	}
+	want := newSums()
+	want.add(name, g)
+	return asker.compareReport(ctx, to.JoinPath("hosts", name), traffic.ByApp, c.start, want.apps)
 }
 
 // total is what was carried, in bytes.
