@@ -52,7 +52,8 @@ type Book struct {
 	spareWatched []int32
 	plans        map[string]*plan
 	members      map[string]*member // of a fleet, where some rule is about them
-	hosted       bool               // some is
+	hosted       bool               // some is, or may be about the sum of several
+	late         map[int32]octets   // of subjects: what of this tick was carried longer ago
 	alarms       []alarm
 	spareAlarms  []int32
 
@@ -76,8 +77,8 @@ func NewBook(o Options) *Book {
 		host: traffic.CleanText(o.Host, traffic.MaxCommand), location: o.Location, quotas: o.Quotas,
 		maxSubjects: cmp.Or(max(o.MaxSubjects, 0), DefaultMaxSubjects),
 		byName:      make(map[string]int32), known: make(map[identity]int32), plans: make(map[string]*plan),
-		members: make(map[string]*member),
-		usages:  make(map[usageKey]*usage), silences: make(map[silenceKey]time.Time),
+		members: make(map[string]*member), late: make(map[int32]octets),
+		usages: make(map[usageKey]*usage), silences: make(map[silenceKey]time.Time),
 	}
 	if b.location == nil {
 		b.location = time.Local
@@ -87,7 +88,7 @@ func NewBook(o Options) *Book {
 		r.Name = traffic.CleanText(r.Name, traffic.MaxCommand)
 		b.byName[r.Name] = int32(i)
 		b.rules = append(b.rules, standing{Rule: r})
-		b.hosted = b.hosted || r.OfHosts()
+		b.hosted = b.hosted || r.OfHosts() || r.Subject.Kind == KindApp
 	}
 	for _, f := range feeders() { // only those that some rule is about
 		f.series = slices.DeleteFunc(f.series, func(s series) bool {
@@ -124,6 +125,7 @@ func (b *Book) Tick(now time.Time, s *traffic.Snapshot) []Event {
 			b.epoch++
 		}
 	}
+	clear(b.late)
 	if b.hosted {
 		b.heedMembers(s)
 	}

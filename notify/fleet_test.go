@@ -107,7 +107,10 @@ func (f *fleet) snapshot() *traffic.Snapshot {
 				a = &traffic.App{Name: app}
 				apps[app] = a
 			}
-			u := traffic.Usage{RxBytes: total, RxRate: h.rates[app]}
+			u := traffic.Usage{RxBytes: total}
+			if !h.silent {
+				u.RxRate = h.rates[app]
+			}
 			a.RxBytes, a.RxRate = a.RxBytes+u.RxBytes, a.RxRate+u.RxRate
 			a.Commands = append(a.Commands, traffic.Command{Command: name, Host: name, Usage: u})
 		}

@@ -32,6 +32,9 @@ type ofMember struct {
 // always some.
 const maxBehind = 10 * time.Minute
 
+// lateAfter is how old a report may be at most for which a sum is told of it as of others.
+const lateAfter = 30 * time.Second
+
 // aheadOfNow is how many batches a member may have to send and yet be up to date.
 const aheadOfNow = 1
 
@@ -91,6 +94,32 @@ func (b *Book) elapsed(k *rowKey) time.Duration {
 		return b.clock.elapsed
 	}
 	return max(b.clock.elapsed, time.Duration(m.until-m.from))
+}
+
+// takeLate sets aside what a member that was silent for longer than usual had carried
+// of a sum over all members: it is told of the time in which it was carried.
+func (b *Book) takeLate(r *row, carried octets) {
+	m := b.members[traffic.CleanText(r.key.of, traffic.MaxCommand)]
+	if m == nil {
+		return
+	}
+	from := m.until
+	if m.told {
+		from = m.from
+	}
+	if from == 0 || b.clock.now-from <= int64(lateAfter) {
+		return
+	}
+	for _, i := range r.feeds {
+		w := &b.watched[i]
+		if w.ticks != b.clock.ticks || w.fresh || len(w.plan.windows) == 0 {
+			continue
+		}
+		rest := w.carried.sub(b.late[i])
+		old := octets{min(carried.rx, rest.rx), min(carried.tx, rest.tx)}
+		b.late[i] = b.late[i].add(old)
+		w.ring.spread(from, b.clock.now, old, w.plan.longest())
+	}
 }
 
 // tendMember is what record and askRates are for other subjects.

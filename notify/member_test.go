@@ -287,3 +287,49 @@ func TestHostileNamesOfHosts(t *testing.T) {
 		}
 	})
 }
+
+// TestSumsOfSilentHosts: what a host that was silent had carried meanwhile is no peak of the
+// sum, be it sent at once or in pieces; a peak of others at that time is one.
+func TestSumsOfSilentHosts(t *testing.T) {
+	for _, waiting := range []uint64{0, 40} {
+		inFleet(t, Options{Rules: []Rule{appRule("sum", "^video$", Above, 3500, time.Minute)}}, func(f *fleet) {
+			one := f.host("web-1", map[string]float64{"video": 1000})
+			two := f.host("web-2", map[string]float64{"video": 1000})
+			f.host("web-3", map[string]float64{"video": 1000})
+			f.seconds(100)
+			one.silent = true
+			f.seconds(600)
+			one.silent, one.waiting = false, waiting
+			f.seconds(200)
+			f.wantSaid()
+			one.silent = true
+			f.seconds(600)
+			one.silent, one.waiting = false, waiting
+			two.rates["video"] = 2000
+			f.seconds(70)
+			f.wantAlerts("sum video firing")
+			two.rates["video"] = 1000
+			f.seconds(70)
+			f.wantAlerts()
+		})
+	}
+}
+
+// TestIdleSums: a sum that nobody added to for long, and then somebody who was silent.
+func TestIdleSums(t *testing.T) {
+	rules := []Rule{appRule("some", "^video$", Above, 800, time.Minute), appRule("sum", "^video$", Above, 1500, time.Minute)}
+	inFleet(t, Options{Rules: rules}, func(f *fleet) {
+		h := f.host("web-1", map[string]float64{"video": 10})
+		f.seconds(100)
+		h.rates["video"] = 0
+		f.seconds(600)
+		h.silent, h.rates["video"] = true, 1000
+		f.seconds(600)
+		h.silent = false
+		f.seconds(100)
+		f.wantSaid("1301 some video firing")
+		h.rates["video"] = 2000
+		f.seconds(70)
+		f.wantAlerts("some video firing", "sum video firing")
+	})
+}

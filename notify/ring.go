@@ -80,6 +80,19 @@ func (r *past[T]) thin(now int64) {
 	}
 }
 
+// spread adds what was carried evenly from one time to another, which is now and has no
+// moment yet.
+func (r *ring) spread(from, now int64, carried octets, longest int64) {
+	if last := r.last(); last.at < from {
+		r.push(from, last.total, longest)
+	}
+	for i := len(r.moments) - 1; i >= 0 && r.moments[i].at > from; i-- {
+		m := &r.moments[i]
+		part := float64(m.at-from) / float64(now-from)
+		m.total = m.total.add(octets{uint64(part * float64(carried.rx)), uint64(part * float64(carried.tx))})
+	}
+}
+
 // flatSince is when the total last changed, as far as is known.
 func (r *ring) flatSince() int64 {
 	n := len(r.moments)

@@ -95,6 +95,10 @@ func (in *intake) row(r reading) {
 	if carried == (octets{}) && rate == (traffic.Rate{}) {
 		return
 	}
+	if in.late {
+		b.takeLate(known, carried)
+		return
+	}
 	for _, s := range known.feeds {
 		b.watched[s].take(b.clock.ticks, carried, rate)
 	}
@@ -188,7 +192,7 @@ func (in *intake) match(i int32) {
 		}
 		who.kind = s.kind
 		subject, full := in.book.subject(who.clean(), r.label)
-		if full && !r.short {
+		if full && !r.short && !in.late {
 			r.short = true
 			in.short++
 		}

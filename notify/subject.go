@@ -51,6 +51,8 @@ func (k Kind) measured() bool { return k == KindSubject || k == KindHost }
 type feeder struct {
 	read   func(*traffic.Snapshot, *intake)
 	series []series
+	// late feeders tell of subjects that others feed which of that is old.
+	late bool
 }
 
 // series says which subject of its kind a row feeds, if any.
@@ -69,10 +71,13 @@ func (s *series) asks(r Rule) bool {
 // entry here.
 func feeders() []feeder {
 	return []feeder{
-		{readApps, []series{
+		{read: readApps, series: []series{
 			{kind: KindApp, of: func(k *rowKey) (identity, bool) { return identity{name: k.name, app: k.name}, true }},
 		}},
-		{readPipes, []series{
+		{read: readShares, late: true, series: []series{
+			{kind: KindApp, of: func(k *rowKey) (identity, bool) { return identity{name: k.app, app: k.app}, true }},
+		}},
+		{read: readPipes, series: []series{
 			{kind: KindPipe, of: func(k *rowKey) (identity, bool) {
 				if k.name == traffic.PipesFolded { // their apps are several
 					return identity{name: k.name}, true
@@ -80,7 +85,7 @@ func feeders() []feeder {
 				return identity{name: k.name, app: k.name}, true
 			}},
 		}},
-		{readCommands, []series{
+		{read: readCommands, series: []series{
 			{kind: KindCommand, of: func(k *rowKey) (identity, bool) {
 				return identity{name: k.name, app: k.app, user: k.user, container: k.container, unit: k.unit}, true
 			}},
@@ -93,7 +98,7 @@ func feeders() []feeder {
 				return identity{name: k.app, app: k.app, host: k.of}, k.of != ""
 			}},
 		}},
-		{readHosts, []series{
+		{read: readHosts, series: []series{
 			{kind: KindLANHost, of: func(k *rowKey) (identity, bool) {
 				if !k.addr.IsValid() {
 					return identity{name: k.name}, true
@@ -101,13 +106,13 @@ func feeders() []feeder {
 				return identity{name: k.addr.String()}, true
 			}},
 		}},
-		{readInterfaces, []series{
+		{read: readInterfaces, series: []series{
 			{kind: KindInterface, of: func(k *rowKey) (identity, bool) { return identity{name: k.name}, true }},
 		}},
-		{readMembers, []series{
+		{read: readMembers, series: []series{
 			{kind: KindHost, of: func(k *rowKey) (identity, bool) { return identity{name: k.of}, true }},
 		}},
-		{readSeries, []series{
+		{read: readSeries, series: []series{
 			{kind: KindSubject, of: func(k *rowKey) (identity, bool) {
 				return identity{name: traffic.SeriesID(k.of, k.name)}, true
 			}},
@@ -186,6 +191,21 @@ func readCommands(s *traffic.Snapshot, in *intake) {
 				used:   &c.Resources,
 				folded: c.Command == traffic.CommandsFolded,
 			})
+		}
+	}
+}
+
+// readShares is what each member of a fleet has of an app that is the sum of all.
+func readShares(s *traffic.Snapshot, in *intake) {
+	if len(s.Hosts) == 0 {
+		return
+	}
+	for i := range s.Apps {
+		a := &s.Apps[i]
+		for j := range a.Commands {
+			if c := &a.Commands[j]; c.Host != "" {
+				in.row(reading{key: rowKey{app: a.Name, of: c.Host}, usage: &c.Usage})
+			}
 		}
 	}
 }

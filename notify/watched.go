@@ -64,7 +64,7 @@ func (b *Book) tend(i int32) {
 	case w.of != nil:
 		quiet = b.tendMember(i, w) && quiet
 	default:
-		quiet = w.record(&b.clock) && quiet
+		quiet = w.record(&b.clock, b.late[i]) && quiet
 		b.askRates(i, w)
 	}
 	for k := range p.quotas {
@@ -75,9 +75,9 @@ func (b *Book) tend(i int32) {
 	w.quiet, w.epoch = quiet && w.alarms == 0, b.epoch
 }
 
-// record adds the tick to the ring. It reports whether the subject has been idle
+// record adds the tick to the ring, where what came late is already. It reports whether the subject has been idle
 // for so long that more of it changes no average.
-func (w *watched) record(c *clock) bool {
+func (w *watched) record(c *clock, late octets) bool {
 	longest := w.plan.longest()
 	switch {
 	case w.fresh && c.ticks == 1:
@@ -90,10 +90,11 @@ func (w *watched) record(c *clock) bool {
 		w.ring.push(c.now, w.carried, longest)
 		w.steady.begin(w.carried, w.rate, c)
 	default:
-		if last := w.ring.last(); last.at < c.before { // it was quiet
+		if last := w.ring.last(); last.at < c.before && late == (octets{}) { // it was quiet
 			w.ring.push(c.before, last.total, longest)
 		}
-		w.ring.push(c.now, w.steady.advance(w.carried, w.rate, c), longest)
+		w.steady.total, w.steady.told = w.steady.total.add(late), w.steady.told.add(late)
+		w.ring.push(c.now, w.steady.advance(w.carried.sub(late), w.rate, c), longest)
 	}
 	w.fresh = false
 	return w.steady.total == w.steady.told && w.ring.flatSince() <= c.now-longest
