@@ -88,6 +88,34 @@ func TestMemberIsShownAsAHost(t *testing.T) {
 	}
 }
 
+// TestMemberThatIsAReceiver: one may be, and its members are not those of this fleet.
+func TestMemberThatIsAReceiver(t *testing.T) {
+	s, crew := openFleet(t, 3, Members{}, Access{})
+	inner := fleet(1, 5)
+	crew.report("hall", inner)
+	if got := decode(t, s.get("/hosts/hall/api/v1/snapshot").want(t, 200).body); len(got.Hosts) != 0 {
+		t.Errorf("it has %d members here", len(got.Hosts))
+	}
+	if len(inner.Hosts) != 5 {
+		t.Error("what was published has been changed")
+	}
+}
+
+// TestHistoryByHost: of a fleet, and what each used of one app.
+func TestHistoryByHost(t *testing.T) {
+	var asked traffic.Query
+	s := open(t, Options{History: func(_ context.Context, q traffic.Query) (*traffic.Report, error) {
+		asked = q
+		return &traffic.Report{Schema: 1, By: q.By}, nil
+	}}, Access{})
+	s.get("/api/v1/history?by=host&app=video&step=hour").want(t, 200)
+	if asked.By != traffic.ByHost || asked.App != "video" {
+		t.Errorf("asked %+v", asked)
+	}
+	s.get("/api/v1/history?by=user&app=video").want(t, 400)
+	s.get("/api/v1/history?by=host&of=disk").want(t, 400)
+}
+
 // TestMemberStreams: with each tick of the fleet, also where a host says nothing new, and
 // so rarely as it does.
 func TestMemberStreams(t *testing.T) {

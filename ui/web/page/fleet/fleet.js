@@ -9,7 +9,7 @@ import { span } from "../format.js";
 import { fallbacks, inside } from "../place.js";
 import { kinds } from "../store.js";
 import { views } from "../views.js";
-import { appScene, isWell, membersScene } from "./members.js";
+import { appScene, isWell, membersScene, reason } from "./members.js";
 import { Roll } from "./roll.js";
 
 const { part } = document.body.dataset;
@@ -69,7 +69,7 @@ export function draw(now) {
 	document.body.classList.toggle("silent", isSilent);
 	if (!isSilent) return;
 	const box = byId("trouble");
-	const words = `This host is ${member.state}: it reported last ${span(member.silent_s)} ago${member.detail ? ": " + member.detail : ""}. These are its figures of then.`;
+	const words = `This host is ${member.state}: it reported last ${span(member.silent_s)} ago${reason(member)}. These are its figures of then.`;
 	setText(box, box.hidden ? words : `${words}\n${box.textContent}`);
 	box.hidden = false;
 }

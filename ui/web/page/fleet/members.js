@@ -7,10 +7,13 @@ import { named, ofKind, crumb } from "../views.js";
 
 export const isWell = (member) => member.state === "reporting";
 
+// reason is why a member is refused; that it is silent needs none.
+export const reason = ({ state, detail }) => (detail && state !== "silent" ? ", " + detail : "");
+
 // pageOf is the address of a member's own page.
 export const pageOf = (host) => `hosts/${encodeURIComponent(host)}/`;
 
-const heard = ({ silent_s: silent, detail }) => `${span(silent)} ago${detail ? ", " + detail : ""}`;
+const heard = (member) => `${span(member.silent_s)} ago${reason(member)}`;
 
 const columns = [
 	name("host"),

@@ -3,7 +3,7 @@
 import { el, setAttribute, setText } from "../dom.js";
 import { span } from "../format.js";
 import { hashOf } from "../place.js";
-import { isWell } from "./members.js";
+import { isWell, reason } from "./members.js";
 
 const mostNamed = 3;
 
@@ -30,7 +30,7 @@ export class Roll {
 		setText(this.#link, parts.join(", "));
 		this.#link.hidden = parts.length === 0;
 		setAttribute(this.tile, "data-state", missing.length ? "missing" : "ok");
-		const named = missing.slice(0, mostNamed).map((h) => `${h.host}: ${h.state} for ${span(h.silent_s)}${h.detail ? `, ${h.detail}` : ""}`);
+		const named = missing.slice(0, mostNamed).map((h) => `${h.host}: ${h.state} for ${span(h.silent_s)}${reason(h)}`);
 		if (missing.length > mostNamed) named.push(`and ${missing.length - mostNamed} more`);
 		setText(this.#names, named.join("\n"));
 	}
