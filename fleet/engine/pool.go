@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/prometheus/common/model"
@@ -12,8 +13,9 @@ import (
 const mostPooled = 62
 
 // pool asks for what all rows of one value of a label carried together in each interval:
-// the engine adds up the differences, since there are too many rows to fetch. Of those
-// that the engine cannot know the beginning of, courses put it right.
+// the engine adds up, since there are too many rows to fetch. What rows that had not
+// changed for long had before is taken from that. It returns errRounded where sums are so
+// large that they are not exact.
 func (r *reading) pool(ctx context.Context, by model.LabelName) (map[string]*[ways][]int64, error) {
 	all := make(map[string]*[ways][]int64)
 	at := func(name model.LabelValue) *[ways][]int64 {
@@ -29,12 +31,15 @@ func (r *reading) pool(ctx context.Context, by model.LabelName) (map[string]*[wa
 	}
 	for _, w := range r.ways {
 		for metric, sign := range map[string]int64{r.family.total(w): 1, r.family.moved(w): -1} {
-			for i := 1; i < len(r.times); i++ {
-				v, err := r.vector(ctx, r.grown(metric, i, by), r.times[i])
+			for i := range r.times {
+				v, err := r.vector(ctx, r.sum(metric, i, by), r.times[i])
 				if err != nil {
 					return nil, err
 				}
 				for _, s := range v {
+					if float64(s.Value) >= exactly {
+						return nil, errRounded
+					}
 					at(s.Metric[by])[w][i] += sign * whole(float64(s.Value))
 				}
 			}
@@ -62,12 +67,16 @@ func (r *reading) pool(ctx context.Context, by model.LabelName) (map[string]*[wa
 	return all, nil
 }
 
-// grown is what counters grew by from the first of the times to number i, added up.
-func (r *reading) grown(metric string, i int, by model.LabelName) string {
-	rows := selector(metric, r.matchers...)
-	width := r.times[i].Sub(r.times[0])
-	now := "max_over_time(" + rows + span(width) + before + ")"
-	return "sum by (" + string(by) + ") ((" + now + " - max_over_time(" + rows + span(r.windows()[0]) + offset(width) + ")) or " + now + ")"
+// exactly is where floating point begins to round integers.
+const exactly = 1 << 53
+
+var errRounded = errors.New("a sum is too large to be exact")
+
+// sum is what rows had counted by number i of the times, added up: those that changed
+// from shortly before the first of the times on.
+func (r *reading) sum(metric string, i int, by model.LabelName) string {
+	width := r.windows()[0] + r.times[i].Sub(r.times[0])
+	return "sum by (" + string(by) + ") (max_over_time(" + selector(metric, r.matchers...) + span(width) + before + "))"
 }
 
 // correct calls f with what rows had carried before the first of the times, which is in

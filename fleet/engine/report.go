@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -61,7 +62,9 @@ func (r *reading) addTo(ctx context.Context, s *sum, p plan, many bool) error {
 		for name, bytes := range pooled {
 			s.put(rowName{name: name}, func(w way, i int) int64 { return bytes[w][i] }, p)
 		}
-		return err
+		if !errors.Is(err, errRounded) {
+			return err
+		}
 	}
 	if err := r.read(ctx); err != nil {
 		return err

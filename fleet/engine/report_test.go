@@ -278,3 +278,25 @@ func TestQuestions(t *testing.T) {
 		t.Errorf("nobody is there: got %v", err)
 	}
 }
+
+// TestLargeSums: what an engine would round is added up here.
+func TestLargeSums(t *testing.T) {
+	onEngines(t, func(t *testing.T, e *stand) {
+		w, now := e.writer(t, Options{}), time.Now().Truncate(time.Second)
+		for i, total := range []uint64{1<<52 + 1, 1<<52 + 4} {
+			for _, host := range []string{"a", "b", "c"} {
+				at := now.Add(time.Duration(i-2) * time.Minute)
+				b := &fleet.Batch{Host: host, Run: "r", Seq: uint64(i) + 1, Since: uint64(i), From: at.Add(-10 * time.Second), At: at,
+					Changes: &traffic.Snapshot{Apps: []traffic.App{{Name: "x", Usage: traffic.Usage{RxBytes: total, TxBytes: 1}}}}}
+				if err := w.Write(context.Background(), []*fleet.Batch{b}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		e.settle()
+		got, err := e.reader(t, Options{}).Report(context.Background(), "", traffic.Query{By: traffic.ByApp, From: now.Add(-time.Hour), To: now})
+		if err != nil || got.Total.RxBytes != 3*(1<<52+4) || got.Total.TxBytes != 3 {
+			t.Errorf("got %+v, %v", got, err)
+		}
+	})
+}
