@@ -14,12 +14,12 @@ import (
 // delivery is what came in one request, of one host.
 type delivery struct {
 	batches []*fleet.Batch
-	bytes   int // of the document
+	bytes   int   // of the document
+	held    int64 // of Receiver.documents
 	now     time.Time
 	// what the headers say
 	clock   time.Time // zero: nothing
 	waiting uint64
-	version string
 }
 
 // patience is how long a request waits for those of the same host.
@@ -70,7 +70,7 @@ func (r *Receiver) settleWith(h *host, d *delivery, err error) fleet.Answer {
 	defer h.mu.Unlock()
 	if err == nil || errors.As(err, &gap) {
 		h.seen, h.heard, h.refused = d.now, true, ""
-		h.waiting, h.version = d.waiting, d.version
+		h.waiting = d.waiting
 	}
 	return fleet.Answer{Have: h.have, Kept: h.kept}
 }

@@ -17,8 +17,15 @@ import (
 // bodyTime is Receiver.bodyTime, but in tests.
 const bodyTime = 15 * time.Second
 
+// hurry bounds how long the request's body may take, also where it is refused unread: the
+// server then waits for what is left of it before it answers.
+func (r *Receiver) hurry(w http.ResponseWriter) {
+	// A server that cannot do this has a limit of its own, or is a test.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(r.bodyTime))
+}
+
 // readBody reads what was sent, as it travelled. kind is what it has to be; "": anything.
-func (r *Receiver) readBody(w http.ResponseWriter, q *http.Request, kind string, most int64) ([]byte, error) {
+func (r *Receiver) readBody(q *http.Request, kind string, most int64) ([]byte, error) {
 	if q.ContentLength > most {
 		return nil, refuse(http.StatusRequestEntityTooLarge, "%d bytes are more than the %d that are taken at once: send less at a time", q.ContentLength, most)
 	}
@@ -28,8 +35,15 @@ func (r *Receiver) readBody(w http.ResponseWriter, q *http.Request, kind string,
 	if got, _, err := mime.ParseMediaType(q.Header.Get("Content-Type")); kind != "" && (err != nil || got != kind) {
 		return nil, refuse(http.StatusUnsupportedMediaType, "want %s, got %q", kind, q.Header.Get("Content-Type"))
 	}
-	// A server that cannot do this has a limit of its own, or is a test.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(r.bodyTime))
+	length := q.ContentLength
+	if length < 0 {
+		length = most
+	}
+	var held int64
+	defer func() { r.bodies.leave(&held, held) }()
+	if err := r.bodies.enter(q.Context(), length, &held); err != nil {
+		return nil, err
+	}
 	body, err := io.ReadAll(io.LimitReader(q.Body, most+1))
 	var large *http.MaxBytesError
 	switch {
@@ -44,21 +58,20 @@ func (r *Receiver) readBody(w http.ResponseWriter, q *http.Request, kind string,
 	return body, nil
 }
 
-// decode reads batches into d, of as many requests at a time as there is room for.
+// decode reads batches into d. It waits for room, which d holds from then on.
 func (r *Receiver) decode(q *http.Request, body []byte, d *delivery) error {
 	if len(body) == 0 {
 		return nil
 	}
-	select {
-	case r.room <- struct{}{}:
-		defer func() { <-r.room }()
-	case <-q.Context().Done():
-		return later(http.StatusServiceUnavailable, time.Second, "too much is sent at a time")
+	// How large it is unpacked is not known yet.
+	if err := r.documents.enter(q.Context(), fleet.MaxEncoded, &d.held); err != nil {
+		return err
 	}
 	document, err := r.unpack(q.Header.Values("Content-Encoding"), body)
 	if err != nil {
 		return err
 	}
+	r.documents.leave(&d.held, fleet.MaxEncoded-int64(len(document)))
 	if d.batches, err = fleet.Decode(document, r.opts.Limits.Limits); err != nil {
 		return refuse(http.StatusBadRequest, "%w", err)
 	}

@@ -33,7 +33,7 @@ type host struct {
 	seen            time.Time         // when it last published; zero: never
 	heard           bool              // it has published since the receiver started
 	waiting         uint64
-	version         string
+	sending         int       // requests that are being read
 	refused         string    // why what it sent last was not taken; "": it was
 	refusedAt       time.Time // when
 	silent          bool      // as of the last look
@@ -75,6 +75,27 @@ func (h *host) take(now time.Time, bytes float64) (wait time.Duration) {
 		h.bytes.take(bytes)
 	}
 	return wait
+}
+
+// maxSending is how many requests of one host are read at a time: one that is slow keeps
+// room from others.
+const maxSending = 4
+
+// begin begins to read a request, if there are not too many already. end ends it.
+func (h *host) begin() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.sending >= maxSending {
+		return false
+	}
+	h.sending++
+	return true
+}
+
+func (h *host) end() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.sending--
 }
 
 // spend takes bytes that turned out to be there.

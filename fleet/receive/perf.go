@@ -18,8 +18,9 @@ type posted struct {
 // that time.
 func (r *Receiver) postFigures(w http.ResponseWriter, q *http.Request) {
 	r.counters.requests.Add(1)
+	r.hurry(w)
 	now := r.opts.Now()
-	h, done, err := r.receiveFigures(w, q, now)
+	h, done, err := r.receiveFigures(q, now)
 	if err != nil {
 		r.fail(w, h, now, err)
 		return
@@ -27,7 +28,7 @@ func (r *Receiver) postFigures(w http.ResponseWriter, q *http.Request) {
 	answer(w, "application/json", http.StatusOK, done)
 }
 
-func (r *Receiver) receiveFigures(w http.ResponseWriter, q *http.Request, now time.Time) (*host, posted, error) {
+func (r *Receiver) receiveFigures(q *http.Request, now time.Time) (*host, posted, error) {
 	who, err := r.identify(q)
 	if err != nil {
 		return nil, posted{}, err
@@ -42,7 +43,7 @@ func (r *Receiver) receiveFigures(w http.ResponseWriter, q *http.Request, now ti
 			return h, posted{}, err
 		}
 	}
-	body, err := r.readBody(w, q, "", maxFigures)
+	body, err := r.readBody(q, "", maxFigures)
 	if err != nil {
 		return h, posted{}, err
 	}

@@ -7,14 +7,15 @@ import (
 	"time"
 
 	"bwmon/fleet"
-	"bwmon/traffic"
 )
 
 // postBatches takes what a host publishes; see fleet.PathPublish.
 func (r *Receiver) postBatches(w http.ResponseWriter, q *http.Request) {
 	r.counters.requests.Add(1)
+	r.hurry(w)
 	d := &delivery{now: r.opts.Now()}
-	h, err := r.receive(w, q, d)
+	defer func() { r.documents.leave(&d.held, d.held) }()
+	h, err := r.receive(q, d)
 	var got fleet.Answer
 	if err == nil {
 		got, err = r.take(q.Context(), h, d)
@@ -43,7 +44,7 @@ func (r *Receiver) fail(w http.ResponseWriter, h *host, now time.Time, err error
 
 // receive reads a request into d. The host is that of an error, too, where it is known
 // for sure.
-func (r *Receiver) receive(w http.ResponseWriter, q *http.Request, d *delivery) (*host, error) {
+func (r *Receiver) receive(q *http.Request, d *delivery) (*host, error) {
 	who, err := r.identify(q)
 	if err != nil {
 		return nil, err
@@ -68,10 +69,7 @@ func (r *Receiver) receive(w http.ResponseWriter, q *http.Request, d *delivery) 
 			return h, err
 		}
 	}
-	body, err := r.readBody(w, q, fleet.ContentType, r.opts.Limits.Request)
-	if h != nil {
-		h.spend(float64(len(body)))
-	}
+	body, err := r.readFrom(h, q)
 	if err != nil {
 		return h, err
 	}
@@ -88,6 +86,21 @@ func (r *Receiver) receive(w http.ResponseWriter, q *http.Request, d *delivery) 
 		}
 	}
 	return h, d.readHeaders(q.Header)
+}
+
+// readFrom reads the body of a request of h, if that is known yet.
+func (r *Receiver) readFrom(h *host, q *http.Request) ([]byte, error) {
+	if h == nil {
+		return r.readBody(q, fleet.ContentType, r.opts.Limits.Request)
+	}
+	if !h.begin() {
+		r.counters.limited.Add(1)
+		return nil, later(http.StatusTooManyRequests, time.Second, "%s sends more than %d requests at a time", h.name, maxSending)
+	}
+	defer h.end()
+	body, err := r.readBody(q, fleet.ContentType, r.opts.Limits.Request)
+	h.spend(float64(len(body)))
+	return body, err
 }
 
 // limit counts a request of h.
@@ -123,7 +136,6 @@ func (r *Receiver) ofOne(who caller, h *host, name string, d *delivery) (*host, 
 
 // readHeaders reads what a host says of itself beside its batches.
 func (d *delivery) readHeaders(h http.Header) error {
-	d.version = traffic.CleanText(h.Get(fleet.HeaderVersion), traffic.MaxWord)
 	if text := h.Get(fleet.HeaderWaiting); text != "" {
 		n, err := strconv.ParseUint(text, 10, 53)
 		if err != nil {

@@ -3,6 +3,7 @@ package receive
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -228,6 +229,59 @@ func TestUnknownRoute(t *testing.T) {
 	}
 }
 
+// TestRoom: bodies that do not come take no room from others for long, and of one host
+// there are few.
+func TestRoom(t *testing.T) {
+	s := newSite(t, Options{Who: byHeader, Limits: generous, Now: (&testClock{at: epoch}).now}, newLedger())
+	open := func(host string, length int) *bufio.Reader {
+		c, err := net.Dial("tcp", s.server.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		fmt.Fprintf(c, "POST %s HTTP/1.1\r\nHost: gw\r\nX-Am: %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n{", fleet.PathPublish, host, fleet.ContentType, length)
+		return bufio.NewReader(c)
+	}
+	sending := func(host string) int {
+		h := s.find(host)
+		if h == nil {
+			return 0
+		}
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		return h.sending
+	}
+	for range maxSending {
+		open("hog", DefaultRequest)
+	}
+	for deadline := time.Now().Add(10 * time.Second); sending("hog") < maxSending; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d requests are read", sending("hog"))
+		}
+	}
+	got, err := http.ReadResponse(open("hog", 1), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got.Body.Close()
+	if got.StatusCode != http.StatusTooManyRequests {
+		t.Errorf("one more of that host: %v", got.Status)
+	}
+	s.header = http.Header{"X-Am": {"gw"}}
+	if got := s.publish(t, "gw", 0, one(t, "gw")); got.status != http.StatusOK {
+		t.Errorf("another host: %d %s", got.status, got.body)
+	}
+	var held int64
+	if err := s.documents.enter(t.Context(), documentRoom, &held); err != nil {
+		t.Errorf("%v: what was taken still has room", err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	if err := s.documents.enter(ctx, 1, &held); err == nil || held != documentRoom {
+		t.Errorf("there is more room than there is: %d", held)
+	}
+}
+
 // TestSlowBody: who sends a byte now and then is not waited for, and in nobody's way.
 func TestSlowBody(t *testing.T) {
 	s := newSite(t, Options{Limits: generous, Now: (&testClock{at: epoch}).now}, newLedger())
@@ -238,7 +292,7 @@ func TestSlowBody(t *testing.T) {
 	}
 	defer c.Close()
 	fmt.Fprintf(c, "POST %s HTTP/1.1\r\nHost: gw\r\nContent-Type: %s\r\nContent-Length: 1000\r\n\r\n{", fleet.PathPublish, fleet.ContentType)
-	for range 2 * cap(s.room) { // the others go on
+	for range 3 { // the others go on
 		if got := s.publish(t, "gw", 0, one(t, "gw")); got.status != http.StatusOK {
 			t.Fatalf("%d %s", got.status, got.body)
 		}

@@ -20,14 +20,13 @@ import (
 // Receiver takes what hosts publish. Its handlers may be called at any time after New;
 // what they take is kept, and seen in the fleet's snapshot, while Run runs.
 type Receiver struct {
-	opts    Options
-	log     *slog.Logger
-	started time.Time
-	tally   *tally
-	zstd    *zstd.Decoder
-	// room has one for each document that may be unpacked at a time: each takes up to
-	// fleet.MaxEncoded and what becomes of it.
-	room        chan struct{}
+	opts        Options
+	log         *slog.Logger
+	started     time.Time
+	tally       *tally
+	zstd        *zstd.Decoder
+	bodies      room
+	documents   room
 	bodyTime    time.Duration // a host may take to send one request
 	subscribers subscribers
 	much        chan struct{} // holds one when there is much to flush
@@ -51,14 +50,13 @@ func New(o Options) (*Receiver, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	room := max(2, 2*runtime.GOMAXPROCS(0))
-	unpack, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(room), zstd.WithDecoderMaxMemory(fleet.MaxEncoded), zstd.WithDecoderMaxWindow(fleet.MaxEncoded))
+	unpack, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(runtime.GOMAXPROCS(0)), zstd.WithDecoderMaxMemory(fleet.MaxEncoded), zstd.WithDecoderMaxWindow(fleet.MaxEncoded))
 	if err != nil {
 		return nil, fmt.Errorf("receive: %w", err)
 	}
 	r := &Receiver{
 		opts: o, log: o.Log, started: o.Now(), tally: newTally(&o), zstd: unpack,
-		room: make(chan struct{}, room), bodyTime: bodyTime, much: make(chan struct{}, 1),
+		bodies: newRoom(max(bodyRoom, o.Limits.Request)), documents: newRoom(documentRoom), bodyTime: bodyTime, much: make(chan struct{}, 1),
 		hosts: make(map[string]*host), dirty: make(map[*host]struct{}),
 	}
 	if o.Books == nil {
