@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"syscall"
 	"testing"
 	"time"
 
@@ -120,12 +121,14 @@ func BenchmarkBatch(b *testing.B) {
 		size += len(bodies[len(bodies)-1])
 	}
 	b.ReportAllocs()
-	b.ReportMetric(float64(size)/float64(b.N), "bytes/request")
 	b.ResetTimer()
+	before := processor(b)
 	for _, body := range bodies {
 		deliver(b, h, body)
 	}
 	b.StopTimer()
+	b.ReportMetric(float64(processor(b)-before)/float64(b.N), "cpu-ns/op")
+	b.ReportMetric(float64(size)/float64(b.N), "bytes/request")
 	if got := r.Status(); got.Batches != uint64(b.N+1) {
 		b.Fatalf("%+v", got)
 	}
@@ -135,19 +138,21 @@ func BenchmarkBatch(b *testing.B) {
 // which changed since the one before, and what one host takes of memory.
 func BenchmarkFleet(b *testing.B) {
 	clock := &testClock{at: epoch}
-	before := heap()
+	empty := heap()
 	r, h, list := newBench(b, clock, 1000)
 	r.snapshot(clock.now())
 	for _, y := range list {
 		deliver(b, h, y.next(b, clock.pass(time.Millisecond)))
 	}
 	clear(list) // what the hosts have is not the receiver's
-	used := heap() - before
+	used := heap() - empty
 	b.ReportAllocs()
+	start := processor(b)
 	for b.Loop() {
 		r.dirtyAll()
 		r.snapshot(clock.now())
 	}
+	b.ReportMetric(float64(processor(b)-start)/float64(b.N), "cpu-ns/op")
 	b.ReportMetric(float64(used)/1000, "B/host")
 }
 
@@ -158,6 +163,16 @@ func (r *Receiver) dirtyAll() {
 	for _, row := range r.tally.rows {
 		row.changed = true
 	}
+}
+
+// processor is the time that this process ran for: on a busy machine that of the clock
+// says little.
+func processor(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func heap() int64 {
