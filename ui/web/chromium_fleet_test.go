@@ -52,7 +52,7 @@ func chromiumFleet(t *testing.T, browser context.Context) {
 	if got := b.text(".roll .big"); got != "1 of 3 report1 silent, 1 refused" {
 		t.Errorf("the roll call says %q", got)
 	}
-	if got := b.text(".roll .names"); !strings.Contains(got, "web-0001.example.net: silent for 12 min 34 s") || !strings.Contains(got, "its clock is an hour ahead") {
+	if got := b.text(".roll .missing"); !strings.Contains(got, "web-0001.example.net: silent for 12 min 34 s") || !strings.Contains(got, "its clock is an hour ahead") {
 		t.Errorf("it names %q", got)
 	}
 	if got := value[string](b, `getComputedStyle(document.querySelector('[data-state="silent"]'), "::before").content`); !strings.Contains(got, "◌") {
@@ -238,6 +238,36 @@ func chromiumFleetPictures(t *testing.T, browser context.Context) {
 				if wide := value[int](b, `document.documentElement.scrollWidth - innerWidth`); wide > 0 {
 					t.Errorf("%d hosts, %s at %d: %d pixels too wide", n, view.name, size[0], wide)
 				}
+			}
+		}
+	}
+}
+
+// chromiumFleetLook: the page of a fleet is as wide as there is room, and can be read.
+func chromiumFleetLook(t *testing.T, browser context.Context) {
+	now := lively(1, 30)
+	s := open(t, fleetOptions(newCrew(fleet(1, 30), 1)), Access{})
+	s.Publish(now)
+	b := newTab(t, browser)
+	for _, path := range []string{"/", "/#view=apps&app=app+03", at(memberName(2), "/")} {
+		b.open(s, path)
+		b.until(`document.querySelectorAll("#tables tbody tr").length > 3`)
+		for _, dark := range []bool{false, true} {
+			b.dark(dark)
+			if path == "/" || !dark { // that of a host is tried elsewhere
+				if got := value[[]string](b, weakText); len(got) > 0 {
+					t.Errorf("dark is %v, %s: hard to read: %q", dark, path, got)
+				}
+			}
+		}
+		for _, width := range []int64{320, 390, 480, 761, 900, 1024, 1181, 1280, 1400, 1600, 1901, 2560} {
+			b.size(width, 800)
+			if got := value[int64](b, `document.documentElement.scrollWidth`); got > width {
+				t.Errorf("%s at %d is %d wide", path, width, got)
+			}
+			const names = `[...document.querySelectorAll("#tables tbody th")].map((e) => e.offsetWidth)`
+			if narrow := slices.Min(value[[]int](b, names)); narrow < 100 {
+				t.Errorf("%s at %d: a name has %d pixels", path, width, narrow)
 			}
 		}
 	}

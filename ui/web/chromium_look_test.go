@@ -218,30 +218,32 @@ func (b *tab) wantNamed(all bool) {
 	}
 }
 
+// weakText finds text that is hard to read on what it stands on.
+const weakText = `(() => {
+	const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+	const rgb = (text) => { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = text; canvas.fillRect(0, 0, 1, 1); return [...canvas.getImageData(0, 0, 1, 1).data]; };
+	const light = (c) => { const [r, g, b] = c.map((v) => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+	const ground = (e) => { for (; e; e = e.parentElement) { const c = rgb(getComputedStyle(e).backgroundColor); if (c[3] === 255) return c; } return rgb(getComputedStyle(document.documentElement).backgroundColor); };
+	const found = new Set();
+	for (const e of document.querySelectorAll("body *")) {
+		if (!e.checkVisibility() || e.closest(".names") || ![...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim())) continue;
+		const s = getComputedStyle(e);
+		const [a, b] = [light(rgb(e.closest("svg") ? s.fill : s.color)), light(ground(e))].sort((x, y) => y - x);
+		const ratio = (a + 0.05) / (b + 0.05);
+		if (ratio < (parseFloat(s.fontSize) >= 24 ? 3 : 4.5)) found.add(e.tagName + "." + (e.className.baseVal ?? e.className) + " " + e.textContent.slice(0, 20) + " " + ratio.toFixed(2));
+	}
+	return [...found];
+})()`
+
 // chromiumContrast: all text can be read on what it stands on, in the light and in
 // the dark (WCAG 2.2, 1.4.3: 4.5, of large text 3).
 func chromiumContrast(t *testing.T, browser context.Context) {
 	_, b := gateway(t, browser)
-	const weak = `(() => {
-		const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
-		const rgb = (text) => { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = text; canvas.fillRect(0, 0, 1, 1); return [...canvas.getImageData(0, 0, 1, 1).data]; };
-		const light = (c) => { const [r, g, b] = c.map((v) => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
-		const ground = (e) => { for (; e; e = e.parentElement) { const c = rgb(getComputedStyle(e).backgroundColor); if (c[3] === 255) return c; } return rgb(getComputedStyle(document.documentElement).backgroundColor); };
-		const found = new Set();
-		for (const e of document.querySelectorAll("body *")) {
-			if (!e.checkVisibility() || e.closest(".names") || ![...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim())) continue;
-			const s = getComputedStyle(e);
-			const [a, b] = [light(rgb(e.closest("svg") ? s.fill : s.color)), light(ground(e))].sort((x, y) => y - x);
-			const ratio = (a + 0.05) / (b + 0.05);
-			if (ratio < (parseFloat(s.fontSize) >= 24 ? 3 : 4.5)) found.add(e.tagName + "." + (e.className.baseVal ?? e.className) + " " + e.textContent.slice(0, 20) + " " + ratio.toFixed(2));
-		}
-		return [...found];
-	})()`
 	for _, dark := range []bool{false, true} {
 		b.dark(dark)
 		for _, hash := range []string{"#", "#view=alerts", "#view=monitors", "#view=interfaces", "#app=Backup", "#q=zz:"} {
 			value[bool](b, `(location.hash = "`+hash+`", new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true)))))`)
-			if got := value[[]string](b, weak); len(got) > 0 {
+			if got := value[[]string](b, weakText); len(got) > 0 {
 				t.Errorf("dark is %v, %s: hard to read: %q", dark, hash, got)
 			}
 		}

@@ -45,6 +45,7 @@ func TestChromium(t *testing.T) {
 		{"member", chromiumMember},
 		{"many hosts", chromiumManyHosts},
 		{"hostile hosts", chromiumHostileHosts},
+		{"fleet look", chromiumFleetLook},
 		{"fleet pictures", chromiumFleetPictures},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.run(t, browser) })

@@ -24,8 +24,8 @@ const columns = [
 	conns,
 	{ ...figure("count", "alerts", "alerts", "alerts"), hint: "alerts that fire at that host" },
 	{ ...figure("size", "unbooked", "unbooked", "minor"), hint: "bytes that its interfaces carried and nobody is known to own" },
-	written("clock_s", "clock", clock, { group: "minor", narrow: true, hint: "how far its clock is ahead of the receiver’s, in seconds; below zero: behind" }),
-	{ ...figure("count", "waiting", "waiting", "minor"), hint: "batches that it has yet to send" },
+	written("clock_s", "clock", clock, { group: ["minor", "late"], narrow: true, hint: "how far its clock is ahead of the receiver’s, in seconds; below zero: behind" }),
+	{ ...figure("count", "waiting", "waiting", ["minor", "late"]), hint: "batches that it has yet to send" },
 ];
 
 // clock leaves out what is no more than the way takes.

@@ -11,7 +11,7 @@ export class Roll {
 	#report = el("span");
 	#unit = el("span", { class: "unit" });
 	#link = el("a", { href: hashOf({ view: "hosts", q: "!state:reporting", sort: "-silent_s" }) });
-	#names = el("p", { class: "soft names" });
+	#names = el("p", { class: "soft missing" });
 
 	// The tile is that of interfaces, of which a fleet has none.
 	constructor(tile) {
