@@ -1,0 +1,265 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"bwmon/lab"
+	"bwmon/traffic"
+)
+
+// receiverProcess is a "bwmon receive" on a host.
+type receiverProcess struct {
+	t      *testing.T
+	host   *lab.Host
+	dir    string
+	cmd    *exec.Cmd
+	errs   *lines
+	client *http.Client
+	// problem is what was said last in place of an answer.
+	problem string
+}
+
+// startReceiver makes a fleet whose receiver is on that host, and runs it.
+func startReceiver(t *testing.T, host *lab.Host, name, more string) *receiverProcess {
+	t.Helper()
+	r := &receiverProcess{t: t, host: host, dir: t.TempDir()}
+	r.client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true,
+		DialContext: func(_ context.Context, network, address string) (c net.Conn, err error) {
+			err = host.Do(func() error {
+				c, err = net.Dial(network, address)
+				return err
+			})
+			return c, err
+		}}}
+	r.fleet("init", "--name", name)
+	src := fmt.Sprintf("state_dir = %q\n[control]\nsocket = \"\"\n[http]\nlisten = \"127.0.0.1:8000\"\n[receive]\nlisten = \"%s:8443\"\ndir = %q\nhistory = %q\nflush = \"1s\"\ninterval = \"1s\"\n%s",
+		filepath.Join(r.dir, "state"), name, filepath.Join(r.dir, "fleet"), filepath.Join(r.dir, "fleet.db"), more)
+	if err := os.WriteFile(filepath.Join(r.dir, "bwmon.toml"), []byte(src), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.start()
+	return r
+}
+
+// fleet runs "bwmon fleet" there.
+func (r *receiverProcess) fleet(action string, args ...string) string {
+	r.t.Helper()
+	cmd := command(r.t, r.t.Context(), append([]string{"fleet", action, "--dir", filepath.Join(r.dir, "fleet")}, args...)...)
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	if err != nil {
+		r.t.Fatalf("fleet %s: %v: %s", action, err, errs.String())
+	}
+	return string(out)
+}
+
+func (r *receiverProcess) start() {
+	r.t.Helper()
+	r.errs = &lines{}
+	r.cmd = command(r.t, r.t.Context(), "receive", "-c", filepath.Join(r.dir, "bwmon.toml"))
+	r.cmd.Stderr = r.errs
+	if err := r.host.Do(r.cmd.Start); err != nil {
+		r.t.Fatal(err)
+	}
+	cmd := r.cmd
+	r.t.Cleanup(func() {
+		cmd.Process.Kill()
+		_ = cmd.Wait() // unless it has been waited for
+	})
+	poll(r.t, "the receiver answers", func() bool { return r.get("/healthz", nil) })
+}
+
+// kill ends it as a failing power supply would.
+func (r *receiverProcess) kill() {
+	r.cmd.Process.Kill()
+	_ = r.cmd.Wait()
+}
+
+func (r *receiverProcess) get(path string, answer any) bool {
+	res, err := r.client.Get("http://127.0.0.1:8000" + path)
+	if err != nil {
+		return false
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(res.Body)
+		r.problem = string(text)
+	}
+	return res.StatusCode == http.StatusOK && (answer == nil || json.NewDecoder(res.Body).Decode(answer) == nil)
+}
+
+// used is what the history of a host, or of all ("" ), has in the rows of that name.
+func (r *receiverProcess) used(host, by, name, app string) (u octets) {
+	path := "/api/v1/history?since=1h&by=" + by + "&name=" + url.QueryEscape(name) + "&app=" + url.QueryEscape(app)
+	if host != "" {
+		path = "/hosts/" + host + path
+	}
+	var report traffic.Report
+	if !r.get(path, &report) {
+		return octets{}
+	}
+	for _, row := range report.Rows {
+		u.rx, u.tx = u.rx+row.RxBytes, u.tx+row.TxBytes
+	}
+	return u
+}
+
+// octets are bytes both ways.
+type octets struct{ rx, tx uint64 }
+
+func (o octets) add(p octets) octets { return octets{o.rx + p.rx, o.tx + p.tx} }
+
+// payloadOf is what the app of that name carried.
+func payloadOf(s *traffic.Snapshot, app string) (o octets) {
+	for i := range s.Apps {
+		if a := &s.Apps[i]; a.Name == app {
+			o = octets{a.RxBytes, a.TxBytes}
+		}
+	}
+	return o
+}
+
+// member is what the receiver knows of a host.
+func (r *receiverProcess) member(host string) (m traffic.Member) {
+	var s traffic.Snapshot
+	if r.get("/api/v1/snapshot", &s) {
+		for _, m := range s.Hosts {
+			if m.Host == host {
+				return m
+			}
+		}
+	}
+	return m
+}
+
+// join has a host get its certificate, and returns what goes into its configuration.
+func (r *receiverProcess) join(host *lab.Host, name, receiver string) string {
+	r.t.Helper()
+	dir := r.t.TempDir()
+	words := strings.Fields(r.fleet("invite", "--url", "https://"+receiver+":8443", name))
+	cmd := command(r.t, r.t.Context(), append(words[1:], "--dir", filepath.Join(dir, "identity"))...)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := host.Do(cmd.Run); err != nil {
+		r.t.Fatalf("join: %v: %s", err, out.String())
+	}
+	return fmt.Sprintf("[publish]\nurl = \"https://%s:8443\"\nthis_host = %q\ninterval = \"1s\"\nidentity = %q\nqueue = %q\n",
+		receiver, name, filepath.Join(dir, "identity"), filepath.Join(dir, "queue"))
+}
+
+// TestFleet: a host joins and publishes real traffic over TLS; receiver and host are
+// killed, alone and together, and the receiver has the totals of the host, in its live
+// books and in all its histories. A host that was revoked is refused, and silent.
+func TestFleet(t *testing.T) {
+	here, there := cable(t, true)
+	const receiver, host, app = "198.18.1.2", "web-1", "payload"
+	r := startReceiver(t, there, receiver, "silent_after = \"5s\"\n[[rule]]\nname = \"gone\"\nhost = \".*\"\nsilent = \"5s\"\n")
+	server := there.Serve(lab.Server{Proto: "tcp", Listen: netip.MustParseAddrPort(receiver + ":7000")})
+	d := startDaemon(t, here, r.join(here, host, receiver), "--cgroup", here.Cgroup(), "--monitor", kindSocket, "--monitor", kindMachine)
+
+	load := func() {
+		here.Start(lab.Client{Args: []string{app}, Proto: "tcp", Target: server.Addr, Connections: 3, Send: 30_000, Receive: 200_000}).Wait()
+	}
+	// counted waits until the host has all of what was carried, and returns its total.
+	var before octets // of former runs
+	counted := func(atLeast uint64) (o octets) {
+		since := time.Now() // the last packets of a connection are late
+		d.until("the daemon has counted the traffic", func(s *traffic.Snapshot) bool {
+			now := payloadOf(s, app)
+			if now != o {
+				o, since = now, time.Now()
+			}
+			return o.rx >= atLeast && time.Since(since) > time.Second
+		})
+		return o
+	}
+	published := func(what string, want octets) {
+		t.Helper()
+		defer func() {
+			if t.Failed() {
+				t.Logf("%s: want %v; receiver: history %v, member %+v, log %s, problem %s; host: %+v", what, want,
+					r.used(host, traffic.ByApp, app, ""), r.member(host), r.errs, r.problem, d.snapshot().Monitors)
+			}
+		}()
+		poll(t, what+": the receiver has the host's total", func() bool {
+			return r.used(host, traffic.ByApp, app, "") == want
+		})
+		for _, of := range []struct{ host, by, name, app string }{
+			{host, traffic.ByCommand, app, app}, {"", traffic.ByApp, app, ""}, {"", traffic.ByHost, host, app},
+		} {
+			if got := r.used(of.host, of.by, of.name, of.app); got != want {
+				t.Errorf("%s: the history of %q by %s has %v, the host %v", what, of.host, of.by, got, want)
+			}
+		}
+	}
+
+	load()
+	total := counted(600_000)
+	published("at first", total)
+	poll(t, "the fleet's snapshot has the host", func() bool {
+		m := r.member(host)
+		return m.State == traffic.MemberReporting && m.RxBytes >= 600_000 && m.Apps > 0
+	})
+
+	// The receiver is killed while traffic flows, and comes back.
+	child := here.Start(lab.Client{Args: []string{app}, Proto: "tcp", Target: server.Addr, Send: 50_000, Receive: 400_000, Life: 3 * time.Second, Spread: true})
+	time.Sleep(1500 * time.Millisecond)
+	r.kill()
+	child.Wait()
+	total = counted(1_000_000)
+	r.start()
+	published("after the receiver was killed", total)
+
+	// The host is killed while the receiver is away: what is in its queue counts.
+	r.kill()
+	load()
+	total = counted(1_600_000)
+	d.until("batches wait", func(s *traffic.Snapshot) bool {
+		for _, m := range s.Monitors {
+			if m.Name == "publish" {
+				return strings.Contains(m.Detail, "batches wait")
+			}
+		}
+		return false
+	})
+	time.Sleep(2 * time.Second) // more than the interval: it is all in the queue
+	d.cmd.Process.Kill()
+	_ = d.cmd.Wait()
+	before = total
+	d.start()
+	r.start()
+	load()
+	total = before.add(counted(600_000))
+	published("after both were killed", total)
+
+	// One who is revoked is refused at once, and told so.
+	r.fleet("revoke", host)
+	d.until("the host is told that it was revoked", func(s *traffic.Snapshot) bool {
+		for _, m := range s.Monitors {
+			if m.Name == "publish" {
+				return m.State == traffic.StateFailed && strings.Contains(m.Detail, "revoked")
+			}
+		}
+		return false
+	})
+	poll(t, "the host is silent, and the rule says so", func() bool {
+		var s traffic.Snapshot
+		return r.member(host).State != traffic.MemberReporting && r.get("/api/v1/snapshot", &s) && len(s.Alerts) > 0 && s.Alerts[0].Rule == "gone"
+	})
+	published("in the end", total)
+}
