@@ -173,21 +173,16 @@ func (r *reading) unknown(ctx context.Context) ([]model.Metric, error) {
 	first, last := r.times[0], r.times[len(r.times)-1]
 	width := last.Sub(first)
 	there := "max_over_time(" + selector(r.family.total(r.family.ways[0]), r.matchers...) + span(r.windows()[0]) + offset(width) + ")"
-	found := make(map[string]bool)
-	var list []model.Metric
+	var any []string
 	for _, w := range r.ways {
-		v, err := r.vector(ctx, "(min_over_time("+selector(r.family.total(w), r.matchers...)+span(width)+before+") > 0) unless "+there, last)
-		if err != nil {
-			return nil, err
-		}
-		for _, s := range v {
-			if id := rowID(s.Metric); !found[id] {
-				found[id] = true
-				list = append(list, s.Metric)
-			}
-		}
+		any = append(any, "(min_over_time("+selector(r.family.total(w), r.matchers...)+span(width)+before+") > 0)")
 	}
-	return list, nil
+	v, err := r.vector(ctx, "("+strings.Join(any, " or ")+") unless "+there, last)
+	list := make([]model.Metric, len(v))
+	for i, s := range v {
+		list[i] = s.Metric
+	}
+	return list, err
 }
 
 // hostsOf matches the hosts of rows, where they are few.

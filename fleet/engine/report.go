@@ -112,7 +112,7 @@ func (r *Reader) first(ctx context.Context, host string, from, now time.Time) (t
 	if err != nil || len(v) == 0 {
 		return time.Time{}, err
 	}
-	ms := int64(float64(v[0].Value) * 1000)
+	ms := whole(float64(v[0].Value) * 1000)
 	// What was written at the beginning has a millisecond more than that.
 	return time.UnixMilli(ms).Add(-2 * time.Millisecond).UTC(), nil
 }
