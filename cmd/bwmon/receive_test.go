@@ -21,8 +21,8 @@ import (
 	"bwmon/traffic"
 )
 
-// receiverProcess is a "bwmon receive" on a host.
-type receiverProcess struct {
+// fleetReceiver is a "bwmon receive" on a host.
+type fleetReceiver struct {
 	t      *testing.T
 	host   *lab.Host
 	dir    string
@@ -33,10 +33,10 @@ type receiverProcess struct {
 	problem string
 }
 
-// startReceiver makes a fleet whose receiver is on that host, and runs it.
-func startReceiver(t *testing.T, host *lab.Host, name, more string) *receiverProcess {
+// startFleet makes a fleet whose receiver is on that host, and runs it.
+func startFleet(t *testing.T, host *lab.Host, name, more string) *fleetReceiver {
 	t.Helper()
-	r := &receiverProcess{t: t, host: host, dir: t.TempDir()}
+	r := &fleetReceiver{t: t, host: host, dir: t.TempDir()}
 	r.client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true,
 		DialContext: func(_ context.Context, network, address string) (c net.Conn, err error) {
 			err = host.Do(func() error {
@@ -56,7 +56,7 @@ func startReceiver(t *testing.T, host *lab.Host, name, more string) *receiverPro
 }
 
 // fleet runs "bwmon fleet" there.
-func (r *receiverProcess) fleet(action string, args ...string) string {
+func (r *fleetReceiver) fleet(action string, args ...string) string {
 	r.t.Helper()
 	cmd := command(r.t, r.t.Context(), append([]string{"fleet", action, "--dir", filepath.Join(r.dir, "fleet")}, args...)...)
 	var errs bytes.Buffer
@@ -68,7 +68,7 @@ func (r *receiverProcess) fleet(action string, args ...string) string {
 	return string(out)
 }
 
-func (r *receiverProcess) start() {
+func (r *fleetReceiver) start() {
 	r.t.Helper()
 	r.errs = &lines{}
 	r.cmd = command(r.t, r.t.Context(), "receive", "-c", filepath.Join(r.dir, "bwmon.toml"))
@@ -85,12 +85,12 @@ func (r *receiverProcess) start() {
 }
 
 // kill ends it as a failing power supply would.
-func (r *receiverProcess) kill() {
+func (r *fleetReceiver) kill() {
 	r.cmd.Process.Kill()
 	_ = r.cmd.Wait()
 }
 
-func (r *receiverProcess) get(path string, answer any) bool {
+func (r *fleetReceiver) get(path string, answer any) bool {
 	res, err := r.client.Get("http://127.0.0.1:8000" + path)
 	if err != nil {
 		return false
@@ -104,7 +104,7 @@ func (r *receiverProcess) get(path string, answer any) bool {
 }
 
 // used is what the history of a host, or of all ("" ), has in the rows of that name.
-func (r *receiverProcess) used(host, by, name, app string) (u octets) {
+func (r *fleetReceiver) used(host, by, name, app string) (u octets) {
 	path := "/api/v1/history?since=1h&by=" + by + "&name=" + url.QueryEscape(name) + "&app=" + url.QueryEscape(app)
 	if host != "" {
 		path = "/hosts/" + host + path
@@ -135,7 +135,7 @@ func payloadOf(s *traffic.Snapshot, app string) (o octets) {
 }
 
 // member is what the receiver knows of a host.
-func (r *receiverProcess) member(host string) (m traffic.Member) {
+func (r *fleetReceiver) member(host string) (m traffic.Member) {
 	var s traffic.Snapshot
 	if r.get("/api/v1/snapshot", &s) {
 		for _, m := range s.Hosts {
@@ -148,7 +148,7 @@ func (r *receiverProcess) member(host string) (m traffic.Member) {
 }
 
 // join has a host get its certificate, and returns what goes into its configuration.
-func (r *receiverProcess) join(host *lab.Host, name, receiver string) string {
+func (r *fleetReceiver) join(host *lab.Host, name, receiver string) string {
 	r.t.Helper()
 	dir := r.t.TempDir()
 	words := strings.Fields(r.fleet("invite", "--url", "https://"+receiver+":8443", name))
@@ -168,7 +168,7 @@ func (r *receiverProcess) join(host *lab.Host, name, receiver string) string {
 func TestFleet(t *testing.T) {
 	here, there := cable(t, true)
 	const receiver, host, app = "198.18.1.2", "web-1", "payload"
-	r := startReceiver(t, there, receiver, "silent_after = \"5s\"\n[[rule]]\nname = \"gone\"\nhost = \".*\"\nsilent = \"5s\"\n")
+	r := startFleet(t, there, receiver, "silent_after = \"5s\"\n[[rule]]\nname = \"gone\"\nhost = \".*\"\nsilent = \"5s\"\n")
 	server := there.Serve(lab.Server{Proto: "tcp", Listen: netip.MustParseAddrPort(receiver + ":7000")})
 	d := startDaemon(t, here, r.join(here, host, receiver), "--cgroup", here.Cgroup(), "--monitor", kindSocket, "--monitor", kindMachine)
 
