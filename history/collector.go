@@ -55,8 +55,11 @@ const (
 // collect does a little of the collector's work.
 func (s *Store) collect() error {
 	c := &s.collector
+	s.mu.Lock()
+	now := s.roster.now
+	s.mu.Unlock()
 	if c.marks == nil {
-		rest := s.roster.now - c.rested
+		rest := now - c.rested
 		if soon := s.trimmed && (c.passes == 0 || rest >= collectSoon); !soon && rest < collectEvery {
 			return nil
 		}
@@ -78,7 +81,7 @@ func (s *Store) collect() error {
 	done, err := c.sweep(s)
 	if done {
 		s.writer.marks = nil
-		*c = collector{rested: s.roster.now, passes: c.passes + 1}
+		*c = collector{rested: now, passes: c.passes + 1}
 	}
 	return err
 }

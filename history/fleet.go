@@ -19,12 +19,14 @@ import (
 // All its methods may be called by any goroutine. Book and Note work in memory, Flush
 // writes; Run has to be running meanwhile, for what is written to be tidied up.
 type Fleet struct {
-	names int    // that one member may have
-	store *Store // has the file and the names
-	began time.Time
+	names       int    // that one member may have
+	mostPending int    // figures
+	store       *Store // has the file and the names
+	began       time.Time
 
 	work   sync.Mutex // held by who writes the file; protects the fields below
 	pack   *packer
+	loaded bool
 	turn   int       // in order: whose journal moves to the pieces next
 	turned time.Time // when the whole fleet's did
 	next   int64     // number in the journal
@@ -72,28 +74,26 @@ func OpenFleet(o Options) (*Fleet, error) {
 	o.MaxSize = cmp.Or(o.MaxSize, DefaultFleetMaxSize)
 	o.MaxNames = cmp.Or(o.MaxNames, DefaultFleetMaxNames)
 	o.MaxNamesPerHost = cmp.Or(max(o.MaxNamesPerHost, 0), DefaultMaxNamesPerHost)
+	s, err := newStore(o)
+	if err != nil {
+		return nil, err
+	}
 	p, err := newPacker()
 	if err != nil {
 		return nil, err
 	}
-	s, err := Open(o)
-	if err != nil {
-		p.close()
-		return nil, err
-	}
-	f := &Fleet{names: o.MaxNamesPerHost, store: s, pack: p, members: make(map[string]*member)}
+	s.roster.trends = map[kind]int{kindSeries: fleetTrends * maxSeries, kindMetric: fleetTrends * maxMetrics}
+	f := &Fleet{names: o.MaxNamesPerHost, mostPending: maxFleetPending, store: s, pack: p, members: make(map[string]*member)}
+	f.whole = &member{intake: newIntake(s.roster)}
 	f.began = s.opts.Now()
 	f.turned = f.began
-	s.roster.trends = map[kind]int{kindSeries: fleetTrends * maxSeries, kindMetric: fleetTrends * maxMetrics}
-	f.whole = &member{intake: newIntake(s.roster)}
 	s.buckets, s.anew = f.buckets, f.anew
-	if s.db == nil {
-		err = errors.New(s.Status().Detail)
-	} else if err = f.load(); err == nil {
-		err = f.anew(s.db)
+	err = s.start()
+	if err == nil && s.db == nil { // what it has of the hosts has to be known
+		err = fmt.Errorf("open the history: %s", s.Status().Detail)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open the history of a fleet: %w", errors.Join(err, f.Close()))
+		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
 }
@@ -189,8 +189,8 @@ func (f *Fleet) bucket(host string, at time.Time) (*member, *bucket) {
 		}
 	}
 	m.pending.max = math.MaxInt
-	if f.waiting > maxFleetPending { // to each its share
-		m.pending.max = maxFleetPending / len(f.members)
+	if f.waiting > f.mostPending { // to each its share
+		m.pending.max = f.mostPending / max(1, len(f.members))
 	}
 	before := m.pending.n
 	b := m.pending.at(f.span)

@@ -125,3 +125,38 @@ func processorTime(t testing.TB, work func()) time.Duration {
 	work()
 	return used() - before
 }
+
+// BenchmarkFleetPage asks what a page does, of 1,000 hosts of 50 apps and a day: the whole
+// fleet by hour, by host and by app, and one app by host.
+func BenchmarkFleetPage(b *testing.B) {
+	c := newCrowd(1000, 50)
+	f := openFleet(b, Options{Now: c.now, Keep: unlimited})
+	for n := range 25 {
+		c.after(time.Hour)
+		c.book(b, f)
+		flushFleet(b, f)
+		if n < 24 { // what was booked last is in the journal
+			rollAll(f)
+		}
+	}
+	day := traffic.Query{From: c.at.Add(-24 * time.Hour), Step: traffic.StepHour, Top: 10}
+	for _, ask := range []struct {
+		name, host, by, app string
+	}{
+		{"by host", "", traffic.ByHost, ""}, {"by app", "", traffic.ByApp, ""}, {"one app by host", "", traffic.ByHost, "app-07"},
+		{"of one host", c.names[500], traffic.ByCommand, ""},
+	} {
+		q := day
+		q.By, q.App = ask.by, ask.app
+		b.Run(ask.name, func(b *testing.B) {
+			used := processorTime(b, func() {
+				for b.Loop() {
+					if r := fleetReport(b, f, ask.host, q); len(r.Rows) < 10 {
+						b.Fatalf("%+v", r)
+					}
+				}
+			})
+			b.ReportMetric(float64(used.Microseconds())/1000/float64(b.N), "cpu-ms/op")
+		})
+	}
+}

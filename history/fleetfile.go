@@ -8,17 +8,13 @@ import (
 
 // load makes the members that the file has, as they were when they were written last.
 // What is damaged of one is set aside.
-func (f *Fleet) load() error {
-	list, err := f.store.db.hosts(background())
-	if err != nil {
-		return err
-	}
+func (f *Fleet) load(d *database, list []hostRow) error {
 	for i := range list {
 		r := &list[i]
 		m := f.newMember(r.name)
 		s, b, err := r.snapshot(f.pack)
 		if err != nil {
-			if err := f.store.db.setAsideHost(r, f.store.opts.Now()); err != nil {
+			if err := d.setAsideHost(r, f.store.opts.Now()); err != nil {
 				return fmt.Errorf("set aside what is damaged of host %s: %w", r.name, err)
 			}
 			f.store.status.HostsAside = append(f.store.status.HostsAside, r.name)
@@ -38,9 +34,18 @@ func (f *Fleet) load() error {
 // anew is called when a file was opened: it says which of the members are in it, and what
 // of them in the journal.
 func (f *Fleet) anew(d *database) error {
+	if err := d.ofFleet(); err != nil {
+		return err
+	}
 	list, err := d.hosts(background())
 	if err != nil {
 		return err
+	}
+	if !f.loaded {
+		if err := f.load(d, list); err != nil {
+			return err
+		}
+		f.loaded = true
 	}
 	rows, highest, err := d.journaled()
 	if err != nil {

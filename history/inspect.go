@@ -16,6 +16,7 @@ type Inspection struct {
 	Schema        int
 	Size          int64 // of the file and what belongs to it, in bytes
 	Names, Pieces int
+	Hosts         int                  // of a fleet
 	Oldest        map[string]time.Time // where the oldest piece of each level begins, as in Status
 	Host, Zone    string
 	// Problems are what is wrong with it, one sentence each.
@@ -98,6 +99,9 @@ func (i *Inspection) look(v *view) error {
 		if sums[l], err = i.level(v, l); err != nil {
 			return err
 		}
+	}
+	if err := i.members(v); err != nil {
+		return err
 	}
 	var spans [levels]spans
 	for _, l := range everyLevel {

@@ -3,7 +3,7 @@ package history
 import (
 	"context"
 	"database/sql"
-	"fmt"
+	"errors"
 	"time"
 
 	"bwmon/traffic"
@@ -37,13 +37,25 @@ type hostRow struct {
 	hash       int64
 }
 
+func (r *hostRow) scan(rows *sql.Rows) error {
+	return rows.Scan(&r.id, &r.name, &r.run, &r.note, &r.last, &r.hash)
+}
+
+// isEmpty reports whether nothing was booked of it.
+func (r *hostRow) isEmpty() bool { return r.hash == 0 && len(r.last) == 0 && len(r.note) == 0 }
+
+// whole reports whether it is what was written.
+func (r *hostRow) whole() bool {
+	return r.isEmpty() || hostHash(r.name, r.run, r.note, r.last) == r.hash
+}
+
 // snapshot is what was booked last. The error says what is wrong with the row.
 func (r *hostRow) snapshot(p *packer) (s *traffic.Snapshot, b beside, err error) {
-	if r.hash == 0 && len(r.last) == 0 && len(r.note) == 0 {
-		return nil, b, nil // nothing was booked of it
+	if r.isEmpty() {
+		return nil, b, nil
 	}
-	if hostHash(r.name, r.run, r.note, r.last) != r.hash {
-		return nil, b, fmt.Errorf("it is not what was written")
+	if !r.whole() {
+		return nil, b, errors.New("it is not what was written")
 	}
 	return p.unpack(r.last)
 }
@@ -57,7 +69,7 @@ func (d *database) hosts(ctx context.Context) (list []hostRow, err error) {
 	defer rows.Close()
 	for rows.Next() {
 		var r hostRow
-		if err := rows.Scan(&r.id, &r.name, &r.run, &r.note, &r.last, &r.hash); err != nil {
+		if err := r.scan(rows); err != nil {
 			return nil, err
 		}
 		list = append(list, r)

@@ -3,6 +3,7 @@ package history
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"os"
 	"strings"
 	"time"
@@ -53,4 +54,37 @@ func zoneName(place *time.Location) string {
 		return target[i+len(zones):]
 	}
 	return "Local"
+}
+
+// A file is either a machine's or a fleet's, which says so in meta.
+
+func (d *database) isFleet() (bool, error) {
+	n, err := number(background(), d.conn, "SELECT count(*) FROM meta WHERE key = 'fleet'")
+	return n > 0, err
+}
+
+// ofMachine is an error where a file is a fleet's.
+func (d *database) ofMachine() error {
+	fleet, err := d.isFleet()
+	if err == nil && fleet {
+		err = fmt.Errorf("%w: %s is the history of a fleet: set another path for that of this machine", errForeign, d.path)
+	}
+	return err
+}
+
+// ofFleet makes a new file a fleet's. It is an error where one is a machine's.
+func (d *database) ofFleet() error {
+	fleet, err := d.isFleet()
+	if err != nil || fleet {
+		return err
+	}
+	for l := range levels {
+		if _, found, err := d.edge(l, "min"); err != nil {
+			return err
+		} else if found {
+			return fmt.Errorf("%w: %s is the history of one machine: set another path for that of the fleet", errForeign, d.path)
+		}
+	}
+	_, err = d.conn.ExecContext(background(), "INSERT INTO meta (key, value) VALUES ('fleet', '1')")
+	return err
 }

@@ -80,6 +80,9 @@ func (s Status) Monitor() traffic.MonitorStatus {
 	if s.SetAside != "" {
 		m.Detail += "; a damaged file is now " + s.SetAside
 	}
+	if n := len(s.HostsAside); n > 0 {
+		m.Detail += fmt.Sprintf("; what was booked last was damaged of %d hosts, the first %s: what they carried until they published again is missing", n, s.HostsAside[0])
+	}
 	if s.Damaged > 0 {
 		m.Detail += fmt.Sprintf("; %d damaged pieces were begun anew", s.Damaged)
 	}

@@ -31,10 +31,10 @@ type Store struct {
 	roster  *roster
 	pending *pending
 	status  Status
-	// Of a Fleet: what else is not in the file, asked for under mu, and who has to know that
-	// a file was opened; nil otherwise.
+	// anew is asked whether a file that was opened is the right one, and learns of it.
+	anew func(*database) error
+	// buckets is, of a Fleet, what else is not in the file, asked for under mu; else nil.
 	buckets func() []*bucket
-	anew    func(*database) error
 
 	// doubtful: a reader found the file damaged, which the writer, who has pages of
 	// it in memory, may not see.
@@ -47,6 +47,18 @@ type Store struct {
 //
 // It reads all of the file to see that it is whole.
 func Open(o Options) (*Store, error) {
+	s, err := newStore(o)
+	if err != nil {
+		return nil, err
+	}
+	s.anew = (*database).ofMachine
+	if err := s.start(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func newStore(o Options) (*Store, error) {
 	o, err := o.withDefaults()
 	if err != nil {
 		return nil, err
@@ -58,14 +70,21 @@ func Open(o Options) (*Store, error) {
 		status: Status{State: traffic.StateStarting, Path: o.Path, MaxSize: o.MaxSize},
 	}
 	s.intake = newIntake(s.roster)
-	if err := s.open(); err != nil {
-		if !passes(err) {
-			s.letGo()
-			return nil, fmt.Errorf("open the history: %w", err)
-		}
-		s.status.fail(err)
-	}
 	return s, nil
+}
+
+// start opens the file. That it cannot be written for now is no error.
+func (s *Store) start() error {
+	err := s.open()
+	if err == nil {
+		return nil
+	}
+	if !passes(err) {
+		s.letGo()
+		return fmt.Errorf("open the history: %w", err)
+	}
+	s.status.fail(err)
+	return nil
 }
 
 // maxAsides is how many damaged files are set aside before it looks as if the disk
@@ -90,7 +109,7 @@ func (s *Store) open() error {
 			err = errors.Join(err, db.close())
 		}
 	}
-	if err == nil && s.anew != nil {
+	if err == nil {
 		if err = s.anew(db); err != nil {
 			err = errors.Join(err, db.close())
 		}
