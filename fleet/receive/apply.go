@@ -183,7 +183,10 @@ func (r *Receiver) forward(ctx context.Context, h *host, d *delivery, clock cloc
 		}
 		at := *b
 		changes := *b.Changes
-		at.At, at.From = clock.timeOf(b.At, time.Time{}, d.now), clock.timeOf(b.From, time.Time{}, d.now)
+		at.At, at.From = clock.timeOf(b.At, time.Time{}, d.now), b.From.Add(-clock.correct)
+		if at.From.After(at.At) {
+			at.From = at.At
+		}
 		changes.At, changes.Host, at.Changes = at.At, h.name, &changes
 		batches = append(batches, &at)
 	}

@@ -3,6 +3,7 @@ package receive
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"time"
 
 	"bwmon/fleet"
@@ -113,7 +114,7 @@ func (r *Receiver) checkPending() error {
 	}
 	after := r.opts.FlushEvery
 	if r.failing != nil {
-		return later(503, after, "too much is waiting to be kept: %w", r.failing)
+		return later(http.StatusServiceUnavailable, after, "too much is waiting to be kept: %w", r.failing)
 	}
-	return later(503, time.Second, "too much is waiting to be kept")
+	return later(http.StatusServiceUnavailable, time.Second, "too much is waiting to be kept")
 }
