@@ -158,7 +158,7 @@ func BenchmarkFleetTick(b *testing.B) {
 	for _, what := range []struct {
 		name string
 		want wanted
-	}{{"page", wanted{}}, {"app", wanted{of: "app 03"}}, {"all", wanted{all: true}}} {
+	}{{"page", wanted{noSeries: true}}, {"app", wanted{of: "app 03", noSeries: true}}, {"all", wanted{all: true}}} {
 		b.Run(what.name, func(b *testing.B) {
 			s := New(Options{})
 			defer s.Close()

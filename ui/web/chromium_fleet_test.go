@@ -75,6 +75,10 @@ func chromiumFleet(t *testing.T, browser context.Context) {
 	}
 	b.filter("")
 
+	// What is known of each host beside that is asked for with its view.
+	b.open(s, "/#view=machine")
+	b.until(`document.querySelectorAll("#table-machine tbody tr").length === 3`)
+
 	// An app, and the hosts that run it.
 	b.open(s, "/#view=apps")
 	b.until(`document.querySelectorAll("#table-app tbody tr").length === 12`)
@@ -177,7 +181,7 @@ func chromiumManyHosts(t *testing.T, browser context.Context) {
 	if text := b.text("#table-member > .plain"); text != "Show more: there are 800 below these" {
 		t.Errorf("the foot says %q", text)
 	}
-	if s.now.Load().document.narrow[wanted{}] == nil || len(s.now.Load().document.narrow) != 1 {
+	if s.now.Load().document.narrow[wanted{noSeries: true}] == nil || len(s.now.Load().document.narrow) != 1 {
 		t.Error("it asks for all commands of all apps")
 	}
 }

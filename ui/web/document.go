@@ -19,12 +19,12 @@ type document struct {
 	bare     func() *encoding
 	html     func() (*body, error)
 
-	mu     sync.Mutex // protects the field below
-	narrow map[wanted]*encoding
+	mu     sync.Mutex           // protects the field below
+	narrow map[wanted]*encoding // forms with less
 }
 
-// mostNarrow is how many forms with the commands of one app are held at a tick; who asks
-// for more has them made each time.
+// mostNarrow is how many forms with less are held at a tick; who asks for more of them has
+// them made each time.
 const mostNarrow = 50
 
 func (s *Server) newDocument(snapshot *traffic.Snapshot, serial uint64) *document {
@@ -41,10 +41,10 @@ func (s *Server) newDocument(snapshot *traffic.Snapshot, serial uint64) *documen
 
 // encoding finds the form that is asked for.
 func (s *Server) encoding(d *document, want wanted) *encoding {
-	if want.all && want.flows {
-		return d.full
-	}
-	if want.all {
+	if want.isWhole() {
+		if want.flows {
+			return d.full
+		}
 		return d.bare()
 	}
 	d.mu.Lock()
@@ -56,7 +56,7 @@ func (s *Server) encoding(d *document, want wanted) *encoding {
 	if !want.flows {
 		from = from.WithoutFlows()
 	}
-	e := s.newEncoding(narrowed(from, want.of))
+	e := s.newEncoding(want.narrowed(from))
 	if d.narrow == nil {
 		d.narrow = make(map[wanted]*encoding)
 	}

@@ -31,6 +31,10 @@ func fleet(tick, n int) *traffic.Snapshot {
 			m.State, m.Detail = traffic.MemberRefused, "its clock is an hour ahead"
 		}
 		s.Hosts = append(s.Hosts, m)
+		s.Series = append(s.Series, traffic.Series{Kind: traffic.SeriesHost, Name: m.Host, Metrics: traffic.Metrics{
+			{Name: "silent_s", Value: m.Silent}, {Name: "clock_s", Value: m.Clock}, {Name: "waiting", Value: float64(m.Waiting)},
+			{Name: "apps", Value: float64(m.Apps)}, {Name: "rx_bytes_per_s", Value: m.RxRate}, {Name: "unbooked_bytes", Value: float64(m.Unbooked)},
+		}})
 		s.Balance.InterfaceRx += m.RxBytes
 		for j := range apps {
 			if (i+j)%2 == 0 {

@@ -314,6 +314,11 @@ func TestCommandsOfOneApp(t *testing.T) {
 		t.Error("the stream has other commands")
 	}
 	s.get("/api/v1/snapshot?commands=a&commands=b").want(t, 400)
+	bare := decode(t, s.get("/api/v1/snapshot?series=0").want(t, 200).body)
+	if len(bare.Series) != 0 || len(bare.Apps[3].Commands) != 500 || len(decode(t, all).Series) != 1000 {
+		t.Errorf("%d series and %d commands without series", len(bare.Series), len(bare.Apps[3].Commands))
+	}
+	s.get("/api/v1/snapshot?series=no").want(t, 400)
 }
 
 // TestRoutesOfAReceiver: routes that authorise by themselves take what the token and

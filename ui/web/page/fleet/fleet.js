@@ -35,7 +35,8 @@ export function extend(scene, place) {
 	}
 	if (place.view === "hosts") Object.assign(scene, membersScene());
 	else if (place.view === "apps" && place.app) Object.assign(scene, appScene(place));
-	scene.asks = `?commands=${place.view === "apps" ? encodeURIComponent(place.app) : ""}`;
+	// All commands of all apps, and the series of all hosts, are most of a snapshot.
+	scene.asks = `?commands=${place.view === "apps" ? encodeURIComponent(place.app) : ""}&series=${Number(place.view === "machine")}`;
 }
 
 // The page of a member has no single connections: hosts do not publish them.
