@@ -17,7 +17,8 @@ type Options struct {
 	Client *http.Client
 	// Header is sent with every request: a tenant (X-Scope-OrgID), a basic authorization.
 	Header http.Header
-	// Token, if not nil, tells the bearer token for each request, so that it may change.
+	// Token, if not nil, tells the bearer token for each request, so that it may change;
+	// "": none.
 	Token func() (string, error)
 	// Timeout bounds one request. 0: 30 s.
 	Timeout time.Duration
@@ -95,6 +96,8 @@ func (o *Options) authorize(r *http.Request) error {
 	if err != nil {
 		return fmt.Errorf("engine: token: %w", err)
 	}
-	r.Header.Set("Authorization", "Bearer "+token)
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
 	return nil
 }
