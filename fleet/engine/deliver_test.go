@@ -6,8 +6,10 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"testing"
+	"time"
 
 	"bwmon/fleet"
+	"bwmon/traffic"
 )
 
 // flaky is a connection that is cut after some requests: what was sent before has arrived.
@@ -91,5 +93,52 @@ func deliverAll(t *testing.T, e *stand, r *rand.Rand, batches []*fleet.Batch) {
 		if !errors.Is(err, errCut) {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestEngineIsKilled: a Prometheus is killed while a host writes to it, which sends again
+// what was not answered; then all is there, to the byte. (VictoriaMetrics answers before
+// what it took is on disk.)
+func TestEngineIsKilled(t *testing.T) {
+	e := begin(t, "prometheus", "90d")
+	r := rand.New(rand.NewPCG(7, 8))
+	now := time.Now().Truncate(time.Second)
+	h := newModelHost(r, "a", now.Add(-100*time.Hour), 120)
+	h.known = h.list
+	w := e.writer(t, Options{Commands: true, MaxBytes: 4000})
+	s := NewSender(w, h.name)
+	killed := 0
+	for i, to := range h.list {
+		var from *moment
+		if i > 0 && h.list[i-1].Run == to.Run {
+			from = h.list[i-1]
+		}
+		b := h.batch(from, to)
+		if i%40 == 20 {
+			dying := make(chan struct{})
+			go func() {
+				defer close(dying)
+				e.kill()
+			}()
+			if _, err := s.Send(context.Background(), []*fleet.Batch{b}, 1); err != nil {
+				killed++
+			}
+			<-dying
+			e.revive(t)
+		}
+		eventually(t, "the batch is taken", func() bool {
+			answer, err := s.Send(context.Background(), []*fleet.Batch{b}, 1)
+			return err == nil && answer.Kept == to.Position
+		})
+	}
+	e.settle()
+	if s := w.Stats(); s.Refused > 0 {
+		t.Errorf("%d samples were refused: %s", s.Refused, s.Detail)
+	}
+	t.Logf("%d batches were cut off", killed)
+	for _, step := range []string{"", traffic.StepHour} {
+		checkReport(t, e.reader(t, Options{}), h.name, traffic.Query{By: traffic.ByApp, Step: step}, []*modelHost{h}, func(_ string, k fleet.Key) (rowName, bool) {
+			return rowName{name: k.Name}, k.Kind == fleet.KindApp
+		})
 	}
 }

@@ -65,5 +65,6 @@
 //
 // What an engine has answered 2xx to survives its own crash as far as it promises that:
 // Prometheus writes to a log that survives a kill, VictoriaMetrics holds what came in the
-// last seconds in memory. A row's next sample has what was lost with it.
+// last five seconds in memory. A row's next sample has what was lost with it; one that has
+// no next sample stays where it was before those seconds.
 package engine

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,6 +28,9 @@ type stand struct {
 	name       string
 	write, ask string // URLs
 	client     *http.Client
+	begin      func() (kill func()) // starts it, with the data that are there
+	kill       func()
+	health     string
 }
 
 // onEngines runs a test on each engine that is installed, begun for it with no data.
@@ -66,14 +70,26 @@ func begin(t *testing.T, name, window string) *stand {
 		if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		start(t, binary, "--config.file="+config, "--storage.tsdb.path="+filepath.Join(dir, "data"), "--storage.tsdb.retention.time=10y",
-			"--web.listen-address="+address, "--web.enable-remote-write-receiver", "--log.level=warn")
+		e.begin = func() func() {
+			return start(t, binary, "--config.file="+config, "--storage.tsdb.path="+filepath.Join(dir, "data"), "--storage.tsdb.retention.time=10y",
+				"--web.listen-address="+address, "--web.enable-remote-write-receiver", "--log.level=warn")
+		}
 	} else {
-		start(t, binary, "-storageDataPath="+filepath.Join(dir, "data"), "-httpListenAddr="+address, "-retentionPeriod=10y",
-			"-memory.allowedBytes=256MB", "-loggerLevel=ERROR")
+		e.begin = func() func() {
+			return start(t, binary, "-storageDataPath="+filepath.Join(dir, "data"), "-httpListenAddr="+address, "-retentionPeriod=10y",
+				"-memory.allowedBytes=256MB", "-loggerLevel=ERROR")
+		}
 	}
-	eventually(t, name+" is ready", func() bool { return e.get(health) == http.StatusOK })
+	e.health = health
+	e.revive(t)
 	return e
+}
+
+// revive starts an engine, also one that was killed.
+func (e *stand) revive(t *testing.T) {
+	t.Helper()
+	e.kill = e.begin()
+	eventually(t, e.name+" is ready", func() bool { return e.get(e.health) == http.StatusOK })
 }
 
 // get asks for something and returns the status, 0 if nobody is there.
@@ -99,8 +115,9 @@ func eventually(t *testing.T, what string, is func() bool) {
 	}
 }
 
-// start runs a program until the test ends, and shows what it says if that failed.
-func start(t *testing.T, name string, args ...string) {
+// start runs a program until the test ends, or it is killed, and shows what it says if
+// the test failed.
+func start(t *testing.T, name string, args ...string) (kill func()) {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	p := exec.CommandContext(ctx, name, args...)
@@ -122,12 +139,21 @@ func start(t *testing.T, name string, args ...string) {
 			lines = append(lines, in.Text())
 		}
 	}()
+	ended := sync.OnceFunc(func() {
+		<-heard
+		_ = p.Wait() // by a signal
+	})
 	t.Cleanup(func() {
 		stop()
-		<-heard
-		_ = p.Wait() // ended by a signal
+		ended()
 		if t.Failed() {
 			t.Logf("%s said:\n%s", name, strings.Join(lines[max(0, len(lines)-20):], "\n"))
 		}
 	})
+	return func() {
+		if err := p.Process.Kill(); err != nil {
+			t.Error(err)
+		}
+		ended()
+	}
 }
