@@ -66,10 +66,14 @@ type Kept struct {
 // where only that is damaged.
 //
 // Options are those of a Store. FlushEvery is how often Run tidies up; MaxNames is of all
-// hosts together. A member with 50 busy apps of 2 commands each takes some 4 KB for each
-// minute that is kept, 4 KB for an hour and 5 KB for a day: 1,000 of them with minutes for
-// a day need 6 GB, for three hours 700 MB; hours for 32 days 3 GB, of which most names are
-// the same.
+// hosts together.
+//
+// A host with 50 busy apps of one command, user and unit each, and 10 series, takes some
+// 2 KB for a minute, an hour, a day and a month each, its part in the whole fleet's
+// included. So 1,000 of them need 3 GB for the minutes of 25 hours (of 3 hours 360 MB),
+// 1.5 GB for the hours of 32 days, and 700 MB for each year of days: with many hosts it is
+// Keep.Minute that is worth being shortened. Beyond MaxSize, 8 GiB by default, the oldest
+// minutes of all hosts go first.
 func OpenFleet(o Options) (*Fleet, error) {
 	o.MaxSize = cmp.Or(o.MaxSize, DefaultFleetMaxSize)
 	o.MaxNames = cmp.Or(o.MaxNames, DefaultFleetMaxNames)

@@ -58,12 +58,13 @@ func decodePart(data []byte, wanted func(k kind) bool, trends bool) (p part, err
 		p.span[l] = r.signed()
 		r.bad = r.bad || p.span[l] < 0 || p.span[l] > maxStart
 	}
-	for r.at < len(data) && !r.bad {
+	for last := -1; r.at < len(data); {
 		name := byte(r.word(1))
 		piece := r.bytes(r.number())
-		if r.bad {
-			break
+		if r.bad || int(name) <= last { // in their order, each once
+			return p, errPiece
 		}
+		last = int(name)
 		switch k, t := kind(name), theme(name-sectionTrend); {
 		case name < sectionTrend && k < kinds && wanted(k):
 			p.figures[k], err = decode(p.figures[k], k, piece)
