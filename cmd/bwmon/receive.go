@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"log/slog"
 	"os/signal"
+	"slices"
 
+	"bwmon/fleet/receive"
 	"bwmon/fleet/trust"
 	"bwmon/traffic"
+	"bwmon/ui/web"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -62,7 +65,7 @@ func (p *program) receive(ctx context.Context, c config, sv *service) error {
 	if err != nil {
 		return usageError{fmt.Errorf("receive.dir: %w", err)}
 	}
-	books, err := openFleetBooks(c, host)
+	books, err := openKeeper(c, host, log.Logger)
 	if err != nil {
 		return err
 	}
@@ -80,17 +83,18 @@ func (p *program) receive(ctx context.Context, c config, sv *service) error {
 		return errors.Join(err, books.close())
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	l := &lookout{engine: r, open: open, log: log.Logger}
-	server := newFleetServer(c, host, r, books, l, log.Logger)
+	view := books.view(r)
+	l := &lookout{engine: view, open: open, log: log.Logger}
+	server := newFleetServer(c, host, view, books, l, log.Logger)
 	defer server.Close()
 	l.publish = sv.publishing(func(s *traffic.Snapshot) {
 		with := *s
-		with.Monitors = append(append([]traffic.MonitorStatus(nil), s.Monitors...), books.status())
+		with.Monitors = append(slices.Clip(s.Monitors), books.status()...)
 		server.Publish(&with)
 	})
 	l.begin(ctx, w, nil)
 	g.Go(func() error { return errors.Join(r.Run(ctx), books.close()) })
-	g.Go(func() error { return books.run(ctx) })
+	g.Go(func() error { return view.run(ctx) })
 	g.Go(func() error { return sv.beacon.run(ctx) })
 	g.Go(l.run)
 	doors.run(ctx, g, server, log)
@@ -98,6 +102,33 @@ func (p *program) receive(ctx context.Context, c config, sv *service) error {
 		return err
 	}
 	return nil
+}
+
+// fleetKeeper is where a receiver puts what it is told: a file of its own, or an engine.
+type fleetKeeper interface {
+	// keep has a receiver use it.
+	keep(*receive.Options)
+	// view is the fleet as it is shown.
+	view(*receive.Receiver) fleetView
+	// of is what the API answers about one host; "" is all of them.
+	of(host string) web.Options
+	status() []traffic.MonitorStatus
+	// close is called when the receiver has ended.
+	close() error
+}
+
+// fleetView is the fleet, and each host of it, as they are shown.
+type fleetView interface {
+	teller
+	HostSnapshot(host string) (newest *traffic.Snapshot, known bool)
+	run(context.Context) error
+}
+
+func openKeeper(c config, host string, log *slog.Logger) (fleetKeeper, error) {
+	if c.Receive.Engine != "" {
+		return openFleetEngine(c, host, log)
+	}
+	return openFleetBooks(c, host)
 }
 
 // openAuthority is who is trusted; nil where nobody has begun with that.

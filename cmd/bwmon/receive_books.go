@@ -79,6 +79,20 @@ func (b *fleetBooks) of(host string) web.Options {
 	}
 }
 
-func (b *fleetBooks) status() traffic.MonitorStatus { return b.fleet.Status().Monitor() }
-func (b *fleetBooks) run(ctx context.Context) error { return b.fleet.Run(ctx) }
-func (b *fleetBooks) close() error                  { return b.fleet.Close() }
+// keep implements fleetKeeper.
+func (b *fleetBooks) keep(o *receive.Options) { o.Books, o.Perf = b, b }
+
+// view implements fleetKeeper: the receiver knows them all.
+func (b *fleetBooks) view(r *receive.Receiver) fleetView { return bookView{r, b} }
+
+type bookView struct {
+	*receive.Receiver
+	books *fleetBooks
+}
+
+func (v bookView) run(ctx context.Context) error { return v.books.fleet.Run(ctx) }
+
+func (b *fleetBooks) status() []traffic.MonitorStatus {
+	return []traffic.MonitorStatus{b.fleet.Status().Monitor()}
+}
+func (b *fleetBooks) close() error { return b.fleet.Close() }

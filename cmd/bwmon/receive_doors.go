@@ -109,12 +109,13 @@ func forbidden(err error) error {
 }
 
 // newReceiver takes what hosts publish.
-func newReceiver(c config, host string, a *trust.Authority, b *fleetBooks, log *daemonLog) (*receive.Receiver, error) {
+func newReceiver(c config, host string, a *trust.Authority, b fleetKeeper, log *daemonLog) (*receive.Receiver, error) {
 	o := receive.Options{
-		Host: host, Books: b, Perf: b, MaxHosts: c.Receive.MaxHosts, SilentAfter: c.Receive.SilentAfter,
+		Host: host, MaxHosts: c.Receive.MaxHosts, SilentAfter: c.Receive.SilentAfter,
 		FlushEvery: c.Receive.Flush, Interval: c.Receive.Interval, Log: log.Logger, Who: whoIsHere,
 	}
 	o.Limits.Rows = c.Receive.MaxRows
+	b.keep(&o)
 	if a != nil {
 		o.Who = func(r *http.Request) (string, bool, error) {
 			name, any, err := a.Who(r)

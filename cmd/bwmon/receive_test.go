@@ -162,6 +162,21 @@ func (r *fleetReceiver) join(host *lab.Host, name, receiver string) string {
 		receiver, name, filepath.Join(dir, "identity"), filepath.Join(dir, "queue"))
 }
 
+// settled waits until an app of the host has carried that much, and no more comes, and
+// returns its total.
+func (d *daemonProcess) settled(app string, atLeast uint64) (o octets) {
+	d.t.Helper()
+	since := time.Now() // the last packets of a connection are late
+	d.until("the daemon has counted the traffic", func(s *traffic.Snapshot) bool {
+		now := payloadOf(s, app)
+		if now != o {
+			o, since = now, time.Now()
+		}
+		return o.rx >= atLeast && time.Since(since) > time.Second
+	})
+	return o
+}
+
 // TestFleet: a host joins and publishes real traffic over TLS; receiver and host are
 // killed, alone and together, and the receiver has the totals of the host, in its live
 // books and in all its histories. A host that was revoked is refused, and silent.
@@ -174,19 +189,6 @@ func TestFleet(t *testing.T) {
 
 	load := func() {
 		here.Start(lab.Client{Args: []string{app}, Proto: "tcp", Target: server.Addr, Connections: 3, Send: 30_000, Receive: 200_000}).Wait()
-	}
-	// counted waits until the host has all of what was carried, and returns its total.
-	var before octets // of former runs
-	counted := func(atLeast uint64) (o octets) {
-		since := time.Now() // the last packets of a connection are late
-		d.until("the daemon has counted the traffic", func(s *traffic.Snapshot) bool {
-			now := payloadOf(s, app)
-			if now != o {
-				o, since = now, time.Now()
-			}
-			return o.rx >= atLeast && time.Since(since) > time.Second
-		})
-		return o
 	}
 	published := func(what string, want octets) {
 		t.Helper()
@@ -209,7 +211,7 @@ func TestFleet(t *testing.T) {
 	}
 
 	load()
-	total := counted(600_000)
+	total := d.settled(app, 600_000)
 	published("at first", total)
 	poll(t, "the fleet's snapshot has the host", func() bool {
 		m := r.member(host)
@@ -221,14 +223,14 @@ func TestFleet(t *testing.T) {
 	time.Sleep(1500 * time.Millisecond)
 	r.kill()
 	child.Wait()
-	total = counted(1_000_000)
+	total = d.settled(app, 1_000_000)
 	r.start()
 	published("after the receiver was killed", total)
 
 	// The host is killed while the receiver is away: what is in its queue counts.
 	r.kill()
 	load()
-	total = counted(1_600_000)
+	total = d.settled(app, 1_600_000)
 	d.until("batches wait", func(s *traffic.Snapshot) bool {
 		for _, m := range s.Monitors {
 			if m.Name == "publish" {
@@ -240,11 +242,11 @@ func TestFleet(t *testing.T) {
 	time.Sleep(2 * time.Second) // more than the interval: it is all in the queue
 	d.cmd.Process.Kill()
 	_ = d.cmd.Wait()
-	before = total
+	before := total
 	d.start()
 	r.start()
 	load()
-	total = before.add(counted(600_000))
+	total = before.add(d.settled(app, 600_000))
 	published("after both were killed", total)
 
 	// One who is revoked is refused at once, and told so.

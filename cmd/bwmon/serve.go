@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"bwmon/aggregate"
-	"bwmon/fleet/receive"
 	"bwmon/ui/web"
 )
 
@@ -40,14 +39,14 @@ func newServer(c config, s *session, l *lookout, h *past, reload func(context.Co
 }
 
 // newFleetServer is a receiver over HTTP.
-func newFleetServer(c config, host string, r *receive.Receiver, b *fleetBooks, l *lookout, log *slog.Logger) *web.Server {
+func newFleetServer(c config, host string, v fleetView, b fleetKeeper, l *lookout, log *slog.Logger) *web.Server {
 	all := b.of("")
 	return web.New(web.Options{
 		Host: host, Version: versionText(), Interval: c.Receive.Interval, Heartbeat: heartbeat,
 		MaxSeries: c.HTTP.MetricApps, MaxStreams: c.HTTP.MaxStreams, Log: log,
 		Alerts: l.listAlerts, Silence: http.HandlerFunc(l.addSilence),
 		History: all.History, Trend: all.Trend,
-		Members: &web.Members{Snapshot: r.HostSnapshot, Options: b.of},
+		Members: &web.Members{Snapshot: v.HostSnapshot, Options: b.of},
 	})
 }
 
