@@ -30,58 +30,6 @@ func totalOfApps(t testing.TB, f *Fleet, host string) [2]uint64 {
 	return [2]uint64{total.RxBytes, total.TxBytes}
 }
 
-// TestMigrateMachine: a file of schema 2 stays what it is, for who reads and who writes
-// it, and becomes no fleet's.
-func TestMigrateMachine(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "history.db")
-	m := newMachine(noon)
-	s := openStore(t, Options{Path: path, Now: m.now})
-	m.carry("app", "command", 10, 20)
-	s.take(m.after(time.Minute).snapshot())
-	mustFlush(t, s)
-	if _, err := s.db.conn.ExecContext(t.Context(), "DROP TABLE host; DROP TABLE journal; DROP TABLE aside; PRAGMA user_version = 2"); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	r, err := OpenReader(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	if got, err := r.Report(t.Context(), traffic.Query{By: traffic.ByApp}); err != nil || got.Total.TxBytes != 20 {
-		t.Errorf("%+v, %v", got, err)
-	}
-	if found := inspect(t, path); found.Schema != 2 {
-		t.Errorf("%+v", found)
-	}
-	s = openStore(t, Options{Path: path, Now: m.now})
-	m.carry("app", "command", 1, 2)
-	m.elapsed = 1 // another run
-	s.take(m.snapshot())
-	mustFlush(t, s)
-	if got := report(t, s, traffic.Query{By: traffic.ByApp}).Total; got.RxBytes != 21 || got.TxBytes != 42 {
-		t.Errorf("%+v", got)
-	}
-	if found := inspect(t, path); found.Schema != schema {
-		t.Errorf("%+v", found)
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := OpenFleet(Options{Path: path}); err == nil || !strings.Contains(err.Error(), "is the history of one machine") {
-		t.Errorf("opened as a fleet's: %v", err)
-	}
-	f := openFleet(t, Options{})
-	if err := f.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Open(Options{Path: f.store.opts.Path}); err == nil || !strings.Contains(err.Error(), "is the history of a fleet") {
-		t.Errorf("a fleet's opened as a machine's: %v", err)
-	}
-}
-
 // TestDamagedHost: where what was booked last of a host is damaged, that is set aside and
 // told; its run is not counted twice, the next one from zero, and other hosts go on.
 func TestDamagedHost(t *testing.T) {
@@ -405,4 +353,39 @@ func TestFleetTogether(t *testing.T) {
 	if got := totalOfApps(t, f, ""); got != [2]uint64{80, 160} {
 		t.Errorf("%v", got)
 	}
+}
+
+// TestFleetNamesAreCollected: names that neither a piece nor the journal of any member has
+// are deleted, no other.
+func TestFleetNamesAreCollected(t *testing.T) {
+	long(t)
+	c := newCrowd(3, 3)
+	f := openFleet(t, Options{Now: c.now, MaxCommands: 3, MaxNamesPerHost: 50, Keep: Retention{Minute: 10 * time.Minute, Hour: 2 * time.Hour, Day: 48 * time.Hour}})
+	for n := range 60 * 16 {
+		c.after(time.Minute)
+		for h, m := range c.hosts {
+			m.carry("app-00", fmt.Sprint("once ", h, " ", n), 1, 1)
+			m.rows.Apps[0].Commands = lastCommands(m.rows.Apps[0].Commands, 2)
+		}
+		c.book(t, f)
+		flushFleet(t, f)
+		f.tend()
+		if n%4 == 3 {
+			rollAll(f)
+		}
+	}
+	names, err := number(t.Context(), f.store.db.conn, "SELECT count(*) FROM series")
+	if err != nil || names > 1500 {
+		t.Errorf("%d names of 2880 are left, %v", names, err)
+	}
+	for _, host := range append(c.names, "") {
+		for _, by := range []string{traffic.ByApp, traffic.ByCommand, traffic.ByHost, traffic.ByUnit} {
+			for _, row := range fleetReport(t, f, host, traffic.Query{By: by}).Rows {
+				if strings.Contains(row.Name+row.App, "damaged") {
+					t.Errorf("%q by %s: %+v", host, by, row)
+				}
+			}
+		}
+	}
+	inspect(t, f.store.opts.Path)
 }

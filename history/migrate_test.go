@@ -3,6 +3,7 @@ package history
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -96,5 +97,57 @@ func TestMigrate(t *testing.T) {
 	}
 	if found := inspect(t, path); found.Schema != schema || found.Names != 6+2 {
 		t.Errorf("%+v", found)
+	}
+}
+
+// TestMigrateMachine: a file of schema 2 stays what it is, for who reads and who writes
+// it, and becomes no fleet's.
+func TestMigrateMachine(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "history.db")
+	m := newMachine(noon)
+	s := openStore(t, Options{Path: path, Now: m.now})
+	m.carry("app", "command", 10, 20)
+	s.take(m.after(time.Minute).snapshot())
+	mustFlush(t, s)
+	if _, err := s.db.conn.ExecContext(t.Context(), "DROP TABLE host; DROP TABLE journal; DROP TABLE aside; PRAGMA user_version = 2"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r, err := OpenReader(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if got, err := r.Report(t.Context(), traffic.Query{By: traffic.ByApp}); err != nil || got.Total.TxBytes != 20 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if found := inspect(t, path); found.Schema != 2 {
+		t.Errorf("%+v", found)
+	}
+	s = openStore(t, Options{Path: path, Now: m.now})
+	m.carry("app", "command", 1, 2)
+	m.elapsed = 1 // another run
+	s.take(m.snapshot())
+	mustFlush(t, s)
+	if got := report(t, s, traffic.Query{By: traffic.ByApp}).Total; got.RxBytes != 21 || got.TxBytes != 42 {
+		t.Errorf("%+v", got)
+	}
+	if found := inspect(t, path); found.Schema != schema {
+		t.Errorf("%+v", found)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenFleet(Options{Path: path}); err == nil || !strings.Contains(err.Error(), "is the history of one machine") {
+		t.Errorf("opened as a fleet's: %v", err)
+	}
+	f := openFleet(t, Options{})
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(Options{Path: f.store.opts.Path}); err == nil || !strings.Contains(err.Error(), "is the history of a fleet") {
+		t.Errorf("a fleet's opened as a machine's: %v", err)
 	}
 }

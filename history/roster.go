@@ -54,8 +54,11 @@ func newRoster(max int) *roster {
 	}
 }
 
-// room reports whether one more of a kind may have a name.
-func (r *roster) room(k kind) bool {
+// room reports whether one more of a kind may have a name, for q.
+func (r *roster) room(q *purse, k kind) bool {
+	if q.spent(k) {
+		return false
+	}
 	if most, ok := r.trends[k]; ok {
 		return r.counts[k] < most
 	}
@@ -95,7 +98,7 @@ func (r *roster) findFor(q *purse, k kind, app *series, name string) *series {
 	}
 	s := r.byKey[key]
 	if s == nil {
-		if q.spent(k) || !r.room(k) && !r.makeRoom(k) {
+		if !r.room(q, k) && !r.makeRoom(q, k) {
 			return r.others(k, app)
 		}
 		s = &series{kind: k, app: app, name: name, theme: themeIn(k, name), payer: q}
@@ -142,12 +145,12 @@ func (r *roster) others(k kind, app *series) *series {
 
 // makeRoom forgets what was not used of late, and reports whether that helped. It
 // looks at everything, and so not for each name that is turned away.
-func (r *roster) makeRoom(k kind) bool {
+func (r *roster) makeRoom(q *purse, k kind) bool {
 	if r.now-r.swept < sweepEvery {
 		return false
 	}
 	r.sweep(idleCrowded)
-	return r.room(k)
+	return r.room(q, k)
 }
 
 // sweep forgets what was not used for so many seconds. An app is used whenever one
