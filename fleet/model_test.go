@@ -207,6 +207,52 @@ func isGap(err error) bool {
 	return errors.As(err, &gap)
 }
 
+// TestFullSaysWhatWasMovedAway: counters that are kept of a full batch alone, after any
+// before it, add up to what the rows have now, also those that are gone.
+func TestFullSaysWhatWasMovedAway(t *testing.T) {
+	gone := 0
+	for seed := range uint64(20) {
+		w, r := newBooks(seed), NewRecorder("gw", Position{})
+		type counter struct{ total, moved uint64 }
+		counters := make(map[Key]counter)
+		run := ""
+		see := func(b *Batch) {
+			if b.Run != run {
+				run = b.Run
+				clear(counters)
+			}
+			moved := make(map[Key]uint64)
+			for _, m := range b.Moved {
+				moved[m.Key] = m.Rx
+			}
+			Rows(b.Changes, func(k Key, u *traffic.Usage, _ *traffic.Resources) {
+				counters[k] = counter{u.RxBytes + moved[k], moved[k]}
+			})
+			for _, k := range b.Gone {
+				counters[k] = counter{moved[k], moved[k]}
+			}
+		}
+		for step := range 60 {
+			if b := r.Next(w.next()); step < 30 { // the others are never sent
+				see(b)
+			}
+		}
+		full := r.Full()
+		gone += len(full.Gone)
+		see(overTheWire(t, full)[0])
+		want := make(map[Key]uint64)
+		Rows(published(w.now, MaxPublished), func(k Key, u *traffic.Usage, _ *traffic.Resources) { want[k] = u.RxBytes })
+		for k, c := range counters {
+			if c.total-c.moved != want[k] {
+				t.Errorf("seed %d: %v has %d less %d, the books %d", seed, k, c.total, c.moved, want[k])
+			}
+		}
+	}
+	if gone == 0 {
+		t.Fatal("nothing was ever gone: this test shows nothing")
+	}
+}
+
 // TestCountersNeverFall: with what was moved from it added, no row's total falls within a
 // run, joined or not, and rows that are fresh begin at zero.
 func TestCountersNeverFall(t *testing.T) {

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -23,6 +24,10 @@ type totals struct{ rx, tx, read, wrote uint64 }
 // maxMoved bounds how many rows a Recorder remembers the moves of. A row beyond that
 // which is gone and comes back is one whose counter begins anew.
 const maxMoved = 50_000
+
+// maxGone bounds how many rows a full batch says are gone, so that receivers with smaller
+// limits than the default take it.
+const maxGone = 10_000
 
 // NewRecorder makes one for the host of that name, whose last batch led to former.
 func NewRecorder(host string, former Position) *Recorder {
@@ -68,6 +73,14 @@ func (r *Recorder) Full() *Batch {
 		b.Fresh = append(b.Fresh, k)
 		r.noteMoved(b, k)
 	})
+	// Who takes totals for counters has to hear of those that were moved away whole, in
+	// batches that may never have been sent.
+	for _, k := range slices.SortedFunc(maps.Keys(r.moved), Key.Compare) {
+		if _, there := r.totals[k]; !there && len(b.Gone) < maxGone {
+			b.Gone = append(b.Gone, k)
+			r.noteMoved(b, k)
+		}
+	}
 	return b
 }
 
