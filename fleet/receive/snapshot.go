@@ -47,7 +47,10 @@ func (r *Receiver) monitor(members []traffic.Member) traffic.MonitorStatus {
 	s.count(members)
 	m := traffic.MonitorStatus{
 		Name: "receive", Kind: "receive", State: traffic.StateRunning, Lost: r.counters.refused.Load(),
-		Detail: fmt.Sprintf("hosts: %d reporting, %d silent, %d refused; lost: requests refused", s.Reporting, s.Silent, s.Refused),
+		Detail: fmt.Sprintf("hosts: %d reporting, %d silent, %d refused", s.Reporting, s.Silent, s.Refused),
+	}
+	if m.Lost > 0 {
+		m.Detail += fmt.Sprintf("; %d requests were refused", m.Lost)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
