@@ -2,6 +2,7 @@ package history
 
 import (
 	"cmp"
+	"errors"
 	"math"
 	"path/filepath"
 	"testing"
@@ -136,8 +137,10 @@ func TestFleet(t *testing.T) {
 	if err != nil || len(kept) != 2 || kept[0].Host != "ant" || string(kept[1].Note) != "n2" || kept[1].Snapshot.Apps[1].Commands[0].TxBytes != 70 {
 		t.Fatalf("kept: %+v, %v", kept, err)
 	}
+	read(t, path)
 	rollAll(f)
 	look(f)
+	read(t, path)
 	inspect(t, path)
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
@@ -160,4 +163,27 @@ func rollAll(f *Fleet) {
 	f.work.Lock()
 	defer f.work.Unlock()
 	f.roll(f.everybody())
+}
+
+// read reads the file of TestFleet as others do.
+func read(t *testing.T, path string) {
+	t.Helper()
+	r, err := OpenReader(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if all, err := r.Report(t.Context(), traffic.Query{By: traffic.ByHost}); err != nil || len(all.Rows) != 2 || all.Host != "fleet" {
+		t.Errorf("%+v, %v", all, err)
+	}
+	bee, err := r.Of(t.Context(), "bee")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := bee.Report(t.Context(), traffic.Query{By: traffic.ByApp}); err != nil || got.Host != "bee" || got.Total.RxBytes != 307 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if _, err := r.Of(t.Context(), "cat"); !errors.Is(err, ErrQuestion) {
+		t.Errorf("of a host that is not there: %v", err)
+	}
 }

@@ -19,10 +19,11 @@ import (
 // Reader reads a history file that another process may be writing. What that has not
 // written yet, Options.FlushEvery at most, is not in its reports.
 type Reader struct {
-	pool  *sql.DB
-	host  string
-	place *time.Location
-	now   func() time.Time
+	pool   *sql.DB
+	host   string
+	place  *time.Location
+	now    func() time.Time
+	member int64 // whose history it reads; 0: the machine's, or the whole fleet's
 	// plain and single: the file was of such a schema when it was opened.
 	plain, single bool
 }
@@ -92,6 +93,24 @@ func checkReadable(pool *sql.DB, path string) (version int, err error) {
 	return version, err
 }
 
+// Of returns a Reader of one host in the history of a fleet, of which r reads that of all
+// together. It is good until r is closed. It is an ErrQuestion where there is no such host.
+func (r *Reader) Of(ctx context.Context, host string) (*Reader, error) {
+	of := *r
+	err := sql.ErrNoRows
+	if !r.single {
+		err = r.pool.QueryRowContext(ctx, "SELECT id FROM host WHERE name = ?", host).Scan(&of.member)
+	}
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, question("host: the history has none of the name %q", host)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the history: %w", asDamage(err))
+	}
+	of.host = host
+	return &of, nil
+}
+
 // Close lets go of the file.
 func (r *Reader) Close() error { return r.pool.Close() }
 
@@ -133,6 +152,7 @@ func (r *Reader) look(ctx context.Context, k kind) (*view, error) {
 		return nil, err
 	}
 	v.calendar, v.host, v.now, v.plain, v.single = calendar{r.place}, r.host, r.now(), r.plain, r.single
+	v.member = r.member
 	if err = v.begin(); err == nil {
 		err = v.readJournal(k)
 	}
