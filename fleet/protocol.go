@@ -19,8 +19,8 @@ const (
 	// ContentType is that of batches.
 	ContentType = "application/vnd.bwmon.batches+json"
 
-	// HeaderWaiting says how many batches a host has yet to send, HeaderClock what its
-	// clock says (RFC 3339), HeaderVersion which bwmon it is.
+	// HeaderWaiting says how many batches a host has yet to send, those of the request
+	// included, HeaderClock what its clock says (RFC 3339), HeaderVersion which bwmon it is.
 	HeaderWaiting = "Bwmon-Waiting"
 	HeaderClock   = "Bwmon-Clock"
 	HeaderVersion = "Bwmon-Version"

@@ -53,8 +53,7 @@ func (b *fleetBooks) Forget(host string) error        { return b.fleet.Forget(ho
 
 // Note implements receive.Perf.
 func (b *fleetBooks) Note(host string, at time.Time, name string, value float64) error {
-	b.fleet.Note(host, at, name, value)
-	return nil
+	return b.fleet.Note(host, at, name, value)
 }
 
 func (b *fleetBooks) Trend(ctx context.Context, host string, q traffic.TrendQuery) (traffic.Trend, error) {

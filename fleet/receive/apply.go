@@ -72,6 +72,9 @@ func (r *Receiver) settleWith(h *host, d *delivery, err error) fleet.Answer {
 		h.seen, h.heard, h.refused = d.now, true, ""
 		h.waiting = d.waiting
 	}
+	if err == nil { // these have arrived
+		h.waiting -= min(h.waiting, uint64(len(d.batches)))
+	}
 	return fleet.Answer{Have: h.have, Kept: h.kept}
 }
 
