@@ -47,6 +47,7 @@ func startEngine(t *testing.T, host *lab.Host, name string) {
 // while the host counts, and its successor, that knows nothing, answers with all that the
 // host has carried; so does another receiver.
 func TestFleetOnEngine(t *testing.T) {
+	long(t)
 	for _, name := range []string{"prometheus", "victoria-metrics"} {
 		t.Run(name, func(t *testing.T) {
 			here, there := cable(t, true)
