@@ -55,7 +55,9 @@ func TestFleetOnEngine(t *testing.T) {
 			startEngine(t, there, name)
 			r := startFleet(t, there, receiver, "engine = \"http://127.0.0.1:9090\"\nengine_write = \"http://127.0.0.1:9090/api/v1/write\"\n")
 			server := there.Serve(lab.Server{Proto: "tcp", Listen: netip.MustParseAddrPort(receiver + ":7000")})
-			d := startDaemon(t, here, r.join(here, host, receiver), "--cgroup", here.Cgroup(), "--monitor", kindSocket, "--monitor", kindMachine)
+			dir := t.TempDir()
+			r.join(here, host, dir)
+			d := startDaemon(t, here, r.published(host, dir), "--cgroup", here.Cgroup(), "--monitor", kindSocket, "--monitor", kindMachine)
 			load := func() {
 				here.Start(lab.Client{Args: []string{app}, Proto: "tcp", Target: server.Addr, Connections: 3, Send: 30_000, Receive: 200_000}).Wait()
 			}

@@ -25,6 +25,7 @@ import (
 type fleetReceiver struct {
 	t      *testing.T
 	host   *lab.Host
+	name   string // its address
 	dir    string
 	cmd    *exec.Cmd
 	errs   *lines
@@ -36,7 +37,7 @@ type fleetReceiver struct {
 // startFleet makes a fleet whose receiver is on that host, and runs it.
 func startFleet(t *testing.T, host *lab.Host, name, more string) *fleetReceiver {
 	t.Helper()
-	r := &fleetReceiver{t: t, host: host, dir: t.TempDir()}
+	r := &fleetReceiver{t: t, host: host, name: name, dir: t.TempDir()}
 	r.client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true,
 		DialContext: func(_ context.Context, network, address string) (c net.Conn, err error) {
 			err = host.Do(func() error {
@@ -147,19 +148,33 @@ func (r *fleetReceiver) member(host string) (m traffic.Member) {
 	return m
 }
 
-// join has a host get its certificate, and returns what goes into its configuration.
-func (r *fleetReceiver) join(host *lab.Host, name, receiver string) string {
+// join has a host get its certificate, by what an invitation prints.
+func (r *fleetReceiver) join(host *lab.Host, name, dir string) {
 	r.t.Helper()
-	dir := r.t.TempDir()
-	words := strings.Fields(r.fleet("invite", "--url", "https://"+receiver+":8443", name))
+	words := strings.Fields(r.fleet("invite", "--url", "https://"+r.name+":8443", name))
 	cmd := command(r.t, r.t.Context(), append(words[1:], "--dir", filepath.Join(dir, "identity"))...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := host.Do(cmd.Run); err != nil {
 		r.t.Fatalf("join: %v: %s", err, out.String())
 	}
+}
+
+// published is what goes into the configuration of a host to publish there; what it needs
+// is in a directory of its own.
+func (r *fleetReceiver) published(name, dir string) string {
 	return fmt.Sprintf("[publish]\nurl = \"https://%s:8443\"\nthis_host = %q\ninterval = \"1s\"\nidentity = %q\nqueue = %q\n",
-		receiver, name, filepath.Join(dir, "identity"), filepath.Join(dir, "queue"))
+		r.name, name, filepath.Join(dir, "identity"), filepath.Join(dir, "queue"))
+}
+
+// publishStatus is what a daemon says of its publishing.
+func publishStatus(s *traffic.Snapshot) (m traffic.MonitorStatus) {
+	for _, m = range s.Monitors {
+		if m.Name == "publish" {
+			return m
+		}
+	}
+	return traffic.MonitorStatus{}
 }
 
 // settled waits until an app of the host has carried that much, and no more comes, and
@@ -185,7 +200,9 @@ func TestFleet(t *testing.T) {
 	const receiver, host, app = "198.18.1.2", "web-1", "payload"
 	r := startFleet(t, there, receiver, "silent_after = \"5s\"\n[[rule]]\nname = \"gone\"\nhost = \".*\"\nsilent = \"5s\"\n")
 	server := there.Serve(lab.Server{Proto: "tcp", Listen: netip.MustParseAddrPort(receiver + ":7000")})
-	d := startDaemon(t, here, r.join(here, host, receiver), "--cgroup", here.Cgroup(), "--monitor", kindSocket, "--monitor", kindMachine)
+	dir := t.TempDir()
+	r.join(here, host, dir)
+	d := startDaemon(t, here, r.published(host, dir), "--cgroup", here.Cgroup(), "--monitor", kindSocket, "--monitor", kindMachine)
 
 	load := func() {
 		here.Start(lab.Client{Args: []string{app}, Proto: "tcp", Target: server.Addr, Connections: 3, Send: 30_000, Receive: 200_000}).Wait()
@@ -231,14 +248,7 @@ func TestFleet(t *testing.T) {
 	r.kill()
 	load()
 	total = d.settled(app, 1_600_000)
-	d.until("batches wait", func(s *traffic.Snapshot) bool {
-		for _, m := range s.Monitors {
-			if m.Name == "publish" {
-				return strings.Contains(m.Detail, "batches wait")
-			}
-		}
-		return false
-	})
+	d.until("batches wait", func(s *traffic.Snapshot) bool { return strings.Contains(publishStatus(s).Detail, "batches wait") })
 	time.Sleep(2 * time.Second) // more than the interval: it is all in the queue
 	d.cmd.Process.Kill()
 	_ = d.cmd.Wait()
@@ -252,12 +262,8 @@ func TestFleet(t *testing.T) {
 	// One who is revoked is refused at once, and told so.
 	r.fleet("revoke", host)
 	d.until("the host is told that it was revoked", func(s *traffic.Snapshot) bool {
-		for _, m := range s.Monitors {
-			if m.Name == "publish" {
-				return m.State == traffic.StateFailed && strings.Contains(m.Detail, "revoked")
-			}
-		}
-		return false
+		m := publishStatus(s)
+		return m.State == traffic.StateFailed && strings.Contains(m.Detail, "revoked")
 	})
 	poll(t, "the host is silent, and the rule says so", func() bool {
 		var s traffic.Snapshot
