@@ -43,6 +43,9 @@ func startEngine(t *testing.T, host *lab.Host, name string) {
 	})
 }
 
+// onEngine is the configuration of a receiver there.
+const onEngine = "engine = \"http://127.0.0.1:9090\"\nengine_write = \"http://127.0.0.1:9090/api/v1/write\"\n"
+
 // TestFleetOnEngine: a receiver that writes to an engine keeps nothing itself. It is killed
 // while the host counts, and its successor, that knows nothing, answers with all that the
 // host has carried; so does another receiver.
@@ -53,7 +56,7 @@ func TestFleetOnEngine(t *testing.T) {
 			here, there := cable(t, true)
 			const receiver, host, app = "198.18.1.2", "web-1", "payload"
 			startEngine(t, there, name)
-			r := startFleet(t, there, receiver, "engine = \"http://127.0.0.1:9090\"\nengine_write = \"http://127.0.0.1:9090/api/v1/write\"\n")
+			r := startFleet(t, there, receiver, onEngine)
 			server := there.Serve(lab.Server{Proto: "tcp", Listen: netip.MustParseAddrPort(receiver + ":7000")})
 			dir := t.TempDir()
 			r.join(here, host, dir)
