@@ -244,14 +244,15 @@ func TestFleetOfNodes(t *testing.T) {
 				for _, n := range nodes {
 					n.tick()
 				}
-				if step%50 == 35 {
+				// The receiver is killed when it has the end of a run, and has hardly kept it.
+				if step%25 == 20 {
+					nodes[step/25%len(nodes)].restart()
+				}
+				if step%50 == 25 {
 					r.kill()
 				}
-				if step%50 == 42 {
+				if step%50 == 32 {
 					r.start()
-				}
-				if step%30 == 20 {
-					nodes[step/30%len(nodes)].restart()
 				}
 				time.Sleep(100 * time.Millisecond)
 			}

@@ -47,7 +47,7 @@ func startFleet(t *testing.T, host *lab.Host, name, more string) *fleetReceiver 
 			return c, err
 		}}}
 	r.fleet("init", "--name", name)
-	src := fmt.Sprintf("state_dir = %q\n[control]\nsocket = \"\"\n[http]\nlisten = \"127.0.0.1:8000\"\n[receive]\nlisten = \"%s:8443\"\ndir = %q\nhistory = %q\nflush = \"1s\"\ninterval = \"1s\"\n%s",
+	src := fmt.Sprintf("state_dir = %q\n[control]\nsocket = \"\"\n[http]\nlisten = \"127.0.0.1:8000\"\n[receive]\nlisten = \"%s:8443\"\ndir = %q\nhistory = %q\nflush = \"3s\"\ninterval = \"1s\"\n%s",
 		filepath.Join(r.dir, "state"), name, filepath.Join(r.dir, "fleet"), filepath.Join(r.dir, "fleet.db"), more)
 	if err := os.WriteFile(filepath.Join(r.dir, "bwmon.toml"), []byte(src), 0o600); err != nil {
 		t.Fatal(err)
