@@ -12,8 +12,8 @@ import (
 const (
 	// soonFlush is how many bytes of documents are booked before the books are flushed
 	// early, and mostPending how many before no more are taken: the hosts keep them.
-	soonFlush   = 16 << 20
-	mostPending = 64 << 20
+	soonFlush   = 64 << 20
+	mostPending = 192 << 20
 )
 
 // keep flushes the books from time to time.
