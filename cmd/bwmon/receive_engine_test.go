@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -96,4 +97,21 @@ func TestFleetOnEngine(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestPublishToEngine: a host may write to an engine by itself; a receiver on that engine,
+// which it has never spoken to, knows all of it.
+func TestPublishToEngine(t *testing.T) {
+	long(t)
+	here, there := cable(t, true)
+	const host, app = "web-1", "payload"
+	startEngine(t, here, "victoria-metrics")
+	r := startFleet(t, here, "198.18.1.1", onEngine)
+	publish := fmt.Sprintf("[publish]\nengine = \"http://127.0.0.1:9090/api/v1/write\"\nthis_host = %q\ninterval = \"1s\"\nqueue = %q\n", host, t.TempDir())
+	d := startDaemon(t, here, publish, "--cgroup", here.Cgroup(), "--monitor", kindSocket, "--monitor", kindMachine)
+	server := there.Serve(lab.Server{Proto: "tcp", Listen: netip.MustParseAddrPort("198.18.1.2:7000")})
+	here.Start(lab.Client{Args: []string{app}, Proto: "tcp", Target: server.Addr, Connections: 3, Send: 30_000, Receive: 200_000}).Wait()
+	want := d.settled(app, 600_000)
+	poll(t, "the receiver has what the host wrote", func() bool { return r.used(host, traffic.ByApp, app, "") == want })
+	poll(t, "the receiver lists the host", func() bool { return r.member(host).State == traffic.MemberReporting })
 }
