@@ -19,7 +19,7 @@ type Engine struct {
 	opts        Options
 	wants       wants
 	started     atomic.Bool
-	subscribers subscribers
+	subscribers traffic.Subscribers
 
 	// Of Run, which makes them before anything else runs.
 	running context.Context
@@ -56,10 +56,10 @@ func (e *Engine) WantFlows() (release func()) { return e.wants.add() }
 // newest there is. It holds one and keeps the newest: a slow reader loses
 // resolution only. It is closed after the final snapshot. Any goroutine may
 // call it at any time.
-func (e *Engine) Subscribe() <-chan *traffic.Snapshot { return e.subscribers.add() }
+func (e *Engine) Subscribe() <-chan *traffic.Snapshot { return e.subscribers.Add() }
 
 // Unsubscribe ends and closes a channel that Subscribe returned.
-func (e *Engine) Unsubscribe(c <-chan *traffic.Snapshot) { e.subscribers.remove(c) }
+func (e *Engine) Unsubscribe(c <-chan *traffic.Snapshot) { e.subscribers.Remove(c) }
 
 // reportsHeld is how many reports of the monitors wait for the ledger. When
 // there are more the monitors wait: nothing is lost.
@@ -75,7 +75,7 @@ func (e *Engine) Run(ctx context.Context, monitors ...traffic.Monitor) error {
 	if e.started.Swap(true) {
 		return errors.New("run the engine: it has run already; make a new one")
 	}
-	defer e.subscribers.close()
+	defer e.subscribers.Close()
 	defer close(e.ended)
 	d := desk{ledger: NewLedger(e.opts, e.opts.Now())}
 	if _, err := d.check(Change{Add: monitors}); err != nil {
@@ -153,7 +153,7 @@ func (e *Engine) hearOut(d *desk) {
 
 func (e *Engine) tick(d *desk) {
 	d.ticked = time.Now()
-	e.subscribers.publish(d.ledger.Tick(e.opts.Now(), d.statuses(), e.wants.any()))
+	e.subscribers.Publish(d.ledger.Tick(e.opts.Now(), d.statuses(), e.wants.any()))
 }
 
 // desk is what the loop owns: the ledger, and the monitors' health.

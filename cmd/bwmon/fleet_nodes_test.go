@@ -28,7 +28,7 @@ type node struct {
 	rand  *rand.Rand
 	way   *badWay
 	id    *trust.Identity
-	told  *newest
+	told  *traffic.Subscribers
 	stop  func()
 	runs  int
 	begun time.Time
@@ -53,12 +53,13 @@ func (n *node) start() {
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	n.runs, n.begun, n.now, n.told = n.runs+1, time.Now(), nil, newNewest()
+	n.runs, n.begun, n.now, n.told = n.runs+1, time.Now(), nil, new(traffic.Subscribers)
+	snapshots := n.told.Add()
 	ctx, cancel := context.WithCancel(n.t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- errors.Join(p.Run(ctx, n.told.list), p.Close()) }()
+	go func() { ended <- errors.Join(p.Run(ctx, snapshots), p.Close()) }()
 	n.stop = sync.OnceFunc(func() {
-		n.told.end()
+		n.told.Close()
 		cancel()
 		if err := <-ended; err != nil {
 			n.t.Errorf("%s: %v", n.name, err)
@@ -104,7 +105,7 @@ func (n *node) tick() {
 	s.Balance = traffic.Balance{InterfaceRx: all.rx, InterfaceTx: all.tx, LocalRx: all.rx, LocalTx: all.tx}
 	s.Interfaces = []traffic.Interface{{Name: "eth0", Balanced: true, Usage: traffic.Usage{RxBytes: all.rx, TxBytes: all.tx}}}
 	n.now = s
-	n.told.put(s)
+	n.told.Publish(s)
 }
 
 // totals are those of all runs, by app.

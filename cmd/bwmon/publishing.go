@@ -25,8 +25,9 @@ import (
 // publishing is what a daemon tells a receiver, or an engine, of its books.
 type publishing struct {
 	publisher *publish.Publisher
-	identity  *trust.Identity // nil: it has none
-	snapshots *newest
+	identity  *trust.Identity     // nil: it has none
+	snapshots traffic.Subscribers // of which there is one
+	latest    <-chan *traffic.Snapshot
 }
 
 // openPublishing makes it; nil where nobody is to be told. host is the name of this
@@ -38,7 +39,8 @@ func openPublishing(c publishConfig, host string, log *slog.Logger) (*publishing
 	if c.ThisHost == "" {
 		c.ThisHost = host
 	}
-	p := &publishing{snapshots: newNewest()}
+	p := &publishing{}
+	p.latest = p.snapshots.Add()
 	var caller *caller
 	if c.Token.IsZero() && c.URL != "" {
 		var err error
@@ -167,7 +169,7 @@ func (p *publishing) run(ctx context.Context) error {
 	ended, end := context.WithCancel(ctx)
 	g.Go(func() error {
 		defer end()
-		return errors.Join(p.publisher.Run(ctx, p.snapshots.list), p.publisher.Close())
+		return errors.Join(p.publisher.Run(ctx, p.latest), p.publisher.Close())
 	})
 	if p.identity != nil {
 		g.Go(func() error { return p.identity.Run(ended) })
@@ -178,14 +180,14 @@ func (p *publishing) run(ctx context.Context) error {
 // put gives it the books as they are now. It may be called on nil, and by one goroutine.
 func (p *publishing) put(s *traffic.Snapshot) {
 	if p != nil {
-		p.snapshots.put(s)
+		p.snapshots.Publish(s)
 	}
 }
 
 // end says that there are no more.
 func (p *publishing) end() {
 	if p != nil {
-		p.snapshots.end()
+		p.snapshots.Close()
 	}
 }
 
@@ -222,18 +224,3 @@ func (f *publishFlags) apply(c config) (config, error) {
 	}
 	return c, nil
 }
-
-// newest is a channel that holds one snapshot, the latest. One goroutine puts them.
-type newest struct{ list chan *traffic.Snapshot }
-
-func newNewest() *newest { return &newest{make(chan *traffic.Snapshot, 1)} }
-
-func (n *newest) put(s *traffic.Snapshot) {
-	select {
-	case <-n.list:
-	default:
-	}
-	n.list <- s
-}
-
-func (n *newest) end() { close(n.list) }

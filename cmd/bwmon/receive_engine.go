@@ -29,7 +29,7 @@ type fleetEngine struct {
 	host   string // the receiver's own name
 	log    *slog.Logger
 	every  time.Duration // between two looks at those who are looked at
-	told   broadcast
+	told   traffic.Subscribers
 
 	mu sync.Mutex
 	// mu protects the fields below.
@@ -115,8 +115,8 @@ type engineView struct {
 	receiver *receive.Receiver
 }
 
-func (v engineView) Subscribe() <-chan *traffic.Snapshot             { return v.told.add() }
-func (v engineView) Unsubscribe(c <-chan *traffic.Snapshot)          { v.told.remove(c) }
+func (v engineView) Subscribe() <-chan *traffic.Snapshot             { return v.told.Add() }
+func (v engineView) Unsubscribe(c <-chan *traffic.Snapshot)          { v.told.Remove(c) }
 func (v engineView) HostSnapshot(h string) (*traffic.Snapshot, bool) { return v.lookAt(h) }
 
 // lookAt is a host's newest snapshot, nil where it was not asked for before: it is from
@@ -138,7 +138,7 @@ func (e *fleetEngine) lookAt(host string) (*traffic.Snapshot, bool) {
 
 // run asks the engine until ctx is cancelled, and writes the figures that hosts posted.
 func (v engineView) run(ctx context.Context) error {
-	defer v.told.close()
+	defer v.told.Close()
 	defer v.writer.Close()
 	defer v.reader.Close()
 	g, ctx := errgroup.WithContext(ctx)
@@ -168,7 +168,7 @@ func (v engineView) watch(ctx context.Context) {
 			with := *newest
 			with.Host = v.host
 			with.Monitors = v.health()
-			v.told.publish(&with)
+			v.told.Publish(&with)
 		}
 		select {
 		case <-ticker.C:

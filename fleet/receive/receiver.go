@@ -28,7 +28,7 @@ type Receiver struct {
 	bodies      room
 	documents   room
 	bodyTime    time.Duration // a host may take to send one request
-	subscribers subscribers
+	subscribers traffic.Subscribers
 	much        chan struct{} // holds one when there is much to flush
 	flushing    sync.Mutex    // held while the books are flushed
 	running     atomic.Bool
@@ -91,7 +91,7 @@ func (r *Receiver) Run(ctx context.Context) error {
 	if r.running.Swap(true) {
 		return errors.New("run the receiver: it has run already; make a new one")
 	}
-	defer r.subscribers.close()
+	defer r.subscribers.Close()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return r.show(ctx) })
 	g.Go(func() error { return r.keep(ctx) })
@@ -103,11 +103,11 @@ func (r *Receiver) show(ctx context.Context) error {
 	ticker := time.NewTicker(r.opts.Interval)
 	defer ticker.Stop()
 	for {
-		r.subscribers.publish(r.snapshot(r.opts.Now()))
+		r.subscribers.Publish(r.snapshot(r.opts.Now()))
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
-			r.subscribers.publish(r.snapshot(r.opts.Now()))
+			r.subscribers.Publish(r.snapshot(r.opts.Now()))
 			return nil
 		}
 	}
@@ -115,11 +115,11 @@ func (r *Receiver) show(ctx context.Context) error {
 
 // Snapshot is the latest of the fleet; nil before Run made one. It is shared, and never
 // changed.
-func (r *Receiver) Snapshot() *traffic.Snapshot { return r.subscribers.last() }
+func (r *Receiver) Snapshot() *traffic.Snapshot { return r.subscribers.Newest() }
 
 // Subscribe returns a channel of the snapshots of the fleet to come, and at once of the
 // latest there is. It holds one and keeps the newest. It is closed when Run returns.
-func (r *Receiver) Subscribe() <-chan *traffic.Snapshot { return r.subscribers.add() }
+func (r *Receiver) Subscribe() <-chan *traffic.Snapshot { return r.subscribers.Add() }
 
 // Unsubscribe ends and closes a channel that Subscribe returned.
-func (r *Receiver) Unsubscribe(c <-chan *traffic.Snapshot) { r.subscribers.remove(c) }
+func (r *Receiver) Unsubscribe(c <-chan *traffic.Snapshot) { r.subscribers.Remove(c) }
