@@ -112,7 +112,7 @@ func (p *program) alerts(ctx context.Context, c config, flags alertFlags) error 
 
 // askAlerts asks the daemon.
 func askAlerts(ctx context.Context, c config, flags alertFlags) (list alertList, err error) {
-	if c.Control.Socket == "" {
+	if c.Control.Socket == "" && c.Control.Receiver == "" {
 		return list, fs.ErrNotExist
 	}
 	query := url.Values{

@@ -46,7 +46,17 @@ const (
 // daemonClient is how the daemon of this host is reached.
 func daemonClient(c controlConfig, patience time.Duration) *http.Client {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "unix", c.Socket)
+		var conn net.Conn
+		err := fs.ErrNotExist
+		if c.Socket != "" {
+			conn, err = (&net.Dialer{}).DialContext(ctx, "unix", c.Socket)
+		}
+		if c.Receiver != "" && isAbsent(err) {
+			if other, absent := (&net.Dialer{}).DialContext(ctx, "unix", c.Receiver); absent == nil {
+				return other, nil
+			}
+		}
+		return conn, err
 	}
 	return &http.Client{Transport: &http.Transport{DialContext: dial, MaxIdleConns: 1}, Timeout: patience}
 }

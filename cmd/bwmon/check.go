@@ -70,6 +70,9 @@ func (p *program) printConfig(c config) {
 	if c.HTTP.Listen != "" {
 		fmt.Fprintf(p.stdout, "page      %s\n", strings.Join(describeHTTP(c.HTTP), ", "))
 	}
+	if to := cmp.Or(c.Publish.URL, c.Publish.Engine); to != "" {
+		fmt.Fprintf(p.stdout, "publish   to %q as %q every %v, queue %q\n", to, cmp.Or(c.Publish.ThisHost, engineOptions(c).Host), c.Publish.Interval, c.Publish.Queue)
+	}
 	fmt.Fprintf(p.stdout, "log       %s\n", describeLog(c.Log))
 	if len(c.Rules)+len(c.Deliveries) > 0 {
 		fmt.Fprintf(p.stdout, "state     %q, calendars and hours of %s\n", c.StateDir, c.Zone)

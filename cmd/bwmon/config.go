@@ -54,6 +54,8 @@ type config struct {
 type controlConfig struct {
 	Socket string // path; "": none
 	Group  string // who may connect besides the daemon's own user; "": nobody
+	// Receiver is the socket of a receiver, which is asked where no daemon is; "": none.
+	Receiver string
 }
 
 // monitorConfig is one monitor to run. What its kind has no use for is at its
@@ -113,7 +115,7 @@ func monitorKinds() []string { return append(defaultKinds(), kindForward) }
 func defaultConfig() config {
 	return config{
 		Interval: time.Second, AutoGroup: true, Auto: true, Monitors: defaultMonitors(),
-		Control: controlConfig{Socket: "/run/bwmon/bwmon.sock", Group: "bwmon"},
+		Control: controlConfig{Socket: "/run/bwmon/bwmon.sock", Group: "bwmon", Receiver: defaultReceive().Control},
 		Mask:    traffic.NewMask(true),
 		Zone:    time.Local, StateDir: "/var/lib/bwmon",
 		History: defaultHistory(), HTTP: defaultHTTP(), UI: defaultUI(), Log: defaultLog(),

@@ -56,7 +56,7 @@ func parseConfig(file, src string) (config, error) {
 func defaultRaw() rawConfig {
 	d := defaultConfig()
 	return rawConfig{
-		Interval: d.Interval.String(), AutoGroup: d.AutoGroup, Control: rawControl(d.Control), StateDir: d.StateDir, Mask: rawMask{Secrets: true},
+		Interval: d.Interval.String(), AutoGroup: d.AutoGroup, Control: rawControl{Socket: d.Control.Socket, Group: d.Control.Group}, StateDir: d.StateDir, Mask: rawMask{Secrets: true},
 		History: defaultRawHistory(), HTTP: defaultRawHTTP(), UI: defaultRawUI(), Log: defaultRawLog(),
 		Publish: defaultRawPublish(), Receive: defaultRawReceive(),
 	}

@@ -12,6 +12,7 @@ import (
 // rawReceive is [receive].
 type rawReceive struct {
 	Listen      string `toml:"listen"`
+	Control     string `toml:"control"`
 	Dir         string `toml:"dir"`
 	Loopback    string `toml:"loopback"`
 	History     string `toml:"history"`
@@ -29,6 +30,7 @@ type rawReceive struct {
 // receiveConfig is how a receiver collects what hosts publish.
 type receiveConfig struct {
 	Listen      string        // host:port for hosts elsewhere, over TLS; "": none
+	Control     string        // path of the control socket; "": none
 	Dir         string        // of those who are trusted
 	AskLocal    bool          // those on loopback are asked for credentials, too
 	History     string        // path of the database
@@ -45,7 +47,7 @@ type receiveConfig struct {
 
 func defaultReceive() receiveConfig {
 	return receiveConfig{
-		Listen: ":8443", Dir: "/var/lib/bwmon/fleet", History: "/var/lib/bwmon/fleet.db", MaxSize: 2 << 30,
+		Listen: ":8443", Control: "/run/bwmon/receive.sock", Dir: "/var/lib/bwmon/fleet", History: "/var/lib/bwmon/fleet.db", MaxSize: 2 << 30,
 		Interval: 2 * time.Second, Flush: 15 * time.Second, SilentAfter: 2 * time.Minute, MaxHosts: 10_000, MaxRows: fleet.DefaultRows,
 	}
 }
@@ -59,7 +61,7 @@ const (
 func defaultRawReceive() rawReceive {
 	d := defaultReceive()
 	return rawReceive{
-		Listen: d.Listen, Dir: d.Dir, Loopback: loopbackTrust, History: d.History, MaxSize: "2 GiB", Interval: d.Interval.String(), Flush: d.Flush.String(),
+		Listen: d.Listen, Control: d.Control, Dir: d.Dir, Loopback: loopbackTrust, History: d.History, MaxSize: "2 GiB", Interval: d.Interval.String(), Flush: d.Flush.String(),
 		SilentAfter: d.SilentAfter.String(), MaxHosts: d.MaxHosts, MaxRows: d.MaxRows,
 	}
 }
@@ -67,7 +69,7 @@ func defaultRawReceive() rawReceive {
 func (c *configReader) receive(r rawReceive) receiveConfig {
 	at := place("receive")
 	out := receiveConfig{
-		Listen: r.Listen, Dir: r.Dir, AskLocal: r.Loopback == loopbackAsk, History: r.History,
+		Listen: r.Listen, Control: r.Control, Dir: r.Dir, AskLocal: r.Loopback == loopbackAsk, History: r.History,
 		Engine: r.Engine, EngineWrite: r.EngineWrite, EngineToken: c.secret(r.EngineToken, at.key("engine_token")),
 		Interval: c.span(r.Interval, at.key("interval"), false), Flush: c.span(r.Flush, at.key("flush"), false),
 		SilentAfter: c.span(r.SilentAfter, at.key("silent_after"), false), MaxHosts: r.MaxHosts, MaxRows: r.MaxRows,

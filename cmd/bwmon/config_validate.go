@@ -43,7 +43,7 @@ func (c *configReader) config(raw rawConfig) config {
 		out.Monitors, out.Auto = nil, false
 	}
 	out.Monitors = append(out.Monitors, listed...) // relays are none of the others' business
-	out.Control = c.control(raw.Control)
+	out.Control = c.control(raw.Control, raw.Receive.Control)
 	out.Mask = traffic.NewMask(raw.Mask.Secrets, c.regexes(raw.Mask.Patterns, place("mask").key("patterns"))...)
 	if raw.TimeZone != "" {
 		if out.Zone, err = time.LoadLocation(raw.TimeZone); err != nil {
@@ -167,11 +167,12 @@ func (c *configReader) useless(at place, kind string) {
 	}
 }
 
-func (c *configReader) control(raw rawControl) controlConfig {
-	out := controlConfig(raw)
-	if raw.Socket != "" && (!filepath.IsAbs(raw.Socket) || len(raw.Socket) > maxSocketPath) {
-		c.problem("control.socket", "control.socket", `want a path of at most %d bytes that begins with /, or "" for none, got %s`,
-			maxSocketPath, quoted(raw.Socket))
+func (c *configReader) control(raw rawControl, receiver string) controlConfig {
+	out := controlConfig{Socket: raw.Socket, Group: raw.Group, Receiver: receiver}
+	for at, path := range map[place]string{"control.socket": raw.Socket, "receive.control": receiver} {
+		if path != "" && (!filepath.IsAbs(path) || len(path) > maxSocketPath) {
+			c.problem(at, at, `want a path of at most %d bytes that begins with /, or "" for none, got %s`, maxSocketPath, quoted(path))
+		}
 	}
 	return out
 }

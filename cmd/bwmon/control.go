@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"bwmon/pipe"
@@ -24,10 +25,11 @@ import (
 type control struct {
 	listener net.Listener
 	path     string
-	inode    uint64   // of the socket, to know it again; 0: it is not ours to remove
-	lock     *os.File // as long as it is open, this socket is ours
-	desk     *pipe.Desk
-	reading  turns // of users, to have a report read
+	inode    uint64      // of the socket, to know it again; 0: it is not ours to remove
+	lock     *os.File    // as long as it is open, this socket is ours
+	desk     *pipe.Desk  // nil: nobody reports here
+	extra    []web.Route // to be had here besides
+	reading  turns       // of users, to have a report read
 }
 
 const (
@@ -134,9 +136,7 @@ func (s *control) run(ctx context.Context, server *web.Server) error {
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			return context.WithValue(ctx, peerKey{}, c.(*visitor).peer)
 		},
-		Extra: []web.Route{{
-			Method: http.MethodPost, Path: reportsPath, Handler: http.HandlerFunc(s.takeReport), MaxBody: maxReportBytes,
-		}},
+		Extra:     s.routes(),
 		MayChange: mayChange,
 	}, nil)
 	var st unix.Stat_t
@@ -148,6 +148,16 @@ func (s *control) run(ctx context.Context, server *web.Server) error {
 		return fmt.Errorf("control socket: %w", err)
 	}
 	return nil
+}
+
+// routes are those that only this socket has.
+func (s *control) routes() []web.Route {
+	if s.desk == nil {
+		return s.extra
+	}
+	return append(slices.Clip(s.extra), web.Route{
+		Method: http.MethodPost, Path: reportsPath, Handler: http.HandlerFunc(s.takeReport), MaxBody: maxReportBytes,
+	})
 }
 
 type peerKey struct{}

@@ -44,6 +44,7 @@ func newCourier(c controlConfig, kind string) *courier {
 	if c.Socket == "" {
 		return k
 	}
+	c.Receiver = "" // it counts nothing itself
 	k.client = daemonClient(c, courierPatience)
 	return k
 }

@@ -116,7 +116,7 @@ func (p *program) daemon(ctx context.Context, c config, read func() (config, err
 	log.Info("running", "monitors", strings.Join(names, ", "))
 	g, ctx := errgroup.WithContext(ctx)
 	l := &lookout{engine: s.engine, open: open, log: log.Logger}
-	r := &reloader{read: read, session: s, lookout: l, log: log, beacon: sv.beacon, running: ctx, begun: s.config, current: s.config}
+	r := &reloader{read: read, prepare: s.reloads, waiting: waiting, lookout: l, log: log, beacon: sv.beacon, running: ctx, begun: s.config, current: s.config}
 	g.Go(func() error { return s.run(ctx) })
 	// A large history takes its time to be opened, in which is counted already.
 	h := openPast(c, engineOptions(c).Host)

@@ -39,6 +39,7 @@ Exit status: 0, 1 when it failed, 2 wrong usage.`,
 		p.fleetJoinCommand(),
 		p.fleetListCommand(),
 		p.fleetRevokeCommand(),
+		p.fleetForgetCommand(),
 		p.fleetTokenCommand(),
 		p.fleetServerCommand(),
 	)

@@ -12,7 +12,7 @@ func (p *program) historian(ctx context.Context, c config, f remoteFlags) (histo
 		return daemonAt(f)
 	}
 	d := daemonHere(c.Control)
-	if c.Control.Socket != "" {
+	if c.Control.Socket != "" || c.Control.Receiver != "" {
 		err := d.ask(ctx, http.MethodGet, "/healthz", nil, nil)
 		if !isAbsent(err) {
 			return d, err

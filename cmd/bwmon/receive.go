@@ -34,7 +34,10 @@ invite HOST" says what to type there.
 
 Figures of other programs are taken and given back at /api/perf: see the manual.
 
-Exit status: 0, or 1 when it failed.`,
+SIGHUP, or "bwmon ctl reload", has it read its rules and deliveries anew. "bwmon alerts",
+"silence", "report" and so on ask it where no daemon runs.
+
+Exit status: 0, 1 when it failed, 2 wrong usage or configuration.`,
 		Example: `  bwmon receive
   bwmon fleet init --name receiver.example && bwmon receive
   curl -d '{"mem": 61.5}' http://127.0.0.1:8000/api/perf/web-1/$(date +%s)
@@ -54,13 +57,14 @@ Exit status: 0, or 1 when it failed.`,
 			}
 			sv.hangups = takeHangups()
 			defer signal.Stop(sv.hangups)
-			return sv.end(p.receive(cmd.Context(), c, sv))
+			return sv.end(p.receive(cmd.Context(), c, p.config, sv))
 		}),
 	}
 }
 
 // receive collects until ctx is cancelled or something fails that it cannot do without.
-func (p *program) receive(ctx context.Context, c config, sv *service) error {
+// read reads the configuration again.
+func (p *program) receive(ctx context.Context, c config, read func() (config, error), sv *service) error {
 	log := sv.log
 	if c.Receive.Engine == "" {
 		defer spareMemory()()
@@ -90,7 +94,10 @@ func (p *program) receive(ctx context.Context, c config, sv *service) error {
 	g, ctx := errgroup.WithContext(ctx)
 	view := books.view(r)
 	l := &lookout{engine: view, open: open, log: log.Logger}
-	server := newFleetServer(c, host, view, books, l, log.Logger)
+	reload := &reloader{
+		read: read, prepare: nothingElse, waiting: receiverWaits, lookout: l, log: log, beacon: sv.beacon, running: ctx, begun: c, current: c,
+	}
+	server := newFleetServer(c, host, view, books, l, reload.reload, log.Logger)
 	defer server.Close()
 	l.publish = sv.publishing(func(s *traffic.Snapshot) {
 		with := *s
@@ -102,6 +109,7 @@ func (p *program) receive(ctx context.Context, c config, sv *service) error {
 	g.Go(func() error { return view.run(ctx) })
 	g.Go(func() error { return sv.beacon.run(ctx) })
 	g.Go(l.run)
+	g.Go(func() error { return reload.run(ctx, sv.hangups) })
 	doors.run(ctx, g, server, log)
 	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err
@@ -122,6 +130,21 @@ func spareMemory() (undo func()) {
 	}
 	former := debug.SetGCPercent(receiverGarbage)
 	return func() { debug.SetGCPercent(former) }
+}
+
+// nothingElse is what a receiver takes of another configuration beside its rules.
+func nothingElse(config) (func(context.Context) ([]string, error), error) {
+	return func(context.Context) ([]string, error) { return nil, nil }, nil
+}
+
+// receiverWaits is as waiting, for a receiver.
+func receiverWaits(begun, now config) []string {
+	a, b := begun.Raw, now.Raw
+	return differing([]setting{
+		{"time_zone", a.TimeZone, b.TimeZone}, {"state_dir", a.StateDir, b.StateDir}, {"[receive]", a.Receive, b.Receive},
+		{"[history]", a.History, b.History}, {"[http]", a.HTTP, b.HTTP},
+		{"log.to and log.file", [2]string{a.Log.To, a.Log.File}, [2]string{b.Log.To, b.Log.File}},
+	})
 }
 
 // fleetKeeper is where a receiver puts what it is told: a file of its own, or an engine.

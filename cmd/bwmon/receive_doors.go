@@ -16,10 +16,11 @@ import (
 )
 
 // doors are where a receiver is reached: the page, where hosts of this machine come in
-// too, and an address for hosts elsewhere. Either may be nil.
+// too, an address for hosts elsewhere, and the control socket. Each may be nil.
 type doors struct {
-	page  *site
-	hosts *site
+	page    *site
+	hosts   *site
+	control *control
 }
 
 func openDoors(c config, a *trust.Authority, r *receive.Receiver, sv *service) (*doors, error) {
@@ -30,7 +31,7 @@ func openDoors(c config, a *trust.Authority, r *receive.Receiver, sv *service) (
 	}
 	d := &doors{page: page}
 	if page != nil {
-		page.access.Extra = append(page.access.Extra, routesOf(r, a, true)...)
+		page.access.Extra = append(routesOf(r, a, true), forgetRoute(r))
 	}
 	switch {
 	case c.Receive.Listen == "":
@@ -44,7 +45,31 @@ func openDoors(c config, a *trust.Authority, r *receive.Receiver, sv *service) (
 	if d.page == nil && d.hosts == nil {
 		return nil, usageError{errors.New(`nobody could come in: set http.listen, or receive.listen after "bwmon fleet init"`)}
 	}
+	if c.Receive.Control != "" {
+		here := controlConfig{Socket: c.Receive.Control, Group: c.Control.Group}
+		if d.control, err = openControl(here, nil, nil); err != nil {
+			log.warn(fmt.Sprintf("no control socket: %v", err))
+		} else {
+			d.control.extra = []web.Route{forgetRoute(r)}
+		}
+	}
 	return d, nil
+}
+
+// forgetRoute takes a host out of the fleet. It is for those who may change something.
+func forgetRoute(r *receive.Receiver) web.Route {
+	return web.Route{Method: http.MethodPost, Path: "/api/v1/hosts/{host}/forget", Handler: http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		host := q.PathValue("host")
+		if _, known := r.HostSnapshot(host); !known {
+			web.SayProblem(w, http.StatusNotFound, fmt.Errorf("there is no host %s in the fleet", quoted(host)))
+			return
+		}
+		if err := r.Forget(host); err != nil {
+			web.SayProblem(w, http.StatusServiceUnavailable, err)
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	})}
 }
 
 // openHostDoor listens for hosts elsewhere. There is no page behind it.
@@ -88,6 +113,10 @@ func (d *doors) run(ctx context.Context, g *errgroup.Group, server *web.Server, 
 	if d.hosts != nil {
 		log.Info("hosts publish to", "url", d.hosts.url())
 		g.Go(func() error { return server.Serve(ctx, d.hosts.listener, d.hosts.access, d.hosts.tls) })
+	}
+	if d.control != nil {
+		log.Info("control socket", "path", d.control.path)
+		g.Go(func() error { return d.control.run(ctx, server) })
 	}
 }
 

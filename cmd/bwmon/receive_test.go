@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -47,8 +48,8 @@ func startFleet(t *testing.T, host *lab.Host, name, more string) *fleetReceiver 
 			return c, err
 		}}}
 	r.fleet("init", "--name", name)
-	src := fmt.Sprintf("state_dir = %q\n[control]\nsocket = \"\"\n[http]\nlisten = \"127.0.0.1:8000\"\n[receive]\nlisten = \"%s:8443\"\ndir = %q\nhistory = %q\nflush = \"3s\"\ninterval = \"1s\"\n%s",
-		filepath.Join(r.dir, "state"), name, filepath.Join(r.dir, "fleet"), filepath.Join(r.dir, "fleet.db"), more)
+	src := fmt.Sprintf("state_dir = %q\n[control]\nsocket = \"\"\n[http]\nlisten = \"127.0.0.1:8000\"\n[receive]\ncontrol = %q\nlisten = \"%s:8443\"\ndir = %q\nhistory = %q\nflush = \"3s\"\ninterval = \"1s\"\n%s",
+		filepath.Join(r.dir, "state"), filepath.Join(r.dir, "r.sock"), name, filepath.Join(r.dir, "fleet"), filepath.Join(r.dir, "fleet.db"), more)
 	if err := os.WriteFile(filepath.Join(r.dir, "bwmon.toml"), []byte(src), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -270,4 +271,39 @@ func TestFleet(t *testing.T) {
 		return r.member(host).State != traffic.MemberReporting && r.get("/api/v1/snapshot", &s) && len(s.Alerts) > 0 && s.Alerts[0].Rule == "gone"
 	})
 	published("in the end", total)
+
+	// The rules are read anew; who is forgotten is no longer missed.
+	config := filepath.Join(r.dir, "bwmon.toml")
+	ask := func(args ...string) string {
+		t.Helper()
+		out, err := command(t, t.Context(), append(args, "-c", config)...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %v: %s", args, err, out)
+		}
+		return string(out)
+	}
+	if out := ask("alerts"); !strings.Contains(out, "gone") {
+		t.Errorf("bwmon alerts asks the receiver, and says %s", out)
+	}
+	if out := ask("report", "--by", "host", "--app", app); !strings.Contains(out, host) {
+		t.Errorf("bwmon report asks the receiver, and says %s", out)
+	}
+	text, err := os.ReadFile(config)
+	if err == nil {
+		err = os.WriteFile(config, bytes.ReplaceAll(text, []byte(`"gone"`), []byte(`"lost"`)), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.cmd.Process.Signal(syscall.SIGHUP)
+	alert := func() string {
+		var s traffic.Snapshot
+		if !r.get("/api/v1/snapshot", &s) || len(s.Alerts) == 0 {
+			return ""
+		}
+		return s.Alerts[0].Rule
+	}
+	poll(t, "the rule has its other name", func() bool { return alert() == "lost" })
+	ask("fleet", "forget", host)
+	poll(t, "the host is forgotten", func() bool { return r.member(host).Host == "" && alert() == "" })
 }

@@ -21,8 +21,11 @@ import (
 // reloader has a daemon work by what the configuration says now. Any goroutine may use
 // it.
 type reloader struct {
-	read    func() (config, error)
-	session *session
+	read func() (config, error)
+	// prepare makes what another configuration takes beside its rules, and changes nothing
+	// until apply is called.
+	prepare func(config) (apply func(context.Context) (notes []string, err error), err error)
+	waiting func(begun, now config) []string // what takes effect at the next start
 	lookout *lookout
 	log     *daemonLog
 	beacon  *beacon
@@ -86,7 +89,7 @@ func (r *reloader) change(ctx context.Context) (notes []string, err error) {
 	}
 	// These wait for the next start.
 	now.StateDir, now.Zone = r.begun.StateDir, r.begun.Zone
-	p, err := r.session.prepare(now)
+	apply, err := r.prepare(now)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +100,7 @@ func (r *reloader) change(ctx context.Context) (notes []string, err error) {
 			return nil, err
 		}
 	}
-	if notes, err = r.session.apply(ctx, p); err != nil {
+	if notes, err = apply(ctx); err != nil {
 		return nil, err // the engine has ended
 	}
 	if relieved {
@@ -107,7 +110,7 @@ func (r *reloader) change(ctx context.Context) (notes []string, err error) {
 	if err := r.log.Reload(now.Log); err != nil {
 		notes = append(notes, err.Error())
 	}
-	notes = append(notes, waiting(r.begun, now)...)
+	notes = append(notes, r.waiting(r.begun, now)...)
 	if len(notes) == 0 {
 		notes = []string{"nothing has changed"}
 	}
@@ -122,22 +125,35 @@ func sameRules(a, b config) bool {
 // waiting says which settings are others than those the daemon began with, and take
 // effect at the next start.
 func waiting(begun, now config) []string {
-	var notes []string
 	a, b := begun.Raw, now.Raw
-	for _, k := range []struct {
-		key         string
-		former, now any
-	}{
+	return differing([]setting{
 		{"interval", a.Interval, b.Interval}, {"time_zone", a.TimeZone, b.TimeZone}, {"state_dir", a.StateDir, b.StateDir},
 		{"[control]", a.Control, b.Control}, {"[mask]", a.Mask, b.Mask}, {"[history]", a.History, b.History}, {"[http]", a.HTTP, b.HTTP}, {"[publish]", a.Publish, b.Publish},
 		{"log.to and log.file", [2]string{a.Log.To, a.Log.File}, [2]string{b.Log.To, b.Log.File}},
 		{"which monitors of traffic run, and how,", traffickers(begun), traffickers(now)},
-	} {
-		if !reflect.DeepEqual(k.former, k.now) {
-			notes = append(notes, k.key+" takes effect at the next start")
+	})
+}
+
+// setting is one that a configuration had, and has now.
+type setting struct {
+	key         string
+	former, now any
+}
+
+// differing says of those that are others now that they wait for the next start.
+func differing(list []setting) (notes []string) {
+	for _, s := range list {
+		if !reflect.DeepEqual(s.former, s.now) {
+			notes = append(notes, s.key+" takes effect at the next start")
 		}
 	}
 	return notes
+}
+
+// reloads has a session prepare as a reloader wants it.
+func (s *session) reloads(c config) (func(context.Context) ([]string, error), error) {
+	p, err := s.prepare(c)
+	return func(ctx context.Context) ([]string, error) { return s.apply(ctx, p) }, err
 }
 
 // preparation is another configuration with the monitors that it takes, which do not run

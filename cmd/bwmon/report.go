@@ -120,7 +120,7 @@ func reportWords() []string {
 func reportKinds() []string {
 	return []string{
 		traffic.ByApp, traffic.ByCommand, traffic.ByUser, traffic.ByContainer, traffic.ByUnit,
-		traffic.ByLANHost, traffic.ByRemoteHost, traffic.ByInterface, traffic.ByPipe, traffic.ByDisk,
+		traffic.ByLANHost, traffic.ByRemoteHost, traffic.ByInterface, traffic.ByPipe, traffic.ByDisk, traffic.ByHost,
 	}
 }
 
@@ -144,8 +144,8 @@ func (f *reportFlags) check(word string) error {
 	switch {
 	case err != nil:
 		return usageError{err}
-	case f.app != "" && f.by != traffic.ByCommand:
-		return usageError{fmt.Errorf("--app: only commands are known by app: leave out --by %s, or use --by command", f.by)}
+	case f.app != "" && f.by != traffic.ByCommand && f.by != traffic.ByHost:
+		return usageError{fmt.Errorf("--app: commands are known by app, and hosts of a fleet: leave out --by %s, or use --by command or host", f.by)}
 	case f.since != "" && (f.from != "" || f.to != ""):
 		return usageError{errors.New("--since is until now: use either --since, or --from and --to")}
 	case word != "" && word != "days" && word != "billing" && (f.since != "" || f.from != "" || f.to != ""):

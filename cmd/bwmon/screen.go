@@ -65,6 +65,7 @@ func (p *program) daemonToAttach(ctx context.Context, c config) (*daemon, error)
 	if c.Control.Socket == "" {
 		return nil, nil
 	}
+	c.Control.Receiver = "" // who wants to see this host does not want to see a fleet
 	d := daemonHere(c.Control)
 	err := d.ask(ctx, http.MethodGet, "/healthz", nil, nil)
 	switch {

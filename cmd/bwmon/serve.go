@@ -39,12 +39,12 @@ func newServer(c config, s *session, l *lookout, h *past, reload func(context.Co
 }
 
 // newFleetServer is a receiver over HTTP.
-func newFleetServer(c config, host string, v fleetView, b fleetKeeper, l *lookout, log *slog.Logger) *web.Server {
+func newFleetServer(c config, host string, v fleetView, b fleetKeeper, l *lookout, reload func(context.Context) ([]string, error), log *slog.Logger) *web.Server {
 	all := b.of("")
 	return web.New(web.Options{
 		Host: host, Version: versionText(), Interval: c.Receive.Interval, Heartbeat: heartbeat,
 		MaxSeries: c.HTTP.MetricApps, MaxStreams: c.HTTP.MaxStreams, Log: log,
-		Alerts: l.listAlerts, Silence: http.HandlerFunc(l.addSilence),
+		Alerts: l.listAlerts, Silence: http.HandlerFunc(l.addSilence), Reload: reload,
 		History: all.History, Trend: all.Trend,
 		Members: &web.Members{Snapshot: v.HostSnapshot, Options: b.of},
 	})
