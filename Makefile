@@ -43,7 +43,8 @@ install: build ## install below PREFIX (/usr/local)
 	install -Dm 755 bwmon $(DESTDIR)$(PREFIX)/bin/bwmon
 	install -Dm 644 bwmon.toml $(DESTDIR)$(PREFIX)/share/doc/bwmon/bwmon.toml
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
-	sed 's#/usr/local/bin/#$(PREFIX)/bin/#' dist/systemd/bwmon.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/bwmon.service
+	for unit in bwmon.service bwmon-receive.service; do \
+		sed 's#/usr/local/bin/#$(PREFIX)/bin/#' dist/systemd/$$unit > $(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit; done
 	install -m 644 dist/systemd/bwmon.socket $(DESTDIR)$(PREFIX)/lib/systemd/system/bwmon.socket
 	./bwmon man --dir $(DESTDIR)$(PREFIX)/share/man/man1
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
@@ -53,7 +54,7 @@ uninstall: ## remove what install put there; configuration stays
 	rm -f $(DESTDIR)$(PREFIX)/bin/bwmon
 	rm -f $(DESTDIR)$(PREFIX)/share/man/man1/bwmon.1 $(DESTDIR)$(PREFIX)/share/man/man1/bwmon-*.1
 	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/bwmon
-	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/bwmon.service $(DESTDIR)$(PREFIX)/lib/systemd/system/bwmon.socket
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/lib/systemd/system/,bwmon.service bwmon-receive.service bwmon.socket)
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/bwmon
 
 clean: ## remove what building left

@@ -31,7 +31,7 @@ func TestUnitsVerify(t *testing.T) {
 	}
 	dir := t.TempDir()
 	args := []string{"verify", "--man=no"}
-	for _, name := range []string{"bwmon.service", "bwmon.socket"} {
+	for _, name := range []string{"bwmon.service", "bwmon-receive.service", "bwmon.socket"} {
 		path := filepath.Join(dir, name)
 		if err := os.WriteFile(path, []byte(unitFile(t, name)), 0o644); err != nil {
 			t.Fatal(err)
