@@ -3,8 +3,10 @@ package trust
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
+	"path/filepath"
 )
 
 // Create makes an authority in a directory that has none: the CA, the certificate of a
@@ -69,28 +71,58 @@ func create(dir, receiver string, names []string, o Options) (*Authority, error)
 }
 
 // claim makes a directory, if there is none, sees that there is no authority in it, and
-// keeps others from making one there until unlock is called.
+// keeps others from making one there until unlock is called. One that is there stays as it
+// is: where others may enter or write it, it is an error.
 func claim(dir string) (unlock func(), err error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := vacant(dir); err != nil {
 		return nil, err
 	}
-	if err := os.Chmod(dir, 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
+		return nil, err
+	}
+	err = os.Mkdir(dir, 0o700)
+	if errors.Is(err, fs.ErrExist) {
+		err = closed(dir)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if unlock, err = lockDir(dir); err != nil {
 		return nil, err
 	}
-	switch ca := exists(dir+"/"+fileCA) || exists(dir+"/"+fileCAKey); {
-	case exists(dir + "/" + fileRegister):
-		err = fmt.Errorf("there is a fleet in %s already: %w; --renew-server makes a new certificate of its receiver", dir, os.ErrExist)
-	case ca:
-		err = fmt.Errorf("there is a CA in %s, but no register of hosts: restore %s from a backup, or remove the directory to begin anew, with every host to be invited anew: %w", dir, fileRegister, os.ErrExist)
-	}
-	if err != nil {
+	if err := vacant(dir); err != nil { // another one may have been quicker
 		unlock()
 		return nil, err
 	}
 	return unlock, nil
+}
+
+// vacant sees that there is nothing of an authority in a directory, or no directory.
+func vacant(dir string) error {
+	has := func(file string) bool { return exists(filepath.Join(dir, file)) }
+	switch {
+	case has(fileRegister):
+		return fmt.Errorf("there is a fleet in %s already: %w; --renew-server makes a new certificate of its receiver", dir, os.ErrExist)
+	case has(fileCA), has(fileCAKey):
+		return fmt.Errorf("there is a CA in %s, but no register of hosts: restore %s from a backup, or remove the directory to begin anew, with every host to be invited anew: %w", dir, fileRegister, os.ErrExist)
+	case has(fileServer):
+		return fmt.Errorf("there is a %s in %s: %w: name a directory of its own", fileServer, dir, os.ErrExist)
+	}
+	return nil
+}
+
+// closed sees that a directory is for its owner alone.
+func closed(dir string) error {
+	info, err := os.Stat(dir)
+	switch {
+	case err != nil:
+		return err
+	case !info.IsDir():
+		return fmt.Errorf("%s is not a directory: name another one", dir)
+	case info.Mode().Perm()&0o077 != 0:
+		return fmt.Errorf(`%s is open to others (mode %04o), and keys are to lie in it: name a directory that is not there yet, or run "chmod 700 %s" if it is for this alone`, dir, info.Mode().Perm(), dir)
+	}
+	return nil
 }
 
 // RenewServer makes a new certificate of the receiver, which takes effect while it runs.
@@ -143,7 +175,11 @@ func (a *Authority) Copy(to string, names []string) error {
 		return err
 	}
 	defer unlock()
-	register, err := readFile(a.path(fileRegister))
+	known, err := a.read()
+	if err != nil {
+		return err
+	}
+	register, err := known.encode()
 	if err != nil {
 		return err
 	}
