@@ -17,7 +17,8 @@ const (
 
 // Invite makes an invitation that is good for a time, once, in place of another one
 // of the same host that was not used. Only its hash is kept. A host of that name that is
-// there goes on until the invitation is used; then its certificate is worth nothing.
+// there goes on until the invitation is used; then its certificate and its token are worth
+// nothing.
 func (a *Authority) Invite(host string, ttl time.Duration) (Invitation, error) {
 	i := Invitation{secret: newSecret(), ca: fingerprint(a.ca)}
 	switch err := fleet.CheckName(host); {
@@ -106,7 +107,7 @@ func (a *Authority) List() (Listing, error) {
 	}
 	for name, m := range r.Hosts {
 		h := Host{Name: name, Joined: m.Joined, Renewed: m.Renewed, Expires: m.Expires, Revoked: m.Revoked}
-		if m.Token != nil {
+		if m.Token != nil && m.Revoked.IsZero() {
 			h.Token = m.Token.Made
 		}
 		l.Hosts = append(l.Hosts, h)

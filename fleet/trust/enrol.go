@@ -37,8 +37,8 @@ func (a *Authority) Enrol() http.Handler {
 		if err := a.spend(a.tries, who); err != nil {
 			return nil, err
 		}
-		in, err := a.enrol(r)
-		if err == nil {
+		in, first, err := a.enrol(r)
+		if err == nil && first {
 			a.tries.giveBack(who) // a thousand hosts may join from behind one address
 		}
 		return in, err
@@ -118,11 +118,12 @@ func checked(r *http.Request, a *Authority, admit func(*http.Request) (*admissio
 	return admit(r)
 }
 
-// enrol admits a host.
-func (a *Authority) enrol(r *http.Request) (*admission, error) {
+// enrol admits a host. first: nobody has used its invitation before. Who used it may come
+// again, but no more often than a host is renewed, from wherever.
+func (a *Authority) enrol(r *http.Request) (in *admission, first bool, err error) {
 	app, key, err := readApplication(r.Body)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	// One answer for all that is wrong with an invitation: who tries some learns nothing.
 	refuse := func(why error) error {
@@ -130,19 +131,19 @@ func (a *Authority) enrol(r *http.Request) (*admission, error) {
 	}
 	inv, err := ParseInvitation(app.Invitation)
 	if err != nil {
-		return nil, refuse(errNoInvitation)
+		return nil, false, refuse(errNoInvitation)
 	}
 	sum := keySum(key)
 	now := a.o.Now()
 	known, err := a.read()
 	if err != nil {
-		return nil, errRegister(err)
+		return nil, false, errRegister(err)
 	}
 	if _, err := known.find(inv.secret, sum, now); err != nil {
 		if i := known.Invitations[inv.secret.key()]; i != nil {
 			err = fmt.Errorf("of host %q, made %s: %w", i.Host, i.Made.UTC().Format(time.RFC3339), err)
 		}
-		return nil, refuse(err)
+		return nil, false, refuse(err)
 	}
 	var host string
 	var generation uint64
@@ -151,14 +152,20 @@ func (a *Authority) enrol(r *http.Request) (*admission, error) {
 		if err != nil {
 			return refuse(err)
 		}
+		if first = i.Used.IsZero(); !first {
+			if err := a.spend(a.renews, i.Host); err != nil {
+				return err
+			}
+		}
 		host, generation = reg.admit(i, sum, now, now.Add(a.o.Life))
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	a.o.Log.Info("a host has joined", "host", host, "from", r.RemoteAddr, "generation", generation)
-	return a.certify(host, generation, key, now)
+	in, err = a.certify(host, generation, key, now)
+	return in, first, err
 }
 
 // renew gives a host that showed certificate c another one, of the same generation.

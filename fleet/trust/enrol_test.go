@@ -15,6 +15,7 @@ import (
 	"encoding/pem"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -140,6 +141,49 @@ func TestTries(t *testing.T) {
 	s.clock.advance(triesEvery)
 	if status, text := s.enrol(right); status != 200 {
 		t.Errorf("after that time: %d %s", status, text)
+	}
+}
+
+// TestUsedAgain: who used an invitation may come again with the same key, and not without
+// limit, wherever it comes from.
+func TestUsedAgain(t *testing.T) {
+	s := newSite(t)
+	s.clock.still = time.Now()
+	key, err := newKey()
+	check(t, err)
+	app := application{s.invite("web"), requestOf(t, key, &x509.CertificateRequest{})}
+	body, err := json.Marshal(app)
+	check(t, err)
+	from := func(address string) int {
+		r := httptest.NewRequest(http.MethodPost, fleet.PathEnrol, bytes.NewReader(body))
+		r.RemoteAddr, r.TLS = address, &tls.ConnectionState{}
+		r.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		s.a.Enrol().ServeHTTP(w, r)
+		return w.Code
+	}
+	for i := range triesAtOnce + 1 { // the first use is not counted
+		if status := from("192.0.2.1:1"); status != 200 {
+			t.Fatalf("use %d: %d", i, status)
+		}
+	}
+	before := filesOf(t, s.dir)[fileRegister]
+	s.clock.advance(time.Second)
+	for _, address := range []string{"192.0.2.1:1", "192.0.2.2:1"} {
+		if status := from(address); status != http.StatusTooManyRequests {
+			t.Errorf("one use too many from %s: %d", address, status)
+		}
+	}
+	if filesOf(t, s.dir)[fileRegister] != before {
+		t.Error("the register was written for nothing")
+	}
+	s.clock.advance(2 * triesEvery)
+	if status := from("192.0.2.2:1"); status != 200 {
+		t.Errorf("after that time: %d", status)
+	}
+	// Another host is not held up by it.
+	if status, text := s.enrol(application{s.invite("db"), app.Request}); status != 200 {
+		t.Errorf("another host: %d %s", status, text)
 	}
 }
 

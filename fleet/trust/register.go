@@ -36,7 +36,7 @@ type member struct {
 	Renewed    time.Time `json:"renewed,omitzero"`
 	Expires    time.Time `json:"expires,omitzero"` // the newest certificate
 	Revoked    time.Time `json:"revoked,omitzero"`
-	Token      *token    `json:"token,omitempty"`
+	Token      *token    `json:"token,omitempty"` // worth nothing where Revoked is set
 }
 
 // token is one that a host may publish with.
@@ -200,12 +200,13 @@ func (r *register) find(s secret, key []byte, now time.Time) (*invitation, error
 	return i, nil
 }
 
-// admit uses an invitation that find found, and returns the host and its generation.
+// admit uses an invitation that find found, and returns the host and its generation. The
+// first use ends what the name had before: certificates and token.
 func (r *register) admit(i *invitation, key []byte, now, expires time.Time) (string, uint64) {
 	m := r.member(i.Host)
 	if i.Used.IsZero() {
 		m.Generation++
-		m.Joined, m.Revoked = now, time.Time{}
+		m.Joined, m.Revoked, m.Token = now, time.Time{}, nil
 		i.Used, i.Key, i.Generation = now, key, m.Generation
 	}
 	m.Renewed, m.Expires = time.Time{}, expires
@@ -221,7 +222,8 @@ func (r *register) member(host string) *member {
 	return m
 }
 
-// revoke ends all that a host may do.
+// revoke ends all that a host may do. Its token stays, so that who comes with it is known
+// and hears why it is worth nothing.
 func (r *register) revoke(host string, now time.Time) error {
 	m := r.Hosts[host]
 	invited := len(r.Invitations)
@@ -232,7 +234,6 @@ func (r *register) revoke(host string, now time.Time) error {
 	case m == nil:
 		return fmt.Errorf("%w named %q: \"bwmon fleet list\" lists them", ErrNoHost, cleaned(host))
 	}
-	m.Token = nil
 	if m.Revoked.IsZero() {
 		m.Revoked = now
 	}

@@ -122,6 +122,9 @@ func (a *Authority) byToken(r *http.Request, shown []string) (string, error) {
 		}
 		return "", wrong
 	}
+	if !reg.Hosts[host].Revoked.IsZero() {
+		return "", ended(http.StatusForbidden, "host %q was revoked", host)
+	}
 	return host, nil
 }
 

@@ -203,7 +203,42 @@ func TestToken(t *testing.T) {
 	bearer(s.url, token).want(t, 401, "not valid")
 	bearer(s.url, next).want(t, 200, "")
 	check(t, s.admin().Revoke("nas"))
+	bearer(s.url, next).want(t, 403, `host "nas" was revoked`)
+	bearer(s.url, token).want(t, 401, "not valid")
+	l, err := s.admin().List()
+	check(t, err)
+	if len(l.Hosts) != 1 || l.Hosts[0].Revoked.IsZero() || !l.Hosts[0].Token.IsZero() {
+		t.Errorf("the list says %+v", l.Hosts)
+	}
+	third, err := s.admin().Token("nas")
+	check(t, err)
+	bearer(s.url, third).want(t, 200, "")
 	bearer(s.url, next).want(t, 401, "not valid")
+}
+
+// TestTokenAfterJoining: an invitation that is used ends the token of the former machine,
+// also where that was revoked; until then it goes on.
+func TestTokenAfterJoining(t *testing.T) {
+	s := newSite(t)
+	client := newClient(t, &tls.Config{RootCAs: s.a.pool})
+	for _, revoked := range []bool{false, true} {
+		token, err := s.admin().Token("nas")
+		check(t, err)
+		bearer := func() outcome { return publish(t, client, s.url, "nas", "Authorization", "Bearer "+token) }
+		s.invite("nas")
+		bearer().want(t, 200, "")
+		if revoked {
+			check(t, s.admin().Revoke("nas"))
+		}
+		m := s.join("nas")
+		m.publish(s, "nas").want(t, 200, "")
+		bearer().want(t, 401, "not valid")
+		// One that is made then stands beside the certificate.
+		token, err = s.admin().Token("nas")
+		check(t, err)
+		bearer().want(t, 200, "")
+		m.publish(s, "nas").want(t, 200, "")
+	}
 }
 
 // TestTokenAfterRevoking: a token lets a host back in, and not its certificates.
