@@ -49,6 +49,7 @@ func (r *Receiver) take(ctx context.Context, h *host, d *delivery) (fleet.Answer
 		return fleet.Answer{}, err
 	}
 	defer leave()
+	h.publishes(d.now)
 	h.mu.Lock()
 	if !d.clock.IsZero() {
 		h.clock.read(d.clock, d.now, r.opts.Limits.Ahead)
@@ -126,7 +127,8 @@ func (r *Receiver) apply(h *host, b *fleet.Batch, now time.Time, clock clock, by
 	s := *h.state.Snapshot
 	s.Host, s.At = h.name, clock.timeOf(b.At, last, now)
 	h.mu.Lock()
-	h.have, h.snapshot, h.quiet = h.state.Position, &s, nil
+	h.have, h.snapshot, h.quiet, h.applied = h.state.Position, &s, nil, now
+	h.pace.note(b)
 	h.mu.Unlock()
 	// What was carried before there was a receiver is not the fleet's since then.
 	began := b.From.Add(-clock.correct)
@@ -157,7 +159,7 @@ func compact(s *traffic.Snapshot) *traffic.Snapshot {
 // applied until they do, so that no run ends without its last books.
 func (r *Receiver) book(h *host, s *traffic.Snapshot, bytes int) error {
 	h.unbooked = s
-	if err := r.opts.Books.Book(h.name, s, h.state.Note()); err != nil {
+	if err := r.opts.Books.Book(h.name, s, h.noteOf()); err != nil {
 		return later(http.StatusServiceUnavailable, r.opts.FlushEvery, "book what %s sent: %w", h.name, err)
 	}
 	h.unbooked = nil
@@ -194,9 +196,9 @@ func (r *Receiver) forward(ctx context.Context, h *host, d *delivery, clock cloc
 		batches = append(batches, &at)
 	}
 	if err := r.opts.Forward(ctx, h.name, batches); err != nil {
-		var p *problem
-		if errors.As(err, &p) {
-			return err
+		var never interface{ HTTPStatus() int }
+		if errors.As(err, &never) && never.HTTPStatus() == http.StatusUnprocessableEntity {
+			return refuse(http.StatusUnprocessableEntity, "hand on what %s sent: %w", h.name, err)
 		}
 		return later(http.StatusServiceUnavailable, 5*time.Second, "hand on what %s sent: %w", h.name, err)
 	}
@@ -215,6 +217,9 @@ func (r *Receiver) forward(ctx context.Context, h *host, d *delivery, clock cloc
 			r.tally.hush(h.account)
 		}
 		have = b.Position()
+		h.mu.Lock()
+		h.pace.note(b)
+		h.mu.Unlock()
 	}
 	r.counters.batches.Add(uint64(len(batches)))
 	h.mu.Lock()

@@ -2,6 +2,7 @@ package receive
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -106,5 +107,53 @@ func TestHostsDoNotWaitForEachOther(t *testing.T) {
 	wg.Wait()
 	if len(in) != 2 {
 		t.Errorf("%d of the slow host's were handed on after the first, want 2", len(in))
+	}
+}
+
+// never is an answer that will be the same again.
+type never struct{ status int }
+
+func (e never) Error() string   { return "it makes no sense" }
+func (e never) HTTPStatus() int { return e.status }
+
+// TestForwardRefused: what makes no sense to whoever keeps it is refused for good, so that
+// the host sets it aside; what else goes wrong there goes away.
+func TestForwardRefused(t *testing.T) {
+	for status, want := range map[int]int{http.StatusUnprocessableEntity: http.StatusUnprocessableEntity, http.StatusBadGateway: http.StatusServiceUnavailable} {
+		s := newSite(t, Options{Limits: generous, Now: (&testClock{at: epoch}).now, Forward: func(context.Context, string, []*fleet.Batch) error {
+			return fmt.Errorf("write: %w", never{status})
+		}}, nil)
+		if got := s.publish(t, "gw", 0, one(t, "gw")); got.status != want || !strings.Contains(got.problem.Detail, "makes no sense") {
+			t.Errorf("%d: %d %s, want %d", status, got.status, got.body, want)
+		}
+	}
+}
+
+// TestForgetForwarded: a receiver without a memory forgets what it remembers, and says
+// where the rest is.
+func TestForgetForwarded(t *testing.T) {
+	clock := &testClock{at: epoch}
+	s := newSite(t, Options{Limits: generous, Now: clock.now, Forward: func(context.Context, string, []*fleet.Batch) error { return nil }}, nil)
+	h := newStation("gw", 1)
+	for range 2 {
+		h.work(clock.pass(10 * time.Second))
+		h.hear(s.publish(t, "gw", 0, h.unsent()...).answer)
+	}
+	if err := s.Forget("gw"); err != nil {
+		t.Fatal(err)
+	}
+	if len(s.Hosts()) != 0 || s.snapshot(clock.now()).Balance != (traffic.Balance{}) {
+		t.Errorf("%+v is still there", s.Hosts())
+	}
+	if err := s.Forget("gw"); err == nil || !strings.Contains(err.Error(), "engine") {
+		t.Errorf("%v does not say who has its past", err)
+	}
+	h.work(clock.pass(10 * time.Second))
+	last := h.queue[len(h.queue)-1].Position()
+	if got := s.publish(t, "gw", 0, h.unsent()...); got.status != http.StatusOK || got.answer.Kept != last {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+	if m := s.Hosts(); len(m) != 1 || m[0].State != traffic.MemberReporting {
+		t.Errorf("%+v", m)
 	}
 }

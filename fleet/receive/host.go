@@ -29,9 +29,13 @@ type host struct {
 	booked          fleet.Position // what of have the books have
 	snapshot        *traffic.Snapshot
 	quiet           *traffic.Snapshot // snapshot without rates; nil: not asked for
-	first           time.Time         // when this receiver first heard of it
+	published       bool              // it is a member: others only posted figures
+	first           time.Time         // when this receiver first heard of it as a member
+	before          time.Duration     // it had been quiet for when the receiver started
 	seen            time.Time         // when it last published; zero: never
 	heard           bool              // it has published since the receiver started
+	applied         time.Time         // when a batch was, last
+	pace            pace
 	waiting         uint64
 	sending         int       // requests that are being read
 	refused         string    // why what it sent last was not taken; "": it was
@@ -57,8 +61,11 @@ func (r *Receiver) resume(k Kept) (*host, error) {
 	if err == nil {
 		h.have, h.kept, h.booked = h.state.Position, h.state.Position, h.state.Position
 	}
+	h.recall(k.Note)
 	if h.snapshot = k.Snapshot; k.Snapshot != nil {
-		h.seen = k.Snapshot.At
+		if h.published = true; h.seen.IsZero() {
+			h.seen = k.Snapshot.At
+		}
 		h.names.know(k.Snapshot)
 	}
 	h.account = r.tally.open(k.Host, k.Snapshot)
@@ -105,12 +112,27 @@ func (h *host) spend(bytes float64) {
 	h.bytes.take(bytes)
 }
 
-// quietFor is for how long it has not published, as far as this receiver can know: while
-// there was none nobody could.
-func (h *host) quietFor(now time.Time) time.Duration {
-	since := h.first
-	if h.seen.After(since) {
-		since = h.seen
+// publishes notes that h is a member of the fleet.
+func (h *host) publishes(now time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.published {
+		h.published, h.first = true, now
 	}
-	return max(0, now.Sub(since))
+}
+
+// isMember is whether h has published ever, or tried to.
+func (h *host) isMember() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.published
+}
+
+// quietFor is for how long it has not published while there was a receiver, as far as
+// this one can know. h.mu is held.
+func (h *host) quietFor(now time.Time) time.Duration {
+	if h.heard {
+		return max(0, now.Sub(h.seen))
+	}
+	return h.before + max(0, now.Sub(h.first))
 }

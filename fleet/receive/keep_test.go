@@ -240,6 +240,49 @@ func TestForget(t *testing.T) {
 	checkBooks(t, s.books, stations)
 }
 
+// TestForgetBetweenRuns: a host that is forgotten and begins another run, which follows
+// one that nobody knows any more, comes back when it says that it cannot be had.
+func TestForgetBetweenRuns(t *testing.T) {
+	clock := &testClock{at: epoch}
+	o := Options{Limits: generous, Now: clock.now}
+	s := newSite(t, o, newLedger())
+	h := newStation("gw", 1)
+	for range 3 {
+		h.work(clock.pass(10 * time.Second))
+		h.hear(s.publish(t, "gw", 0, h.unsent()...).answer)
+	}
+	if err := s.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	h.hear(s.publish(t, "gw", 0).answer)
+	if err := s.Forget("gw"); err != nil {
+		t.Fatal(err)
+	}
+	h.restart(clock.now())
+	h.over = nil // it is forgotten
+	for range 3 {
+		h.work(clock.pass(10 * time.Second))
+	}
+	if got := s.publish(t, "gw", 0, h.queue...); got.status != http.StatusConflict || !got.answer.Have.IsZero() {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+	first := *h.queue[0]
+	first.Former = fleet.Position{}
+	h.queue[0] = &first
+	for range 2 { // the second time after a crash
+		got := s.publish(t, "gw", 0, h.queue...)
+		if got.status != http.StatusOK || got.answer.Have != h.queue[len(h.queue)-1].Position() {
+			t.Errorf("%d %s", got.status, got.body)
+		}
+		checkBooks(t, s.books, []*station{h})
+		checkFleet(t, s.snapshot(clock.now()), []*station{h})
+		if m := s.Hosts(); len(m) != 1 || m[0].State != traffic.MemberReporting {
+			t.Errorf("%+v", m)
+		}
+		s = s.kill(t, o)
+	}
+}
+
 // TestSpoiltNote: where it is not known how far the books of a host are, the host is asked
 // for all of its run, and nothing is booked twice.
 func TestSpoiltNote(t *testing.T) {

@@ -47,13 +47,19 @@ func (r *Receiver) all() []*host {
 }
 
 // Forget removes a host: from the books, and what it carried from the fleet's totals. If
-// it publishes again it is a new one. It waits for what is being written.
+// it publishes again it is a new one, and is asked for all of its run. It waits for what is
+// being written. A receiver that forwards forgets what it remembers: the past stays where
+// that was written to.
 func (r *Receiver) Forget(name string) error {
 	r.flushing.Lock() // a flush that has begun would say of a new host what was kept of this one
 	defer r.flushing.Unlock()
 	h := r.find(name)
 	if h == nil {
-		return fmt.Errorf("forget %q: there is no such host", traffic.CleanText(name, traffic.MaxWord))
+		why := "there is no such host"
+		if r.opts.Forward != nil {
+			why = "this receiver has not heard of it since it started: what it wrote to the engine is to be deleted there"
+		}
+		return fmt.Errorf("forget %q: %s", traffic.CleanText(name, traffic.MaxWord), why)
 	}
 	<-h.turn
 	defer func() { h.turn <- struct{}{} }()
@@ -71,12 +77,12 @@ func (r *Receiver) Forget(name string) error {
 	return nil
 }
 
-// Hosts are the members of the fleet, by name. Their totals count since the receiver
-// started. Any goroutine may call it.
+// Hosts are the members of the fleet, by name: those that published, not those that only
+// posted figures. Their totals count since the receiver started. Any goroutine may call it.
 func (r *Receiver) Hosts() []traffic.Member { return r.members(r.opts.Now()) }
 
 func (r *Receiver) members(now time.Time) []traffic.Member {
-	hosts := r.all()
+	hosts := slices.DeleteFunc(r.all(), func(h *host) bool { return !h.isMember() })
 	list := make([]traffic.Member, len(hosts))
 	for i, h := range hosts {
 		r.look(h, now)
@@ -96,7 +102,7 @@ func (r *Receiver) members(now time.Time) []traffic.Member {
 func (r *Receiver) look(h *host, now time.Time) {
 	h.mu.Lock()
 	was := h.silent
-	h.silent = h.quietFor(now) > r.opts.SilentAfter
+	h.silent = h.quietFor(now) > h.patience(r.opts.SilentAfter)
 	is, snapshot, seen, heard := h.silent, h.snapshot, h.seen, h.heard
 	h.mu.Unlock()
 	switch {
@@ -189,7 +195,7 @@ func (r *Receiver) HostSnapshot(name string) (s *traffic.Snapshot, known bool) {
 	now := r.opts.Now()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.snapshot == nil || h.heard && h.quietFor(now) <= r.opts.SilentAfter {
+	if h.snapshot == nil || h.heard && h.quietFor(now) <= h.patience(r.opts.SilentAfter) {
 		return h.snapshot, true
 	}
 	if h.quiet == nil {

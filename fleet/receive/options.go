@@ -72,8 +72,8 @@ type Options struct {
 	Host  string // the receiver's own name
 	Books Books
 	// Forward is called in place of Books by a receiver that has no memory: what it
-	// returns nil for is kept. It is called by several goroutines, and for one host one
-	// batch after the other.
+	// returns nil for is kept; with an error that has HTTPStatus() 422 it is refused for good.
+	// It is called by several goroutines, and for one host one batch after the other.
 	Forward func(ctx context.Context, host string, batches []*fleet.Batch) error
 	// Perf is asked for posted figures; nil: none are taken.
 	Perf Perf
@@ -82,7 +82,8 @@ type Options struct {
 	Limits Limits
 	// MaxHosts is how many hosts are taken.
 	MaxHosts int
-	// SilentAfter is how long a host may not publish.
+	// SilentAfter is how long a host may not publish; one that publishes less often may
+	// be quiet for three times as long as it takes from one publication to the next.
 	SilentAfter time.Duration
 	// FlushEvery is how often the books are flushed, if there is not much to flush.
 	FlushEvery time.Duration

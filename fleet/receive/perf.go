@@ -3,8 +3,6 @@ package receive
 import (
 	"net/http"
 	"time"
-
-	"bwmon/fleet"
 )
 
 // posted is the answer to figures that were taken.
@@ -75,7 +73,6 @@ func (r *Receiver) receiveFigures(q *http.Request, now time.Time) (*host, posted
 		}
 	}
 	r.counters.figures.Add(uint64(len(list)))
-	h.posts(now)
 	return h, posted{name, at, len(list)}, nil
 }
 
@@ -90,14 +87,4 @@ func (r *Receiver) noteFigure(h *host, at, now time.Time, f figure) error {
 	}
 	h.names.bringFigure(f.name)
 	return nil
-}
-
-// posts notes that figures came. Of a host that publishes they do not say that it still
-// does.
-func (h *host) posts(now time.Time) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.have == (fleet.Position{}) {
-		h.seen, h.heard, h.refused = now, true, ""
-	}
 }

@@ -145,15 +145,16 @@ func TestPerf(t *testing.T) {
 			t.Errorf("%s: %d %s", path, got.status, got.body)
 		}
 	}
-	if m := s.Hosts()[0]; m.State != traffic.MemberReporting || m.Silent != 0 {
-		t.Errorf("%+v", m)
-	}
 	clock.pass(48 * time.Hour)
 	if got, _ := s.read(t, "/api/perf/gw"); got.status != http.StatusNotFound {
 		t.Errorf("of two days ago: %d %s", got.status, got.body)
 	}
-	if m := s.Hosts()[0]; m.State != traffic.MemberSilent {
-		t.Errorf("%+v", m)
+	if fleet := s.snapshot(clock.now()); len(s.Hosts())+len(fleet.Hosts)+len(fleet.Series)+s.Status().Hosts != 0 {
+		t.Errorf("a host that only posts figures is a member: %+v", s.Hosts())
+	}
+	s.publish(t, "gw", 0, one(t, "gw"))
+	if m := s.Hosts(); len(m) != 1 || m[0].State != traffic.MemberReporting || m[0].Silent != 0 {
+		t.Errorf("%+v when it publishes", m)
 	}
 }
 

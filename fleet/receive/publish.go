@@ -61,6 +61,7 @@ func (r *Receiver) receive(q *http.Request, d *delivery) (*host, error) {
 		if h, err = r.admit(name, d.now); err != nil {
 			return nil, err
 		}
+		h.publishes(d.now)
 	} else if name != "" {
 		h = r.find(name)
 	}

@@ -77,7 +77,27 @@ func New(o Options) (*Receiver, error) {
 		}
 		r.hosts[k.Host] = h
 	}
+	r.resumeSilence()
 	return r, nil
+}
+
+// resumeSilence finds out for how long each host had been quiet when the receiver before
+// this one ended: that was when the last of them was heard, or soon after.
+func (r *Receiver) resumeSilence() {
+	var end time.Time
+	for _, h := range r.hosts {
+		if h.seen.After(r.started) { // the clock was set back
+			h.seen = r.started
+		}
+		if h.seen.After(end) {
+			end = h.seen
+		}
+	}
+	for _, h := range r.hosts {
+		if !h.seen.IsZero() {
+			h.before = end.Sub(h.seen)
+		}
+	}
 }
 
 // lastFlush is how long a receiver that ends waits for its books.

@@ -1,9 +1,11 @@
 package receive
 
 import (
+	"context"
 	"testing"
 	"time"
 
+	"bwmon/fleet"
 	"bwmon/traffic"
 
 	"github.com/google/go-cmp/cmp"
@@ -153,4 +155,107 @@ func TestSinceTheStart(t *testing.T) {
 		}
 	}
 	checkBooks(t, s.books, []*station{h}) // the books have all of it
+}
+
+// stateOf is the line of a host.
+func stateOf(t *testing.T, s *site, host string) traffic.Member {
+	t.Helper()
+	for _, m := range s.Hosts() {
+		if m.Host == host {
+			return m
+		}
+	}
+	t.Fatalf("no host %s", host)
+	return traffic.Member{}
+}
+
+// TestDeadStaysSilent: a host that was dead when the receiver ended is so at once when it
+// starts again, and those that lived until then are not made silent by its absence.
+func TestDeadStaysSilent(t *testing.T) {
+	clock := &testClock{at: epoch}
+	o := Options{Limits: generous, Now: clock.now}
+	s := newSite(t, o, newLedger())
+	dead, alive := newStation("dead", 1), newStation("alive", 2)
+	publish := func(h *station) {
+		t.Helper()
+		// Its clock is behind, though not by so much that it is corrected.
+		h.work(clock.now().Add(-DefaultAhead + time.Second))
+		h.hear(s.publish(t, h.name, 0, h.unsent()...).answer)
+	}
+	publish(dead)
+	for range 10 {
+		clock.pass(10 * time.Second)
+		publish(dead)
+		publish(alive)
+	}
+	for range 60 {
+		clock.pass(10 * time.Second)
+		publish(alive)
+	}
+	for _, down := range []time.Duration{time.Second, time.Hour, 40 * 24 * time.Hour} {
+		if err := s.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		clock.pass(down)
+		s = s.kill(t, o)
+		if m := stateOf(t, s, "dead"); m.State != traffic.MemberSilent || m.Silent < 600 {
+			t.Errorf("after %v: %+v, want it silent for ten minutes and more", down, m)
+		}
+		clock.pass(DefaultSilentAfter - 10*time.Second)
+		if m := stateOf(t, s, "alive"); m.State != traffic.MemberReporting {
+			t.Errorf("after %v: %+v", down, m)
+		}
+		publish(alive)
+	}
+	publish(dead)
+	if m := stateOf(t, s, "dead"); m.State != traffic.MemberReporting || m.Silent != 0 {
+		t.Errorf("it is back: %+v", m)
+	}
+}
+
+// TestSeldom: a host that publishes less often than others is not silent in between, also
+// not for a receiver that started again; one outage does not make it one that does.
+func TestSeldom(t *testing.T) {
+	for name, test := range map[string]struct {
+		gaps  []time.Duration
+		quiet time.Duration // it may be
+	}{
+		"often":          {[]time.Duration{10 * time.Second, 10 * time.Second, 10 * time.Second}, DefaultSilentAfter},
+		"seldom":         {[]time.Duration{10 * time.Minute, 10 * time.Minute, 10 * time.Minute}, 30 * time.Minute},
+		"once":           {[]time.Duration{10 * time.Minute}, 30 * time.Minute},
+		"never again":    {[]time.Duration{5 * time.Hour, 5 * time.Hour}, 3 * time.Hour},
+		"an outage":      {[]time.Duration{10 * time.Second, 10 * time.Second, 5 * time.Hour}, DefaultSilentAfter},
+		"one came early": {[]time.Duration{10 * time.Minute, 10 * time.Minute, time.Second}, 30 * time.Minute},
+		"nothing":        {nil, DefaultSilentAfter},
+	} {
+		forward := func(context.Context, string, []*fleet.Batch) error { return nil }
+		for way, o := range map[string]Options{"kept": {}, "forwarded": {Forward: forward}} {
+			t.Run(name+" "+way, func(t *testing.T) {
+				clock := &testClock{at: epoch}
+				o.Limits, o.Now = generous, clock.now
+				s := newSite(t, o, newLedger())
+				h := newStation("gw", 1)
+				h.work(clock.now())
+				h.hear(s.publish(t, "gw", 0, h.unsent()...).answer)
+				for _, gap := range test.gaps {
+					h.work(clock.pass(gap))
+					h.hear(s.publish(t, "gw", 0, h.unsent()...).answer)
+				}
+				if o.Forward == nil {
+					if err := s.Flush(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+					s = s.kill(t, o)
+				}
+				clock.pass(test.quiet)
+				if m := stateOf(t, s, "gw"); m.State != traffic.MemberReporting {
+					t.Errorf("%+v after %v", m, test.quiet)
+				}
+				clock.pass(time.Second)
+				if m := stateOf(t, s, "gw"); m.State != traffic.MemberSilent {
+					t.Errorf("%+v after more than %v", m, test.quiet)
+				}
+			})
+		}
+	}
 }
