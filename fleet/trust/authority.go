@@ -32,6 +32,10 @@ type Options struct {
 	Ask bool
 	// Life is how long the certificates of hosts are to live; 0: 30 days.
 	Life time.Duration
+	// Refused is called when Guard or Renew refuses a host that is known for sure, by its
+	// certificate or its token, with its name and why: each time, from the goroutine of
+	// the request, so that the host can be shown as refused.
+	Refused func(host, why string)
 	// Renewed is called after an Identity was renewed, from the goroutine that did it:
 	// connections that are open show the former certificate.
 	Renewed func()
@@ -60,6 +64,7 @@ type Authority struct {
 	pool   *x509.CertPool
 	tries  *tries
 	renews *tries
+	told   *refusals
 	server serverPair
 
 	writing sync.Mutex // held while this process changes the register
@@ -78,7 +83,7 @@ var ErrNoFleet = errors.New("there is no fleet")
 // changes afterwards takes effect by itself, but for another CA. An error says what to
 // do about it; the directory is left as it is.
 func Open(dir string, o Options) (*Authority, error) {
-	a := &Authority{dir: dir, o: o.withDefaults(), pool: x509.NewCertPool(), tries: newTries(), renews: newTries()}
+	a := &Authority{dir: dir, o: o.withDefaults(), pool: x509.NewCertPool(), tries: newTries(), renews: newTries(), told: newRefusals()}
 	if !slices.ContainsFunc([]string{fileCA, fileCAKey, fileServer, fileRegister}, func(f string) bool { return exists(a.path(f)) }) {
 		return nil, fmt.Errorf("%w in %s: \"bwmon fleet init\" makes one", ErrNoFleet, dir)
 	}

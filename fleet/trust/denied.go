@@ -19,6 +19,9 @@ type Denied struct {
 	// who was revoked, 503 where the register cannot be read.
 	Status int
 	Why    string
+	// Host is who was refused, where that is known for sure: its certificate is of our CA,
+	// or its token was right once.
+	Host string
 
 	told  string
 	leave bool // the connection is to end: see ended
@@ -28,12 +31,36 @@ func (d *Denied) Error() string { return d.told }
 
 func denied(status int, told string) *Denied { return &Denied{Status: status, Why: told, told: told} }
 
-// ended is why a connection is worth nothing any more: another one may show a newer
-// certificate.
-func ended(status int, format string, a ...any) *Denied {
+// ended is why a connection of a host ("": of none) is worth nothing any more: another one
+// may show a newer certificate.
+func ended(status int, host, format string, a ...any) *Denied {
 	d := denied(status, fmt.Sprintf(format, a...))
-	d.leave = true
+	d.leave, d.Host = true, host
 	return d
+}
+
+// tell tells Options.Refused of a host that was refused, and the log of whoever was; not
+// each time, or it would be theirs.
+func (a *Authority) tell(r *http.Request, d *Denied) {
+	if d.Host != "" && a.o.Refused != nil {
+		a.o.Refused(d.Host, d.Why)
+	}
+	who := d.Host
+	if who == "" {
+		who = networkOf(r.RemoteAddr)
+	}
+	more, ok := a.told.take(refusal{who, d.Why}, a.o.Now())
+	if !ok {
+		return
+	}
+	list := []any{"from", cleaned(r.RemoteAddr), "path", cleaned(r.URL.Path), "reason", cleaned(d.Why)}
+	if d.Host != "" {
+		list = append([]any{"host", d.Host}, list...)
+	}
+	if more > 0 {
+		list = append(list, "more", more) // that were not told
+	}
+	a.o.Log.Warn("a host was refused", list...)
 }
 
 // Refuse answers a request with what is wrong, as problem details (RFC 9457). err is a

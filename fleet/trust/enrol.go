@@ -86,7 +86,7 @@ func (a *Authority) answers(admit func(*http.Request) (*admission, error)) http.
 		case errors.As(err, &d) && d.Status == http.StatusTooManyRequests:
 			a.o.Log.Debug("a host was told to wait", "from", cleaned(r.RemoteAddr)) // or the log would be theirs
 		case errors.As(err, &d):
-			a.o.Log.Warn("a host was refused", "from", cleaned(r.RemoteAddr), "path", cleaned(r.URL.Path), "reason", cleaned(d.Why))
+			a.tell(r, d)
 		default:
 			a.o.Log.Error("a host could not be admitted", "from", cleaned(r.RemoteAddr), "error", err)
 		}
@@ -182,7 +182,7 @@ func (a *Authority) renew(r *http.Request, c *x509.Certificate, host string) (*a
 	err = a.change(func(reg *register) error {
 		m := reg.Hosts[host]
 		if m == nil || m.Generation != generation || !m.Revoked.IsZero() {
-			return denied(http.StatusForbidden, fmt.Sprintf("host %q was revoked", host))
+			return ended(http.StatusForbidden, host, "host %q was revoked", host)
 		}
 		m.Renewed, m.Expires = now, now.Add(a.o.Life)
 		return nil

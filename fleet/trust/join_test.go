@@ -118,6 +118,7 @@ func TestRefusedInvitations(t *testing.T) {
 		{"forged", forged.String(), errInvitationForged.Error()},
 		{"unknown", unknown.String(), errInvitationUnknown.Error()},
 	} {
+		s.clock.advance(refusalsEvery) // what is the same is told once in that time
 		before := len(s.log.String())
 		dir := t.TempDir()
 		_, err := Join(t.Context(), dir, s.url, c.invitation, Options{Now: s.clock.now})

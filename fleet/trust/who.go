@@ -3,6 +3,7 @@ package trust
 import (
 	"bytes"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -36,10 +37,15 @@ func (a *Authority) Who(r *http.Request) (host string, any bool, err error) {
 	return "", false, denied(http.StatusUnauthorized, `this receiver asks for a certificate or a token: join its fleet with what "bwmon fleet invite" prints there`)
 }
 
-// Guard answers those whom Who refuses as Refuse does, and passes all others on.
+// Guard answers those whom Who refuses as Refuse does, and passes all others on. Refusals
+// are told to the log, each reason once a minute for each host or network, and to
+// Options.Refused.
 func (a *Authority) Guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, _, err := a.Who(r); err != nil {
+			if d := new(Denied); errors.As(err, &d) {
+				a.tell(r, d)
+			}
 			Refuse(w, err)
 			return
 		}
@@ -70,11 +76,11 @@ func (a *Authority) byCertificate(c *x509.Certificate) (string, error) {
 	host := c.Subject.CommonName
 	generation, err := generationOf(c)
 	if err != nil || fleet.CheckName(host) != nil {
-		return "", ended(http.StatusForbidden, "this is not the certificate of a host")
+		return "", ended(http.StatusForbidden, "", "this is not the certificate of a host")
 	}
 	// A connection may live longer than the certificate that it began with.
 	if now := a.o.Now(); now.After(c.NotAfter) {
-		return "", ended(http.StatusUnauthorized, "the certificate of host %q expired at %s: invite it anew where the receiver is", host, c.NotAfter.UTC().Format("2006-01-02 15:04 MST"))
+		return "", ended(http.StatusUnauthorized, host, "the certificate of host %q expired at %s: invite it anew where the receiver is", host, c.NotAfter.UTC().Format("2006-01-02 15:04 MST"))
 	}
 	r, err := a.read()
 	if err != nil {
@@ -85,11 +91,11 @@ func (a *Authority) byCertificate(c *x509.Certificate) (string, error) {
 	case m == nil && a.issuer == nil: // a copy does not know who joined since it was made
 		return host, nil
 	case m != nil && generation == m.Generation && !m.Revoked.IsZero():
-		return "", ended(http.StatusForbidden, "host %q was revoked", host)
+		return "", ended(http.StatusForbidden, host, "host %q was revoked", host)
 	case m != nil && generation < m.Generation:
-		return "", ended(http.StatusForbidden, "host %q was admitted anew since it got this certificate, or revoked", host)
+		return "", ended(http.StatusForbidden, host, "host %q was admitted anew since it got this certificate, or revoked", host)
 	case m == nil || generation > m.Generation && a.issuer != nil:
-		return "", ended(http.StatusForbidden, "host %q is not in the register: it may have been restored from an old backup: invite the host anew", host)
+		return "", ended(http.StatusForbidden, host, "host %q is not in the register: it may have been restored from an old backup: invite the host anew", host)
 	}
 	return host, nil
 }
@@ -116,14 +122,14 @@ func (a *Authority) byToken(r *http.Request, shown []string) (string, error) {
 		hash = m.Token.Hash
 	}
 	if !s.matches(hash) {
-		wrong.Why = "token unknown, replaced or revoked"
+		wrong.Why = "token unknown or replaced"
 		if hash != nil {
 			wrong.Why = fmt.Sprintf("token of host %q with a wrong secret", host)
 		}
 		return "", wrong
 	}
 	if !reg.Hosts[host].Revoked.IsZero() {
-		return "", ended(http.StatusForbidden, "host %q was revoked", host)
+		return "", ended(http.StatusForbidden, host, "host %q was revoked", host)
 	}
 	return host, nil
 }
