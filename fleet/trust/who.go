@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"bwmon/fleet"
@@ -16,7 +17,7 @@ import (
 // Who tells which host asks: by the certificate of its connection, else by its
 // token. any is true of those who may speak for every host, since they are on the same
 // machine: the addresses of both ends are loopback, no proxy or browser has
-// sent them, and Options.Ask is not set. It looks at the register at every request:
+// sent them, and Options.Ask is not set; but for a host that was revoked. It looks at the register at every request:
 // what was revoked a moment ago is refused on connections that are open, too. An error is
 // a *Denied, with which Refuse answers.
 func (a *Authority) Who(r *http.Request) (host string, any bool, err error) {
@@ -28,13 +29,38 @@ func (a *Authority) Who(r *http.Request) (host string, any bool, err error) {
 		host, err = a.byToken(r, shown)
 		return host, false, err
 	}
-	if !a.o.Ask && IsHere(r) {
+	switch sent := sentBy(r); {
+	case !isLoopback(r):
+	case a.o.Ask:
+		return "", false, denied(http.StatusUnauthorized, "this receiver asks for a certificate or a token, also on its own machine")
+	case sent != "":
+		return "", false, &Denied{
+			Status: http.StatusUnauthorized, Why: "it came by way of a proxy or a browser, without a certificate or a token",
+			told: fmt.Sprintf(`this came by way of a proxy or a browser (it has %s), so this receiver asks for a certificate or a token: give the host one ("bwmon fleet token HOST" makes it), or have it publish with nothing in between`, cleaned(sent)),
+		}
+	default:
+		for _, host := range r.Header.Values(fleet.HeaderHost) {
+			if err := a.MayWrite(host); err != nil {
+				return "", false, err
+			}
+		}
 		return "", true, nil
 	}
-	if isLoopback(r) {
-		return "", false, denied(http.StatusUnauthorized, "this receiver asks for a certificate or a token, also on its own machine")
-	}
 	return "", false, denied(http.StatusUnauthorized, `this receiver asks for a certificate or a token: join its fleet with what "bwmon fleet invite" prints there`)
+}
+
+// MayWrite tells whether somebody on this machine may write under a name: it may not have
+// been revoked. Who asks for what is in the header fleet.HeaderHost; a name that is found
+// in a batch only is to be asked for by whoever finds it. An error is a *Denied.
+func (a *Authority) MayWrite(host string) error {
+	r, err := a.read()
+	if err != nil {
+		return errRegister(err)
+	}
+	if m := r.Hosts[host]; m != nil && !m.Revoked.IsZero() {
+		return denied(http.StatusForbidden, fmt.Sprintf("host %q was revoked", host))
+	}
+	return nil
 }
 
 // Guard answers those whom Who refuses as Refuse does, and passes all others on. Refusals
@@ -136,7 +162,7 @@ func (a *Authority) byToken(r *http.Request, shown []string) (string, error) {
 
 // IsHere reports whether a request comes from a program on this machine: both ends of the
 // connection have loopback addresses, and no proxy or browser has sent it.
-func IsHere(r *http.Request) bool { return isLoopback(r) && !isSent(r) }
+func IsHere(r *http.Request) bool { return isLoopback(r) && sentBy(r) == "" }
 
 // isLoopback reports whether both ends of a connection have loopback addresses.
 func isLoopback(r *http.Request) bool {
@@ -152,14 +178,24 @@ func isLoopback(r *http.Request) bool {
 	return err == nil && remote.Addr().Unmap().IsLoopback() && local.Addr().Unmap().IsLoopback()
 }
 
-// isSent reports whether a request was passed on by a proxy, or made by a browser,
-// perhaps for a page of somebody else. Who leaves such headers out is not trusted more
-// than without this; who has them is on another machine, or not asked for what they do.
-func isSent(r *http.Request) bool {
-	for _, h := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via", "Origin", "Sec-Fetch-Site"} {
-		if _, there := r.Header[h]; there {
-			return true
+// senders begin the headers that proxies, tunnels and browsers add.
+var senders = [...]string{
+	"Forwarded", "Via", "X-Forwarded", "X-Real-", "X-Client-", "True-Client-", "X-Cluster-Client-", "X-Original-",
+	"X-Envoy-", "X-Amz", "X-Azure-", "Cf-", "Cdn-", "Fastly-", "Fly-", "Tailscale-",
+	"Origin", "Sec-",
+}
+
+// sentBy is the header that says that a request was passed on by a proxy, or made by a
+// browser, perhaps for a page of somebody else; "": there is none. Who leaves such headers
+// out is not trusted more than without this; who has them is on another machine, or not
+// asked for what they do.
+func sentBy(r *http.Request) string {
+	first := "" // the same one each time
+	for h := range r.Header {
+		is := slices.ContainsFunc(senders[:], func(s string) bool { return strings.HasPrefix(h, s) })
+		if is && (first == "" || h < first) {
+			first = h
 		}
 	}
-	return false
+	return first
 }

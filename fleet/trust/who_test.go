@@ -287,6 +287,16 @@ func TestLoopback(t *testing.T) {
 		{"header says so", "192.0.2.1:1", "192.0.2.2:8443", [2]string{"X-Forwarded-For", "127.0.0.1"}, false},
 		{"proxy", "127.0.0.1:1", "127.0.0.1:8443", [2]string{"X-Forwarded-For", "192.0.2.1"}, false},
 		{"proxy, by RFC", "127.0.0.1:1", "127.0.0.1:8443", [2]string{"Forwarded", "for=192.0.2.1"}, false},
+		{"proxy, by another name", "127.0.0.1:1", "127.0.0.1:8443", [2]string{"X-Forwarded-Server", "receiver"}, false},
+		{"tunnel", "127.0.0.1:1", "127.0.0.1:8443", [2]string{"Cf-Ray", "1"}, false},
+		{"tunnel, with a name", "127.0.0.1:1", "127.0.0.1:8443", [2]string{"CF-Connecting-IP", "192.0.2.1"}, false},
+		{"client of a proxy", "127.0.0.1:1", "127.0.0.1:8443", [2]string{"X-Client-IP", "127.0.0.1"}, false},
+		{"client of another proxy", "127.0.0.1:1", "127.0.0.1:8443", [2]string{"True-Client-IP", "127.0.0.1"}, false},
+		{"client of a cluster", "127.0.0.1:1", "127.0.0.1:8443", [2]string{"X-Cluster-Client-Ip", "127.0.0.1"}, false},
+		{"original address", "127.0.0.1:1", "127.0.0.1:8443", [2]string{"X-Original-Forwarded-For", "127.0.0.1"}, false},
+		{"browser", "127.0.0.1:1", "127.0.0.1:8443", [2]string{"Sec-Fetch-Mode", "no-cors"}, false},
+		{"empty header", "127.0.0.1:1", "127.0.0.1:8443", [2]string{"Via", ""}, false},
+		{"header of a program", "127.0.0.1:1", "127.0.0.1:8443", [2]string{"User-Agent", "bwmon"}, true},
 		{"page of another site", "127.0.0.1:1", "127.0.0.1:8443", [2]string{"Origin", "https://evil.example"}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -303,6 +313,42 @@ func TestLoopback(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestHeaderInTheWay: who comes by way of a proxy hears of it, and of what to do.
+func TestHeaderInTheWay(t *testing.T) {
+	s := newSite(t)
+	client := newClient(t, nil)
+	publish(t, client, s.plain, "web").want(t, 200, "")
+	o := publish(t, client, s.plain, "web", "Cf-Connecting-Ip", "192.0.2.1")
+	o.want(t, 401, "this came by way of a proxy or a browser (it has Cf-Connecting-Ip)")
+	o.want(t, 401, `"bwmon fleet token HOST"`)
+	// With a token it is let in.
+	token, err := s.a.Token("web")
+	check(t, err)
+	publish(t, client, s.plain, "web", "Cf-Connecting-Ip", "192.0.2.1", "Authorization", "Bearer "+token).want(t, 200, "")
+}
+
+// TestRevokedOnLoopback: who is on the same machine writes as everybody, but for those who
+// were revoked, until they are let in again.
+func TestRevokedOnLoopback(t *testing.T) {
+	s := newSite(t)
+	client := newClient(t, nil)
+	s.join("web")
+	publish(t, client, s.plain, "web").want(t, 200, "")
+	check(t, s.admin().Revoke("web"))
+	publish(t, client, s.plain, "web").want(t, 403, `host "web" was revoked`)
+	publish(t, client, s.plain, "db", fleet.HeaderHost, "web").want(t, 403, `host "web" was revoked`)
+	publish(t, client, s.plain, "db").want(t, 200, "")
+	var d *Denied
+	if err := s.a.MayWrite("web"); !errors.As(err, &d) || d.Host != "" {
+		t.Errorf("as it is found in a batch: %v", err)
+	}
+	check(t, s.a.MayWrite("db"))
+	_, err := s.admin().Token("web")
+	check(t, err)
+	publish(t, client, s.plain, "web").want(t, 200, "")
+	check(t, s.a.MayWrite("web"))
 }
 
 // TestLoopbackOfAConnection: what connections say of themselves, between machines and
