@@ -105,10 +105,10 @@ func (c *configReader) absolute(at place, path string) {
 func checkRemote(text string) error {
 	u, err := url.Parse(text)
 	switch {
-	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
+	case err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http":
 		return wrongURL{"want a URL such as https://receiver.example:8443", text}
-	case u.User != nil || u.Fragment != "":
-		return wrongURL{"want neither a user nor a # in it: see token", text}
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return wrongURL{"want neither a user nor ? and # in it: see token", text}
 	case u.Scheme == "http" && !isLoopback(u.Hostname()):
 		return wrongURL{"over a network it is read by anybody: want https", text}
 	}

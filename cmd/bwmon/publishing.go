@@ -16,6 +16,7 @@ import (
 	"bwmon/fleet/engine"
 	"bwmon/fleet/publish"
 	"bwmon/fleet/trust"
+	"bwmon/notify"
 	"bwmon/traffic"
 
 	"github.com/spf13/cobra"
@@ -213,6 +214,9 @@ func (f *publishFlags) apply(c config) (config, error) {
 	if f.url != "" {
 		if err := checkRemote(f.url); err != nil {
 			return c, usageError{fmt.Errorf("--publish: %w", err)}
+		}
+		if c.Publish.Engine != "" { // what opens that is nobody else's business
+			c.Publish.Token, c.Publish.CAFile = notify.Secret{}, ""
 		}
 		c.Publish.URL, c.Publish.Engine = f.url, ""
 	}
