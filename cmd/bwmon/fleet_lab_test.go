@@ -19,7 +19,7 @@ func TestFleetOfTwoMachines(t *testing.T) {
 	d := startDaemon(t, here, r.published(host, dir), "--monitor", kindMachine)
 	d.until("the daemon says that it trusts nobody there", func(s *traffic.Snapshot) bool {
 		m := publishStatus(s)
-		return m.State == traffic.StateFailed && strings.Contains(m.Detail, "unknown authority")
+		return m.State == traffic.StateFailed && strings.Contains(m.Detail, "unknown authority") && strings.Contains(m.Detail, "bwmon fleet invite")
 	})
 	d.stop()
 	r.join(here, host, dir)
@@ -31,6 +31,7 @@ func TestFleetOfTwoMachines(t *testing.T) {
 		m := publishStatus(s)
 		return m.State == traffic.StateFailed && strings.Contains(m.Detail, `host "web-1" was revoked`)
 	})
+	poll(t, "the receiver shows that it was refused", func() bool { return r.member(host).State == traffic.MemberRefused })
 	d.stop()
 	seen := r.member(host).Seen
 	r.join(here, host, dir)

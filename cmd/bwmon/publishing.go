@@ -106,8 +106,9 @@ func (e toEngine) Name() string { return "the engine at " + e.url }
 
 // caller makes connections to a receiver or an engine. Any goroutine may use it.
 type caller struct {
-	tls   *tls.Config
-	fleet bool // with an identity: trust knows what errors mean
+	tls      *tls.Config
+	fleet    bool // with an identity: trust knows what errors mean
+	stranger bool // it has nothing to know the receiver by
 
 	mu sync.Mutex
 	// mu protects the field below.
@@ -129,7 +130,7 @@ func newCaller(c publishConfig, id *trust.Identity) (*caller, error) {
 			return nil, fmt.Errorf("publish.ca_file: there is no certificate in %s: want PEM", quoted(c.CAFile))
 		}
 	}
-	return &caller{tls: t}, nil
+	return &caller{tls: t, stranger: c.CAFile == "" && c.Engine == ""}, nil
 }
 
 // client is another one once the identity was renewed.
@@ -143,8 +144,11 @@ func (c *caller) client() (*http.Client, error) {
 			HTTP2: &http.HTTP2Config{SendPingTimeout: 30 * time.Second, PingTimeout: 10 * time.Second},
 		}
 		c.made = &http.Client{Transport: t}
-		if c.fleet {
+		switch {
+		case c.fleet:
 			c.made.Transport = explained{t}
+		case c.stranger:
+			c.made.Transport = unknown{t}
 		}
 	}
 	return c.made, nil
@@ -156,6 +160,18 @@ type explained struct{ *http.Transport }
 func (e explained) RoundTrip(r *http.Request) (*http.Response, error) {
 	answer, err := e.Transport.RoundTrip(r)
 	return answer, trust.Explain(err, now())
+}
+
+// unknown has errors of connections to receivers say that this host has not joined.
+type unknown struct{ *http.Transport }
+
+func (u unknown) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer, err := u.Transport.RoundTrip(r)
+	var authority x509.UnknownAuthorityError
+	if errors.As(err, &authority) {
+		err = fmt.Errorf("%w: this host has not joined the fleet: run here what \"bwmon fleet invite\" prints on the receiver, or set publish.ca_file", err)
+	}
+	return answer, err
 }
 
 func (c *caller) anew() {

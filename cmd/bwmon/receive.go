@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"slices"
+	"sync/atomic"
 
 	"bwmon/fleet/receive"
 	"bwmon/fleet/trust"
@@ -70,7 +71,12 @@ func (p *program) receive(ctx context.Context, c config, read func() (config, er
 		defer spareMemory()()
 	}
 	host := engineOptions(c).Host
-	authority, err := openAuthority(c.Receive, log.Logger)
+	var taking atomic.Pointer[receive.Receiver]
+	authority, err := openAuthority(c.Receive, log.Logger, func(host, why string) {
+		if r := taking.Load(); r != nil {
+			r.Refused(host, why)
+		}
+	})
 	if err != nil {
 		return usageError{fmt.Errorf("receive.dir: %w", err)}
 	}
@@ -82,6 +88,7 @@ func (p *program) receive(ctx context.Context, c config, read func() (config, er
 	if err != nil {
 		return errors.Join(err, books.close())
 	}
+	taking.Store(r)
 	open := func(c config) (*watch, error) { return newWatch(c, host, log.Logger, p.stderr) }
 	w, err := open(c)
 	if err != nil {
@@ -174,9 +181,10 @@ func openKeeper(c config, host string, log *slog.Logger) (fleetKeeper, error) {
 	return openFleetBooks(c, host)
 }
 
-// openAuthority is who is trusted; nil where nobody has begun with that.
-func openAuthority(c receiveConfig, log *slog.Logger) (*trust.Authority, error) {
-	a, err := trust.Open(c.Dir, trust.Options{Log: log, Ask: c.AskLocal})
+// openAuthority is who is trusted; nil where nobody has begun with that. refused hears of
+// hosts that are refused.
+func openAuthority(c receiveConfig, log *slog.Logger, refused func(host, why string)) (*trust.Authority, error) {
+	a, err := trust.Open(c.Dir, trust.Options{Log: log, Ask: c.AskLocal, Refused: refused})
 	if errors.Is(err, trust.ErrNoFleet) && !c.AskLocal {
 		return nil, nil
 	}

@@ -43,6 +43,14 @@ func (r *Receiver) Routes() []Route {
 	)
 }
 
+// Refused has a host that was refused before its request came here shown so, with why.
+// Any goroutine may call it.
+func (r *Receiver) Refused(host, why string) {
+	if h := r.find(host); h != nil {
+		r.refuse(h, why, r.opts.Now())
+	}
+}
+
 // Handler serves all Routes by itself, to anybody who reads.
 func (r *Receiver) Handler() http.Handler {
 	mux := http.NewServeMux()
