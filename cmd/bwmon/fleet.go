@@ -147,8 +147,9 @@ func (p *program) fleetServerCommand() *cobra.Command {
 certificate, the register, and a certificate and key of its own, valid for a year. The
 CA's key is not in it: that receiver lets hosts in, and admits and renews none.
 
-Copy it to that machine, as its receive.dir. Whenever hosts are revoked or get tokens,
-copy register.json there, too; who is invited is let in without that.`,
+Copy it to that machine, as its receive.dir. Whenever hosts are revoked, get tokens or
+join anew under a name that was there, copy register.json there, too: until then it lets
+in the former machine. Who is new joins and is let in without that.`,
 		Example: `  sudo bwmon fleet server second.example --to ./second
   sudo rsync -a ./second/ second.example:/var/lib/bwmon/fleet/`,
 		Args: cobra.ExactArgs(1),

@@ -1,10 +1,14 @@
 package main
 
 import (
+	"bufio"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"bwmon/fleet"
@@ -25,11 +29,16 @@ once, for a limited time, and lets whoever has it join under that name: hand it 
 password. It holds the fingerprint of the CA, so that the host knows that it talks to
 this receiver.
 
+What stands on a command line any user of that host can read while it runs. Where there
+are others, hand what this prints to "bwmon fleet join URL -", which reads it from its
+standard input.
+
 Another invitation of the same host that was not used is withdrawn. A host of that
-name that is there goes on until the invitation is used; its certificate ends then.`,
+name that is there goes on until the invitation is used; its certificate and its token
+end then. Other receivers need the register anew when it is used: see "bwmon fleet server".`,
 		Example: `  sudo bwmon fleet invite web-1
   sudo bwmon fleet invite --ttl 24h web-1
-  sudo bwmon fleet invite web-1 | ssh web-1 sudo sh`,
+  sudo bwmon fleet invite web-1 | ssh web-1 sudo bwmon fleet join https://receiver.example:8443 -`,
 		Args: cobra.ExactArgs(1),
 	}
 	cmd.RunE = p.runs(func(cmd *cobra.Command) error {
@@ -62,15 +71,19 @@ name that is there goes on until the invitation is used; its certificate ends th
 func (p *program) fleetJoinCommand() *cobra.Command {
 	var dir string
 	cmd := &cobra.Command{
-		Use:   "join [flags] URL INVITATION",
+		Use:   "join [flags] URL INVITATION|-",
 		Short: "Join the fleet of a receiver, on a host that was invited",
 		Long: `join makes a key on this host and gets a certificate for it from the receiver. It is
 what "bwmon fleet invite" prints. It trusts only a receiver of the CA that the
 invitation names. Where it fails on the way, run it again.
 
+With - the invitation is read from standard input, where no other user of this host sees
+it: the invitation itself, or the line that "bwmon fleet invite" printed.
+
 It prints what to put into bwmon.toml.`,
-		Example: `  sudo bwmon fleet join https://receiver.example:8443 bwmon-invitation-…`,
-		Args:    cobra.ExactArgs(2),
+		Example: `  sudo bwmon fleet join https://receiver.example:8443 bwmon-invitation-…
+  sudo bwmon fleet join https://receiver.example:8443 - < invitation`,
+		Args: cobra.ExactArgs(2),
 	}
 	cmd.RunE = p.runs(func(cmd *cobra.Command) error {
 		if dir == "" {
@@ -80,10 +93,33 @@ It prints what to put into bwmon.toml.`,
 			}
 			dir = c.Publish.Identity
 		}
-		return p.fleetJoin(cmd.Context(), dir, cmd.Flags().Arg(0), cmd.Flags().Arg(1))
+		invitation := cmd.Flags().Arg(1)
+		if invitation == "-" {
+			var err error
+			if invitation, err = readInvitation(p.stdin); err != nil {
+				return err
+			}
+		}
+		return p.fleetJoin(cmd.Context(), dir, cmd.Flags().Arg(0), invitation)
 	})
 	cmd.Flags().StringVar(&dir, "dir", "", "the `DIRECTORY` for key and certificate (default publish.identity of the configuration: "+defaultPublish().Identity+")")
 	return cmd
+}
+
+// maxInvitationLine bounds the line that an invitation is read from, in bytes.
+const maxInvitationLine = 4 << 10
+
+// readInvitation reads the first line: an invitation, or the command that ends with it.
+func readInvitation(in io.Reader) (string, error) {
+	line, err := bufio.NewReader(io.LimitReader(in, maxInvitationLine)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", fmt.Errorf("read the invitation from standard input: %w", err)
+	}
+	words := strings.Fields(line)
+	if len(words) == 0 {
+		return "", errors.New(`standard input begins with nothing: want an invitation there, as "bwmon fleet invite" prints it`)
+	}
+	return words[len(words)-1], nil
 }
 
 func (p *program) fleetJoin(ctx context.Context, dir, url, invitation string) error {
@@ -139,11 +175,12 @@ func (p *program) fleetTokenCommand() *cobra.Command {
 		Short: "Make a token that a host may publish with, in place of a certificate",
 		Long: `token prints a token, which a host may publish with over TLS, and the one it had
 before is worth nothing. It cannot be printed again: only a hash of it is kept. It has no
-end but "fleet revoke" or another token.
+end but "fleet revoke", another token, or an invitation of that name that is used. Write
+it to a file that nobody else may read, also not for a moment (umask).
 
 On the host it stands in publish.token, and ca.pem of the fleet's directory in
 publish.ca_file, unless a certificate that everybody trusts is in front.`,
-		Example: `  sudo bwmon fleet token nas > nas.token`,
+		Example: `  (umask 077; sudo bwmon fleet token nas > nas.token)`,
 		Args:    cobra.ExactArgs(1),
 	}
 	cmd.RunE = p.runs(func(cmd *cobra.Command) error {
