@@ -60,6 +60,9 @@ func (c *configReader) config(raw rawConfig) config {
 	out.Log = c.log(raw.Log)
 	out.Publish = c.publish(raw.Publish)
 	out.Receive = c.receive(raw.Receive)
+	if !c.written("receive", "loopback") && (out.HTTP.Insecure || !out.HTTP.Token.IsZero()) {
+		out.Receive.AskLocal = true // a proxy in front brings everybody over loopback
+	}
 	out.Deliveries = c.deliveries(raw.Notify)
 	var names []string
 	for _, n := range raw.Notify {

@@ -78,6 +78,9 @@ func (p *program) receive(ctx context.Context, c config, read func() (config, er
 		}
 	})
 	if err != nil {
+		if errors.Is(err, trust.ErrNoFleet) {
+			err = fmt.Errorf("%w; or write receive.loopback = \"trust\" if no proxy brings others over loopback", err)
+		}
 		return usageError{fmt.Errorf("receive.dir: %w", err)}
 	}
 	books, err := openKeeper(c, host, log.Logger)
