@@ -20,23 +20,29 @@ const recently = 48 * time.Hour
 
 // runs are the present runs of hosts that were seen recently: of one, or with "" of all.
 func (r *Reader) runs(ctx context.Context, host string, now time.Time) (map[string]run, error) {
-	ask := func(window time.Duration) (map[string]run, error) {
-		v, err := r.vector(ctx, "max_over_time("+selector(metricSeen, hostMatchers(host)...)+span(window)+")", now)
-		all := make(map[string]run)
-		for _, s := range v {
-			name, seen := string(s.Metric["host"]), time.UnixMilli(whole(float64(s.Value)*1000)).UTC()
-			if seen.After(all[name].seen) {
-				all[name] = run{string(s.Metric["run"]), seen}
-			}
-		}
-		return all, err
-	}
-	all, err := ask(recently)
+	all, err := r.runsWithin(ctx, host, recently, 0, now)
 	if err != nil || host == "" || len(all) > 0 {
 		return all, err
 	}
-	if all, err = ask(r.opts.Reach); err == nil && len(all) == 0 {
+	if all, err = r.runsWithin(ctx, host, r.opts.Reach, 0, now); err == nil && len(all) == 0 {
 		err = question("host: the engine has none of the name %q", traffic.CleanText(host, 128))
+	}
+	return all, err
+}
+
+// runsWithin are likewise those of a window that ended so long ago.
+func (r *Reader) runsWithin(ctx context.Context, host string, window, ago time.Duration, now time.Time) (map[string]run, error) {
+	of := selector(metricSeen, hostMatchers(host)...) + span(window)
+	if ago > 0 {
+		of += " offset " + seconds(ago)
+	}
+	v, err := r.vector(ctx, "max_over_time("+of+")", now)
+	all := make(map[string]run)
+	for _, s := range v {
+		name, seen := string(s.Metric["host"]), time.UnixMilli(whole(float64(s.Value)*1000)).UTC()
+		if seen.After(all[name].seen) {
+			all[name] = run{string(s.Metric["run"]), seen}
+		}
 	}
 	return all, err
 }

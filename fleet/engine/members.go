@@ -10,16 +10,15 @@ import (
 	"bwmon/traffic"
 )
 
-// silentAfter is how long a member may not write.
-const silentAfter = 2 * time.Minute
-
-// Snapshot is what the engine knows of the fleet now: the members that wrote within two
-// days, and the apps that changed in that time, with the members that run each as its
+// Snapshot is what the engine knows of the fleet now: the members that wrote within 32
+// days, and the apps that changed within two, with the members that run each as its
 // commands. Totals are those of the members' present runs, so that they fall when one
-// begins anew. It blocks as Report does; a large fleet's is costly.
+// begins anew. A member is silent for the time that r could have seen it write: while the
+// engine did not answer, and before the first Snapshot, that is until any member wrote
+// last. It blocks as Report does; a large fleet's is costly.
 func (r *Reader) Snapshot(ctx context.Context) (*traffic.Snapshot, error) {
 	now := r.opts.Now()
-	runs, err := r.runs(ctx, "", now)
+	runs, err := r.listed(ctx, now)
 	if err != nil {
 		return nil, err
 	}
@@ -40,6 +39,7 @@ func (r *Reader) Snapshot(ctx context.Context) (*traffic.Snapshot, error) {
 		s.Series = append(s.Series, traffic.Series{Kind: traffic.SeriesHost, Name: h.Host, Detail: h.Detail, Metrics: traffic.Metrics{
 			{Name: "silent_s", Value: h.Silent}, {Name: "waiting", Value: float64(h.Waiting)}, {Name: "alerts", Value: float64(h.Alerts)},
 			{Name: "apps", Value: float64(h.Apps)}, {Name: "rx_bytes_per_s", Value: h.RxRate}, {Name: "tx_bytes_per_s", Value: h.TxRate},
+			{Name: "unbooked_bytes", Value: float64(h.Unbooked)},
 		}})
 	}
 	sortSnapshot(s)
@@ -80,28 +80,58 @@ func (r *Reader) members(ctx context.Context, runs map[string]run, now time.Time
 	if err != nil {
 		return nil, err
 	}
-	of := func(v model.Vector) map[string]uint64 {
-		all := make(map[string]uint64, len(v))
-		for _, s := range v {
-			all[string(s.Metric["host"])] = uint64(max(whole(float64(s.Value)), 0))
-		}
-		return all
+	unbooked, err := r.unbooked(ctx, runs, now)
+	if err != nil {
+		return nil, err
+	}
+	paces, err := r.paces(ctx, runs, now)
+	if err != nil {
+		return nil, err
 	}
 	usage := make(map[string]traffic.Usage)
 	for _, k := range carried {
 		usage[string(k.metric["host"])] = k.usage()
 	}
-	waits, fires := of(waiting), of(firing)
-	list := []traffic.Member{}
+	waits, fires := byHost(waiting), byHost(firing)
+	list := make([]traffic.Member, 0, len(runs))
 	for name, at := range runs {
+		silent := r.roll.silent(at.seen, now)
 		m := traffic.Member{
-			Host: name, Usage: usage[name], State: traffic.MemberReporting, Seen: at.seen, Silent: max(0, now.Sub(at.seen).Seconds()),
-			Alerts: int(fires[name]), Waiting: waits[name],
+			Host: name, Usage: usage[name], State: traffic.MemberReporting, Seen: at.seen, Silent: silent.Seconds(),
+			Alerts: int(fires[name]), Waiting: waits[name], Unbooked: unbooked[name],
 		}
-		if now.Sub(at.seen) > silentAfter {
+		if silent > max(r.opts.SilentAfter, 3*paces[name]) {
 			m.State, m.Detail = traffic.MemberSilent, "nothing came from it since "+at.seen.Format(time.RFC3339)
 		}
 		list = append(list, m)
 	}
 	return list, nil
+}
+
+// byHost are levels that count something.
+func byHost(v model.Vector) map[string]uint64 {
+	all := make(map[string]uint64, len(v))
+	for _, s := range v {
+		all[string(s.Metric["host"])] = uint64(max(whole(float64(s.Value)), 0))
+	}
+	return all
+}
+
+// unbooked is what members' interfaces carried in their present runs and nobody owns, by
+// host.
+func (r *Reader) unbooked(ctx context.Context, runs map[string]run, now time.Time) (map[string]uint64, error) {
+	all := make(map[string]uint64, len(runs))
+	for _, w := range []way{received, sent} {
+		v, err := r.newest(ctx, families[kindBalance].total(w), []string{`book=~"unattributed|residual"`}, now, recently)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range v {
+			host := string(s.Metric["host"])
+			if runs[host].name == string(s.Metric["run"]) {
+				all[host] += uint64(max(whole(float64(s.Value)), 0))
+			}
+		}
+	}
+	return all, nil
 }

@@ -36,6 +36,10 @@ type Options struct {
 	Location *time.Location
 	// Reach is how far back a Reader looks at most. 0: five years.
 	Reach time.Duration
+	// SilentAfter is how long a member may not write before a Reader's Snapshot says that it
+	// is silent; one that writes seldom may three times as long as it takes from one batch to
+	// the next. 0: two minutes.
+	SilentAfter time.Duration
 	// MaxSeries bounds what one question of a Reader may find. 0: 1,000,000.
 	MaxSeries int
 }
@@ -45,6 +49,8 @@ const (
 	defaultMaxBytes  = 1 << 20
 	defaultReach     = 5 * 365 * 24 * time.Hour
 	defaultMaxSeries = 1_000_000
+
+	defaultSilentAfter = 2 * time.Minute
 )
 
 // complete checks o and fills in what is missing.
@@ -55,8 +61,8 @@ func (o Options) complete() (Options, error) {
 		return o, fmt.Errorf("engine: url: want one such as http://127.0.0.1:9090: %w", err)
 	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
 		return o, errors.New("engine: url: want one that begins with http:// or https:// and names a host")
-	case o.Timeout < 0 || o.MaxBytes < 0 || o.Reach < 0 || o.MaxSeries < 0:
-		return o, errors.New("engine: timeout, max bytes, reach, max series: want none below 0")
+	case o.Timeout < 0 || o.MaxBytes < 0 || o.Reach < 0 || o.MaxSeries < 0 || o.SilentAfter < 0:
+		return o, errors.New("engine: timeout, max bytes, reach, max series, silent after: want none below 0")
 	}
 	if o.Timeout == 0 {
 		o.Timeout = defaultTimeout
@@ -69,6 +75,9 @@ func (o Options) complete() (Options, error) {
 	}
 	if o.MaxSeries == 0 {
 		o.MaxSeries = defaultMaxSeries
+	}
+	if o.SilentAfter == 0 {
+		o.SilentAfter = defaultSilentAfter
 	}
 	if o.Now == nil {
 		o.Now = time.Now

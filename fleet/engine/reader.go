@@ -23,6 +23,7 @@ type Reader struct {
 	calendar calendar
 	client   api.Client
 	api      v1.API
+	roll     roll
 }
 
 // NewReader makes a Reader. It asks the engine nothing.

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"net/http"
 
 	"bwmon/fleet"
 )
@@ -27,7 +28,7 @@ func (s *Sender) Name() string { return "the engine at " + s.writer.host }
 func (s *Sender) Send(ctx context.Context, batches []*fleet.Batch, waiting int) (fleet.Answer, error) {
 	for _, b := range batches {
 		if b.Host != s.host {
-			return s.answer(), fmt.Errorf("write to the engine: a batch is of host %q: this is %q", b.Host, s.host)
+			return s.answer(), &Error{Status: http.StatusUnprocessableEntity, Text: fmt.Sprintf("a batch is of host %q: this is %q", b.Host, s.host)}
 		}
 	}
 	if err := s.writer.Write(ctx, batches); err != nil {
