@@ -68,7 +68,7 @@ func openFleetEngine(c config, host string, log *slog.Logger) (*fleetEngine, err
 	if e.writer, err = engine.NewWriter(engine.Options{URL: c.Receive.EngineWrite, Token: token}); err != nil {
 		return nil, usageError{fmt.Errorf("receive.engine_write: %w", err)}
 	}
-	if e.reader, err = engine.NewReader(engine.Options{URL: c.Receive.Engine, Token: token, Location: c.Zone}); err != nil {
+	if e.reader, err = engine.NewReader(engine.Options{URL: c.Receive.Engine, Token: token, Location: c.Zone, SilentAfter: c.Receive.SilentAfter}); err != nil {
 		return nil, usageError{fmt.Errorf("receive.engine: %w", err)}
 	}
 	e.perf = engine.NewPerf(e.writer, e.reader)
@@ -78,6 +78,7 @@ func openFleetEngine(c config, host string, log *slog.Logger) (*fleetEngine, err
 // keep implements fleetKeeper.
 func (e *fleetEngine) keep(o *receive.Options) {
 	o.Forward = func(ctx context.Context, _ string, batches []*fleet.Batch) error { return e.writer.Write(ctx, batches) }
+	o.Forgotten = func(host string) bool { return e.reader.Forget(host) == nil }
 	o.Perf = e.perf
 }
 
@@ -165,10 +166,10 @@ func (v engineView) watch(ctx context.Context) {
 		}
 		v.lookAtSome(ctx)
 		if newest != nil {
-			with := *newest
+			with := withOwn(newest, v.receiver.Hosts())
 			with.Host = v.host
 			with.Monitors = v.health()
-			v.told.Publish(&with)
+			v.told.Publish(with)
 		}
 		select {
 		case <-ticker.C:

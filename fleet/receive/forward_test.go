@@ -2,6 +2,7 @@ package receive
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -133,7 +134,16 @@ func TestForwardRefused(t *testing.T) {
 // where the rest is.
 func TestForgetForwarded(t *testing.T) {
 	clock := &testClock{at: epoch}
-	s := newSite(t, Options{Limits: generous, Now: clock.now, Forward: func(context.Context, string, []*fleet.Batch) error { return nil }}, nil)
+	elsewhere := map[string]bool{"old": true}
+	forgotten := func(host string) bool {
+		known := elsewhere[host]
+		delete(elsewhere, host)
+		return known
+	}
+	s := newSite(t, Options{Limits: generous, Now: clock.now, Forgotten: forgotten, Forward: func(context.Context, string, []*fleet.Batch) error { return nil }}, nil)
+	if err := s.Forget("old"); err != nil || elsewhere["old"] {
+		t.Errorf("a host that only the engine knows: %v", err)
+	}
 	h := newStation("gw", 1)
 	for range 2 {
 		h.work(clock.pass(10 * time.Second))
@@ -145,7 +155,7 @@ func TestForgetForwarded(t *testing.T) {
 	if len(s.Hosts()) != 0 || s.snapshot(clock.now()).Balance != (traffic.Balance{}) {
 		t.Errorf("%+v is still there", s.Hosts())
 	}
-	if err := s.Forget("gw"); err == nil || !strings.Contains(err.Error(), "engine") {
+	if err := s.Forget("gw"); !errors.Is(err, ErrUnknown) || !strings.Contains(err.Error(), "engine") {
 		t.Errorf("%v does not say who has its past", err)
 	}
 	h.work(clock.pass(10 * time.Second))

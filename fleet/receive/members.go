@@ -49,17 +49,21 @@ func (r *Receiver) all() []*host {
 // Forget removes a host: from the books, and what it carried from the fleet's totals. If
 // it publishes again it is a new one, and is asked for all of its run. It waits for what is
 // being written. A receiver that forwards forgets what it remembers: the past stays where
-// that was written to.
+// that was written to. ErrUnknown is in the error where there is no such host.
 func (r *Receiver) Forget(name string) error {
 	r.flushing.Lock() // a flush that has begun would say of a new host what was kept of this one
 	defer r.flushing.Unlock()
 	h := r.find(name)
-	if h == nil {
+	elsewhere := r.opts.Forgotten != nil && r.opts.Forgotten(name)
+	switch {
+	case h == nil && elsewhere:
+		return nil
+	case h == nil:
 		why := "there is no such host"
 		if r.opts.Forward != nil {
-			why = "this receiver has not heard of it since it started: what it wrote to the engine is to be deleted there"
+			why = "this receiver has not heard of it since it started: what it wrote to an engine is to be deleted there"
 		}
-		return fmt.Errorf("forget %q: %s", traffic.CleanText(name, traffic.MaxWord), why)
+		return fmt.Errorf("forget %q: %w: %s", traffic.CleanText(name, traffic.MaxWord), ErrUnknown, why)
 	}
 	<-h.turn
 	defer func() { h.turn <- struct{}{} }()

@@ -75,6 +75,9 @@ type Options struct {
 	// returns nil for is kept; with an error that has HTTPStatus() 422 it is refused for good.
 	// It is called by several goroutines, and for one host one batch after the other.
 	Forward func(ctx context.Context, host string, batches []*fleet.Batch) error
+	// Forgotten, with Forward, is told of hosts that are forgotten, and whether it knew of
+	// one; nil: nobody did.
+	Forgotten func(host string) (known bool)
 	// Perf is asked for posted figures; nil: none are taken.
 	Perf Perf
 	// Who says which host a caller may write as: one, or any. nil: any.
