@@ -99,6 +99,9 @@ func claim(dir string) (unlock func(), err error) {
 
 // vacant sees that there is nothing of an authority in a directory, or no directory.
 func vacant(dir string) error {
+	if _, err := os.Lstat(filepath.Join(dir, fileRegister)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err // nor can it be told of the others
+	}
 	has := func(file string) bool { return exists(filepath.Join(dir, file)) }
 	switch {
 	case has(fileRegister):

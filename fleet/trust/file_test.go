@@ -112,6 +112,12 @@ func TestOpenDirectory(t *testing.T) {
 			t.Errorf("mode %v: there is now %v", mode, files)
 		}
 	}
+	// Where it cannot be seen what is there, nobody says that it is a fleet.
+	file := filepath.Join(t.TempDir(), "file")
+	check(t, os.WriteFile(file, nil, 0o600))
+	_, err := Create(file, "https://x:1", []string{"x"}, Options{})
+	wantError(t, err, "not a directory")
+
 	// Nor does it go over what somebody else has.
 	dir := t.TempDir()
 	check(t, os.Chmod(dir, 0o700))

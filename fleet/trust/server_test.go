@@ -113,6 +113,16 @@ func TestCopy(t *testing.T) {
 	gone.publish(second, "gone").want(t, 403, "revoked")
 	back := s.join("gone")
 	back.publish(second, "gone").want(t, 200, "")
+
+	// A name that has moved to another machine.
+	moved := s.join("web")
+	moved.publish(second, "web").want(t, 200, "")
+	m.publish(second, "web").want(t, 200, "") // it does not know
+	text, err = os.ReadFile(filepath.Join(s.dir, fileRegister))
+	check(t, err)
+	check(t, replaceFile(filepath.Join(to, fileRegister), text, 0o600))
+	moved.publish(second, "web").want(t, 200, "")
+	m.publish(second, "web").want(t, 403, "admitted anew")
 	wantError(t, s.admin().Copy(to, []string{"x"}), "there is a fleet in")
 	if second.a.TLSConfig().ClientAuth != tls.VerifyClientCertIfGiven {
 		t.Error("a copy does not verify")
