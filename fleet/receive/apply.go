@@ -188,10 +188,7 @@ func (r *Receiver) forward(ctx context.Context, h *host, d *delivery, clock cloc
 		}
 		at := *b
 		changes := *b.Changes
-		at.At, at.From = clock.timeOf(b.At, time.Time{}, d.now), b.From.Add(-clock.correct)
-		if at.From.After(at.At) {
-			at.From = at.At
-		}
+		at.From, at.At = h.stamps.of(b, clock.correct, r.opts.Limits.Ahead, d.now)
 		changes.At, changes.Host, at.Changes = at.At, h.name, &changes
 		batches = append(batches, &at)
 	}
@@ -224,7 +221,6 @@ func (r *Receiver) forward(ctx context.Context, h *host, d *delivery, clock cloc
 	r.counters.batches.Add(uint64(len(batches)))
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.have = batches[len(batches)-1].Position()
-	h.kept = h.have
+	h.have, h.kept = have, have
 	return nil
 }

@@ -19,6 +19,7 @@ type host struct {
 	state    fleet.State
 	unbooked *traffic.Snapshot // what the books did not take; nil: nothing
 	names    names
+	stamps   stamps
 	gone     bool // it is forgotten, and another one may have its name
 
 	mu sync.Mutex
