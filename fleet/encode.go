@@ -36,13 +36,14 @@ func Decode(document []byte, l Limits) ([]*Batch, error) {
 	}
 	var batches []*Batch
 	var decoder traffic.Decoder
+	budget := l.budget()
 	for len(document) > 0 {
 		if len(batches) == MaxBatches {
 			return nil, fmt.Errorf("read batches: there are more than %d: send fewer at a time", MaxBatches)
 		}
 		head, rest, _ := bytes.Cut(document, []byte("\n"))
 		changes, rest, whole := bytes.Cut(rest, []byte("\n"))
-		b, err := decode(head, changes, &decoder, l)
+		b, err := decode(head, changes, &decoder, &budget, l)
 		if err == nil && !whole {
 			err = errors.New("its end is missing")
 		}
@@ -54,7 +55,13 @@ func Decode(document []byte, l Limits) ([]*Batch, error) {
 	return batches, nil
 }
 
-func decode(head, changes []byte, d *traffic.Decoder, l Limits) (*Batch, error) {
+func decode(head, changes []byte, d *traffic.Decoder, left *budget, l Limits) (*Batch, error) {
+	if err := left.spend(head, left.head, "head"); err != nil {
+		return nil, err
+	}
+	if err := left.spend(changes, left.changes, "rows"); err != nil {
+		return nil, err
+	}
 	b := new(Batch)
 	if err := json.Unmarshal(head, b); err != nil {
 		return nil, err
