@@ -25,7 +25,9 @@ func (r *Receiver) hurry(w http.ResponseWriter) {
 }
 
 // readBody reads what was sent, as it travelled. kind is what it has to be; "": anything.
-func (r *Receiver) readBody(q *http.Request, kind string, most int64) ([]byte, error) {
+// It waits for room in Receiver.bodies, which held has from then on, as long as there is
+// a body.
+func (r *Receiver) readBody(q *http.Request, kind string, most int64, held *int64) ([]byte, error) {
 	if q.ContentLength > most {
 		return nil, refuse(http.StatusRequestEntityTooLarge, "%d bytes are more than the %d that are taken at once: send less at a time", q.ContentLength, most)
 	}
@@ -39,9 +41,7 @@ func (r *Receiver) readBody(q *http.Request, kind string, most int64) ([]byte, e
 	if length < 0 {
 		length = most
 	}
-	var held int64
-	defer func() { r.bodies.leave(&held, held) }()
-	if err := r.bodies.enter(q.Context(), length, &held); err != nil {
+	if err := r.bodies.enter(q.Context(), length, held); err != nil {
 		return nil, err
 	}
 	body, err := io.ReadAll(io.LimitReader(q.Body, most+1))

@@ -41,7 +41,9 @@ func (r *Receiver) receiveFigures(q *http.Request, now time.Time) (*host, posted
 			return h, posted{}, err
 		}
 	}
-	body, err := r.readBody(q, "", maxFigures)
+	var held int64
+	defer func() { r.bodies.leave(&held, held) }()
+	body, err := r.readBody(q, "", maxFigures, &held)
 	if err != nil {
 		return h, posted{}, err
 	}

@@ -70,11 +70,8 @@ func (r *Receiver) receive(q *http.Request, d *delivery) (*host, error) {
 			return h, err
 		}
 	}
-	body, err := r.readFrom(h, q)
+	length, err := r.load(h, q, d)
 	if err != nil {
-		return h, err
-	}
-	if err := r.decode(q, body, d); err != nil {
 		return h, err
 	}
 	limited := h != nil
@@ -82,26 +79,33 @@ func (r *Receiver) receive(q *http.Request, d *delivery) (*host, error) {
 		return h, err
 	}
 	if !limited {
-		if err := r.limit(h, d.now, len(body)); err != nil {
+		if err := r.limit(h, d.now, length); err != nil {
 			return h, err
 		}
 	}
 	return h, d.readHeaders(q.Header)
 }
 
-// readFrom reads the body of a request of h, if that is known yet.
-func (r *Receiver) readFrom(h *host, q *http.Request) ([]byte, error) {
-	if h == nil {
-		return r.readBody(q, fleet.ContentType, r.opts.Limits.Request)
+// load reads the batches of a request of h, if that is known yet, into d. A body that
+// waits to be unpacked counts as one that is read: both keep room from others.
+func (r *Receiver) load(h *host, q *http.Request, d *delivery) (length int, err error) {
+	if h != nil {
+		if !h.begin() {
+			r.counters.limited.Add(1)
+			return 0, later(http.StatusTooManyRequests, time.Second, "%s sends more than %d requests at a time", h.name, maxSending)
+		}
+		defer h.end()
 	}
-	if !h.begin() {
-		r.counters.limited.Add(1)
-		return nil, later(http.StatusTooManyRequests, time.Second, "%s sends more than %d requests at a time", h.name, maxSending)
+	var held int64
+	defer func() { r.bodies.leave(&held, held) }()
+	body, err := r.readBody(q, fleet.ContentType, r.opts.Limits.Request, &held)
+	if h != nil {
+		h.spend(float64(len(body)))
 	}
-	defer h.end()
-	body, err := r.readBody(q, fleet.ContentType, r.opts.Limits.Request)
-	h.spend(float64(len(body)))
-	return body, err
+	if err != nil {
+		return len(body), err
+	}
+	return len(body), r.decode(q, body, d)
 }
 
 // limit counts a request of h.

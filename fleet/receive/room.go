@@ -9,11 +9,11 @@ import (
 )
 
 // room is memory for what hosts send, in bytes: when a receiver was away all of them send
-// much at once. Who finds no room waits, without a body.
+// much at once. Who finds no room for a body waits without one.
 type room struct{ *semaphore.Weighted }
 
-// What is in memory at a time: bodies as they travelled, while they are read, and documents
-// and what was read of them, until they are applied.
+// What is in memory at a time: bodies as they travelled, until they are unpacked, and
+// documents and what was read of them, until they are applied.
 const (
 	bodyRoom     = 32 << 20
 	documentRoom = 32 << 20
