@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"strconv"
 	"strings"
@@ -33,7 +34,8 @@ func readAnswer(r *http.Response) (fleet.Answer, error) {
 		}
 		return a, &fleet.GapError{Have: a.Have}
 	}
-	e := &StatusError{Status: r.StatusCode, Reason: parseProblem(body), After: parseAfter(r.Header.Get("Retry-After"))}
+	reason, own := parseProblem(body, r)
+	e := &StatusError{Status: r.StatusCode, Own: own, Reason: reason, After: parseAfter(r.Header.Get("Retry-After"))}
 	if to := r.Header.Get("Location"); to != "" && r.StatusCode/100 == 3 {
 		e.Reason = "it has moved to " + traffic.CleanText(to, 200)
 	}
@@ -59,19 +61,23 @@ func parseAnswer(body []byte) (fleet.Answer, error) {
 }
 
 // parseProblem is what problem details (RFC 9457) say, clean; "" where the body is none.
-func parseProblem(body []byte) string {
+// They are a receiver's own where they come as it writes them: proxies answer with pages.
+func parseProblem(body []byte, r *http.Response) (reason string, own bool) {
 	var problem struct {
 		Title  string `json:"title"`
+		Status int    `json:"status"`
 		Detail string `json:"detail"`
 	}
 	if json.Unmarshal(body, &problem) != nil {
-		return ""
+		return "", false
 	}
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	own = err == nil && kind == "application/problem+json" && problem.Status == r.StatusCode
 	text := problem.Detail
 	if text == "" {
 		text = problem.Title
 	}
-	return traffic.CleanText(text, 300)
+	return traffic.CleanText(text, 300), own
 }
 
 // parseAfter reads a Retry-After in seconds; a date, which needs two clocks to agree, is

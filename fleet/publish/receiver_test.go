@@ -133,17 +133,23 @@ func (r *receiver) answer(w http.ResponseWriter, err error) {
 	case errors.As(err, &gap):
 		w.WriteHeader(http.StatusConflict)
 	case errors.As(err, &late):
-		http.Error(w, `{"title": "superseded"}`, http.StatusUnprocessableEntity)
+		problem(w, http.StatusUnprocessableEntity, "superseded")
 		return
 	default:
 		if r.refuse == nil {
 			r.errors = append(r.errors, err)
 		}
-		text, _ := json.Marshal(map[string]string{"detail": err.Error()})
-		http.Error(w, string(text), http.StatusUnprocessableEntity)
+		problem(w, http.StatusUnprocessableEntity, err.Error())
 		return
 	}
 	json.NewEncoder(w).Encode(fleet.Answer{Have: r.state.Position, Kept: r.kept.Position})
+}
+
+// problem answers as a receiver does.
+func problem(w http.ResponseWriter, status int, detail string) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(map[string]any{"status": status, "detail": detail})
 }
 
 // flush makes what it has outlive a crash, crash forgets what was not flushed, lose all.

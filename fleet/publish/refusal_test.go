@@ -139,30 +139,36 @@ func TestAllRefused(t *testing.T) {
 
 // TestTooLarge: requests become as small as the receiver wants them.
 func TestTooLarge(t *testing.T) {
-	s := newSchedule(t, 4)
-	for range 40 {
-		s.tick()
-	}
-	most := 0
-	taken := func(w http.ResponseWriter, body []byte) bool {
-		if len(body) > 3000 {
-			http.Error(w, "", http.StatusRequestEntityTooLarge)
-			return true
+	for _, own := range []bool{true, false} { // the receiver says so, or a proxy
+		s := newSchedule(t, 4)
+		for range 40 {
+			s.tick()
 		}
-		most = max(most, len(body))
-		return false
+		most := 0
+		taken := func(w http.ResponseWriter, body []byte) bool {
+			if len(body) > 3000 {
+				if own {
+					problem(w, http.StatusRequestEntityTooLarge, "too large")
+				} else {
+					http.Error(w, "<html>", http.StatusRequestEntityTooLarge)
+				}
+				return true
+			}
+			most = max(most, len(body))
+			return false
+		}
+		s.r.locked(func() { s.r.meddle = taken })
+		for s.exchange(false) {
+		}
+		if st := s.p.Stats(); st.Waiting != 0 || st.Refused != 0 || st.Sent != 40 {
+			t.Errorf("%+v", st)
+		}
+		if most == 0 {
+			t.Error("nothing came")
+		}
+		s.settleDown()
+		s.compare("in small requests")
 	}
-	s.r.locked(func() { s.r.meddle = taken })
-	for s.exchange(false) {
-	}
-	if st := s.p.Stats(); st.Waiting != 0 || st.Refused != 0 || st.Sent != 40 {
-		t.Errorf("%+v", st)
-	}
-	if most == 0 {
-		t.Error("nothing came")
-	}
-	s.settleDown()
-	s.compare("in small requests")
 }
 
 // TestUntrusted: a host that is not trusted keeps all, asks seldom, and at once when it

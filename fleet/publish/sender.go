@@ -31,6 +31,9 @@ type renewer interface{ Renewed() bool }
 // StatusError is an answer that is none of batches.
 type StatusError struct {
 	Status int // of HTTP
+	// Own says that it is a receiver's, and not that of a proxy or of anybody else: only
+	// then a batch is given up for it.
+	Own    bool
 	Reason string
 	// After is how long the receiver asks to be left alone.
 	After time.Duration
@@ -52,20 +55,21 @@ func (e *StatusError) RetryAfter() time.Duration { return e.After }
 type verdict int
 
 const (
-	passing   verdict = iota // the same again, later
-	untrusted                // the same again with other credentials
-	unproven                 // the same again, when the receiver proves who it is
-	refused                  // never
-	tooLarge                 // fewer at a time
-	elsewhere                // nobody there knows batches
+	passing          verdict = iota // the same again, later
+	untrusted                       // the same again with other credentials
+	unproven                        // the same again, when the receiver proves who it is
+	refused                         // never
+	tooLarge                        // fewer at a time
+	elsewhere                       // nobody there knows batches
+	tooLargeOnTheWay                // fewer at a time; a proxy says so, which can be changed
 )
 
 // judge says what an error means, and how long to wait at least.
 func judge(err error) (verdict, time.Duration) {
-	var stranger *tls.CertificateVerificationError
+	var unknown *tls.CertificateVerificationError
 	var alert *net.OpError
 	switch {
-	case errors.As(err, &stranger):
+	case errors.As(err, &unknown):
 		return unproven, 0
 	case errors.As(err, &alert) && alert.Op == "remote error": // so crypto/tls calls alerts
 		return untrusted, 0
@@ -78,9 +82,15 @@ func judge(err error) (verdict, time.Duration) {
 	if asked, ok := status.(interface{ RetryAfter() time.Duration }); ok {
 		after = min(max(asked.RetryAfter(), 0), longestAsked)
 	}
+	var from *StatusError
+	stranger := errors.As(err, &from) && !from.Own
 	switch code := status.HTTPStatus(); {
 	case code == http.StatusUnauthorized || code == http.StatusForbidden:
 		return untrusted, after
+	case stranger && code == http.StatusRequestEntityTooLarge:
+		return tooLargeOnTheWay, after
+	case stranger && code/100 == 4 && code != http.StatusRequestTimeout && code != http.StatusTooEarly && code != http.StatusTooManyRequests:
+		return elsewhere, after
 	case code == http.StatusBadRequest || code == http.StatusUnprocessableEntity:
 		return refused, after
 	case code == http.StatusRequestEntityTooLarge:

@@ -102,10 +102,10 @@ func (p *Publisher) gap(r result, gap *fleet.GapError, now time.Time) {
 func (p *Publisher) fail(r result, err error, now time.Time) {
 	v, after := judge(err)
 	n := len(r.batches)
-	if (v == refused || v == tooLarge) && n == 0 {
+	if (v == refused || v == tooLarge || v == tooLargeOnTheWay) && n == 0 {
 		v = elsewhere // nothing is wrong with nothing
 	}
-	if (v == refused || v == tooLarge) && n > 1 {
+	if (v == refused || v == tooLarge || v == tooLargeOnTheWay) && n > 1 {
 		p.most = n / 2 // which of them it is
 		return
 	}
@@ -120,7 +120,7 @@ func (p *Publisher) fail(r result, err error, now time.Time) {
 		}
 	}
 	pause := pauseAfter(p.retry.failures)
-	if v == untrusted || v == unproven || v == elsewhere {
+	if v == untrusted || v == unproven || v == elsewhere || v == tooLargeOnTheWay {
 		pause = pauseAfter(99)
 	}
 	pause = max(pause, after)

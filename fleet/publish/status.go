@@ -109,6 +109,10 @@ func explain(r retry, name string) string {
 		text += ": check the address, the certificates to trust and both clocks"
 	case elsewhere:
 		text += ": is that the address of a bwmon receiver?"
+	case tooLargeOnTheWay:
+		text += ": a proxy on the way takes only smaller requests: let it take 8 MiB (nginx: client_max_body_size)"
+	case refused, tooLarge:
+		return text + "; later batches are sent nevertheless"
 	}
 	return text + "; what is counted waits in the queue"
 }
