@@ -129,6 +129,7 @@ func (q *queue) join(i, n int) (bool, error) {
 		}
 		e.sealed = nil
 	}
+	e.late = q.entries[i].late || last.late
 	if e.batch = nil; i+n == len(q.entries) {
 		e.batch = all
 	}

@@ -36,6 +36,9 @@ type entry struct {
 	batch  *fleet.Batch // nil: to be read
 	// kept: the receiver has it for good. It stays as the mark of where its run ended.
 	kept bool
+	// late: it came to light when newer ones were in memory, which may have been sent: the
+	// receiver may not have it, although it has those.
+	late bool
 	// whole: it is not to be joined any more: the result would be too large.
 	whole bool
 }

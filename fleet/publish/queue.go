@@ -48,6 +48,9 @@ func (q *queue) open(f *folder, host string) error {
 		e.number += left.next - 1
 	}
 	q.next += left.next - 1
+	for _, e := range left.entries {
+		e.late = len(q.entries) > 0
+	}
 	q.entries = append(left.entries, q.entries...)
 	for _, e := range left.entries {
 		if e.Host != host {
@@ -135,7 +138,14 @@ func (q *queue) remove(i int) {
 
 // keep marks what the receiver has for good.
 func (q *queue) keep(kept fleet.Position) {
-	for _, e := range q.entries[:q.reached(kept)] {
+	n := q.reached(kept)
+	for i := n - 1; i >= 0; i-- {
+		e := q.entries[i]
+		// What the present run was at before is in its totals.
+		if e.late && !e.kept && e.Run != kept.Run {
+			q.drop(i, "its directory could be read only after newer ones were sent; whether the receiver has it is not known")
+			continue
+		}
 		e.kept = true
 	}
 	q.sweep()
@@ -205,14 +215,22 @@ func (q *queue) refuse(e *entry, reason string) {
 	q.log.Error("a batch was refused and set aside", "run", e.Run, "seq", e.Seq, "reason", reason, "file", path, "error", err)
 }
 
-// at is the entry that leads to p, or nil.
+// at is the entry that leads to p, or nil. One that is kept may do so too, in whose place
+// the whole run was queued.
 func (q *queue) at(p fleet.Position) *entry {
 	for _, e := range q.entries {
-		if e.position() == p {
+		if e.position() == p && !e.kept {
 			return e
 		}
 	}
 	return nil
+}
+
+// sent says that the receiver has taken the entry that leads to p.
+func (q *queue) sent(p fleet.Position) {
+	if e := q.at(p); e != nil {
+		e.late = false
+	}
 }
 
 // last is where the newest batch leads; zero: there is none.

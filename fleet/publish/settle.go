@@ -36,6 +36,9 @@ func (p *Publisher) settle(r result, now time.Time) {
 
 // succeed books an answer to what was taken.
 func (p *Publisher) succeed(r result, now time.Time) {
+	for _, b := range r.batches {
+		p.queue.sent(b.Position())
+	}
 	if err := p.learn(r.answer); err != nil {
 		p.fail(r, err, now)
 		return

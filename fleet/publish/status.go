@@ -22,7 +22,7 @@ type Stats struct {
 	Size     int64 // of the queue on disk, in bytes
 	Sent     uint64
 	Joined   uint64 // batches that were, with another one: when is lost, not how much
-	Dropped  uint64 // batches there was no room for, or that became too old
+	Dropped  uint64 // batches there was no room for, that became too old or came to light too late
 	Damaged  uint64 // batches whose files could not be read
 	Refused  uint64 // batches that the receiver will never take
 	LastSent time.Time
@@ -59,7 +59,7 @@ func (p *Publisher) Status() traffic.MonitorStatus {
 		n    uint64
 		what string
 	}{
-		{s.Joined, "were joined with others"}, {s.Dropped, "were dropped: there was no room, or they were too old"},
+		{s.Joined, "were joined with others"}, {s.Dropped, "were dropped: there was no room, they were too old, or later ones were sent already"},
 		{s.Damaged, "could not be read"}, {s.Refused, refused},
 	} {
 		if befell.n > 0 {
