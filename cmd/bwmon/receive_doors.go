@@ -59,16 +59,14 @@ func openDoors(c config, a *trust.Authority, r *receive.Receiver, sv *service) (
 // forgetRoute takes a host out of the fleet. It is for those who may change something.
 func forgetRoute(r *receive.Receiver) web.Route {
 	return web.Route{Method: http.MethodPost, Path: "/api/v1/hosts/{host}/forget", Handler: http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
-		host := q.PathValue("host")
-		if _, known := r.HostSnapshot(host); !known {
-			web.SayProblem(w, http.StatusNotFound, fmt.Errorf("there is no host %s in the fleet", quoted(host)))
-			return
-		}
-		if err := r.Forget(host); err != nil {
+		switch err := r.Forget(q.PathValue("host")); {
+		case errors.Is(err, receive.ErrUnknown):
+			web.SayProblem(w, http.StatusNotFound, err)
+		case err != nil:
 			web.SayProblem(w, http.StatusServiceUnavailable, err)
-			return
+		default:
+			w.WriteHeader(http.StatusNoContent)
 		}
-		w.WriteHeader(http.StatusNoContent)
 	})}
 }
 

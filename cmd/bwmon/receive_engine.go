@@ -36,7 +36,6 @@ type fleetEngine struct {
 	known  map[string]bool // hosts
 	looked map[string]*look
 	failed error // why the engine could not be asked last; nil: it could
-	asked  time.Time
 }
 
 // look is one host that somebody looks at.
@@ -116,19 +115,25 @@ type engineView struct {
 	receiver *receive.Receiver
 }
 
-func (v engineView) Subscribe() <-chan *traffic.Snapshot             { return v.told.Add() }
-func (v engineView) Unsubscribe(c <-chan *traffic.Snapshot)          { v.told.Remove(c) }
-func (v engineView) HostSnapshot(h string) (*traffic.Snapshot, bool) { return v.lookAt(h) }
+func (v engineView) Subscribe() <-chan *traffic.Snapshot    { return v.told.Add() }
+func (v engineView) Unsubscribe(c <-chan *traffic.Snapshot) { v.told.Remove(c) }
 
-// lookAt is a host's newest snapshot, nil where it was not asked for before: it is from
-// now on. It does not wait for the engine.
-func (e *fleetEngine) lookAt(host string) (*traffic.Snapshot, bool) {
+// HostSnapshot is a host's newest snapshot, nil where it was not asked for before: it is
+// from now on. It does not wait for the engine, which takes its time until it lists a new
+// host: the receiver itself knows that it has published.
+func (v engineView) HostSnapshot(host string) (*traffic.Snapshot, bool) {
+	_, mine := v.receiver.HostSnapshot(host)
+	return v.lookAt(host, mine)
+}
+
+// lookAt is HostSnapshot; known hosts are looked at whatever the engine lists.
+func (e *fleetEngine) lookAt(host string, known bool) (*traffic.Snapshot, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	l := e.looked[host]
 	if l == nil {
-		if !e.known[host] || len(e.looked) >= mostLooked {
-			return nil, e.known[host]
+		if known = known || e.known[host]; !known || len(e.looked) >= mostLooked {
+			return nil, known
 		}
 		l = &look{}
 		e.looked[host] = l
@@ -165,12 +170,14 @@ func (v engineView) watch(ctx context.Context) {
 			next = begun.Add(max(engineLook, engineShare*time.Since(begun)))
 		}
 		v.lookAtSome(ctx)
-		if newest != nil {
-			with := withOwn(newest, v.receiver.Hosts())
-			with.Host = v.host
-			with.Monitors = v.health()
-			v.told.Publish(with)
+		shown := newest
+		if shown == nil { // what is wrong has to be shown, too
+			shown = &traffic.Snapshot{Schema: traffic.SchemaVersion, At: now(), Interval: v.every.Seconds()}
 		}
+		with := withOwn(shown, v.receiver.Hosts())
+		with.Host = v.host
+		with.Monitors = v.health()
+		v.told.Publish(with)
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
@@ -187,7 +194,7 @@ func (v engineView) lookAtAll(ctx context.Context) *traffic.Snapshot {
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.failed, v.asked = err, time.Now(); err != nil {
+	if v.failed = err; err != nil {
 		v.log.Warn("the engine cannot be asked", "error", err)
 		return nil
 	}
