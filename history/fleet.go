@@ -150,10 +150,14 @@ func (f *Fleet) sinceBeat(at time.Time) int64 {
 	return d.Milliseconds()
 }
 
+// ErrTooManyFigures is in an error of Fleet.Note where a host has no room for another name.
+var ErrTooManyFigures = errors.New("it has too many names for figures")
+
 // Note keeps a figure that a host measured by itself: the metric name of its series
 // traffic.SeriesPerf, whose mean in each minute, hour and so on is that of the figures
 // noted. The host "" is the fleet itself. It is in memory only. The error says why a figure
-// is left out: it is not finite, or there is no room for one more name.
+// is left out: it is not finite, or, with ErrTooManyFigures, there is no room for one more
+// name.
 func (f *Fleet) Note(host string, at time.Time, name string, value float64) error {
 	if !(value >= -maxValue && value <= maxValue) {
 		return fmt.Errorf("note %s: %v is no figure", name, value)
@@ -165,7 +169,7 @@ func (f *Fleet) Note(host string, at time.Time, name string, value float64) erro
 	r := f.store.roster
 	metric := r.findFor(m.purse, kindMetric, r.findFor(m.purse, kindSeries, nil, traffic.SeriesPerf), name)
 	if metric.others {
-		return fmt.Errorf("note %s: host %q has too many names for figures: use fewer", name, host)
+		return fmt.Errorf("note %s: host %q: %w: use fewer", name, host, ErrTooManyFigures)
 	}
 	metric.app.used = r.now
 	m.pending.note(b, metric, measured(value, noteWeight))

@@ -53,7 +53,11 @@ func (b *fleetBooks) Forget(host string) error        { return b.fleet.Forget(ho
 
 // Note implements receive.Perf.
 func (b *fleetBooks) Note(host string, at time.Time, name string, value float64) error {
-	return b.fleet.Note(host, at, name, value)
+	err := b.fleet.Note(host, at, name, value)
+	if errors.Is(err, history.ErrTooManyFigures) {
+		err = fmt.Errorf("%w: %w", receive.ErrTooMany, err)
+	}
+	return err
 }
 
 func (b *fleetBooks) Trend(ctx context.Context, host string, q traffic.TrendQuery) (traffic.Trend, error) {

@@ -15,13 +15,16 @@ type names struct {
 	known map[uint64]struct{}
 	least int // there were when known was made anew
 	fresh bucket
+	// posted are those of figures: who posts ever new ones publishes all the same.
+	posted posted
 }
 
 // mostNames bounds what is known of a host whose books are not.
 const mostNames = 50_000
 
 func newNames(perHour int) names {
-	return names{seed: maphash.MakeSeed(), known: make(map[uint64]struct{}), fresh: newBucket(float64(perHour)/3600, float64(perHour))}
+	fresh := newBucket(float64(perHour)/3600, float64(perHour))
+	return names{seed: maphash.MakeSeed(), known: make(map[uint64]struct{}), fresh: fresh, posted: posted{make(map[uint64]struct{}), fresh}}
 }
 
 // each calls f for all rows of s.
@@ -71,26 +74,40 @@ func (n *names) know(s *traffic.Snapshot) {
 	n.least = len(n.known)
 }
 
-// waitFigure and bringFigure are likewise for a figure that was posted.
-func (n *names) waitFigure(name string, now time.Time) time.Duration {
-	if n.has(n.figure(name)) {
-		return 0
-	}
-	return n.fresh.wait(now)
-}
-
-func (n *names) bringFigure(name string) {
-	if row := n.figure(name); !n.has(row) {
-		n.known[row] = struct{}{}
-		n.fresh.take(1)
-	}
-}
-
-func (n *names) figure(name string) uint64 {
-	return maphash.Comparable(n.seed, fleet.Key{Kind: traffic.SeriesPerf, Name: name})
-}
-
 func (n *names) has(row uint64) bool {
 	_, known := n.known[row]
 	return known
+}
+
+// posted are the names of the figures that a host posted.
+type posted struct {
+	known map[uint64]struct{}
+	fresh bucket
+}
+
+// mostPosted bounds how many are known.
+const mostPosted = 20_000
+
+// waitFigures and bringFigures are for figures what wait and bring are for rows.
+func (n *names) waitFigures(list []figure, now time.Time) time.Duration {
+	for _, f := range list {
+		if _, known := n.posted.known[maphash.String(n.seed, f.name)]; !known {
+			return n.posted.fresh.wait(now)
+		}
+	}
+	return 0
+}
+
+func (n *names) bringFigures(list []figure) {
+	p := &n.posted
+	if len(p.known)+len(list) > mostPosted {
+		clear(p.known)
+	}
+	for _, f := range list {
+		row := maphash.String(n.seed, f.name)
+		if _, known := p.known[row]; !known {
+			p.known[row] = struct{}{}
+			p.fresh.take(1)
+		}
+	}
 }

@@ -38,6 +38,8 @@ type Kept struct {
 // Perf keeps figures that hosts posted by themselves, as series of the kind
 // traffic.SeriesPerf.
 type Perf interface {
+	// Note keeps one figure. ErrTooMany is in its error where there is no room for its
+	// name, and will be none.
 	Note(host string, at time.Time, name string, value float64) error
 	// Trend answers with the series of one host. ErrUnknown is in its error where nothing
 	// is known of that host.
@@ -46,6 +48,9 @@ type Perf interface {
 
 // ErrUnknown says that there is no such host.
 var ErrUnknown = errors.New("unknown")
+
+// ErrTooMany says that a host has as many names as it may have.
+var ErrTooMany = errors.New("too many names")
 
 // ErrForbidden is in an error of Options.Who where it is known who asks, and it may not;
 // else whoever asks has to say who it is.

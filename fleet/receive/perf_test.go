@@ -267,3 +267,83 @@ func TestPerfLimits(t *testing.T) {
 		t.Errorf("a full disk: %d", got.status)
 	}
 }
+
+// TestPerfAndRows: figures and rows do not take names from each other, and what is wrong
+// with a figure says nothing of what its host publishes.
+func TestPerfAndRows(t *testing.T) {
+	clock := &testClock{at: epoch}
+	s := newSite(t, Options{Limits: Limits{Requests: 1e6, Bytes: 1e12, Names: 10}, Now: clock.now, Perf: newTrends()}, newLedger())
+	h := newStation("gw", 1)
+	var list []string
+	for i := range 400 {
+		list = append(list, fmt.Sprintf(`"%d":1`, i))
+	}
+	post := func(body string) int {
+		return s.post(t, fmt.Sprintf("/api/perf/gw/%d", clock.now().Unix()), "", "", []byte(body)).status
+	}
+	if got := post("{" + strings.Join(list, ",") + "}"); got != http.StatusOK {
+		t.Fatalf("%d", got)
+	}
+	h.work(clock.pass(time.Second))
+	if got := s.publish(t, "gw", 0, h.queue...); got.status != http.StatusOK {
+		t.Errorf("rows after figures: %d %s", got.status, got.body)
+	}
+	if got := post("{" + strings.Join(list, ",") + "}"); got != http.StatusOK {
+		t.Errorf("the same figures: %d", got)
+	}
+	if got := post("mem=3"); got != http.StatusBadRequest {
+		t.Errorf("no figures: %d", got)
+	}
+	if m := s.Hosts()[0]; m.State != traffic.MemberReporting || m.Detail != "" {
+		t.Errorf("%+v after figures were refused", m)
+	}
+}
+
+// fullTrends has no room for names.
+type fullTrends struct{ *trends }
+
+func (p fullTrends) Note(host string, at time.Time, name string, value float64) error {
+	if strings.HasPrefix(name, "new") {
+		return fmt.Errorf("%w: not %s", ErrTooMany, name)
+	}
+	return p.trends.Note(host, at, name, value)
+}
+
+// TestPerfFull: a figure whose name there is no room for is refused for good, and the others
+// are kept; with too many new names at a time none is.
+func TestPerfFull(t *testing.T) {
+	clock := &testClock{at: epoch}
+	kept := newTrends()
+	s := newSite(t, Options{Limits: Limits{Requests: 1e6, Bytes: 1e12, Names: 4}, Now: clock.now, Perf: fullTrends{kept}}, newLedger())
+	post := func(body string) reply {
+		return s.post(t, fmt.Sprintf("/api/perf/gw/%d", clock.now().Unix()), "", "", []byte(body))
+	}
+	got := post(`{"a":1,"new":2,"newer":3,"b":4}`)
+	if got.status != http.StatusUnprocessableEntity || got.header.Get("Retry-After") != "" || !strings.Contains(got.problem.Detail, "not new") {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+	if len(kept.figures["gw"]) != 2 {
+		t.Errorf("%v is kept", kept.figures)
+	}
+	if got := post(`{"a":1,"c":2}`); got.status != http.StatusTooManyRequests || len(kept.figures["gw"]) != 2 {
+		t.Errorf("%d %s, and %v is kept", got.status, got.body, kept.figures)
+	}
+}
+
+// TestPostedIsBounded: ever new names of figures do not take memory for ever.
+func TestPostedIsBounded(t *testing.T) {
+	n := newNames(1e9)
+	for i := range 100 {
+		var list []figure
+		for j := range maxCount {
+			list = append(list, figure{name: fmt.Sprint(i, " ", j)})
+		}
+		n.bringFigures(list)
+	}
+	if got := len(n.posted.known); got == 0 || got > mostPosted {
+		t.Errorf("%d names are known", got)
+	}
+	if len(n.known) > 0 {
+		t.Errorf("%d rows are known", len(n.known))
+	}
+}
