@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"bwmon/traffic"
 
@@ -133,6 +134,79 @@ func TestApply(t *testing.T) {
 	}
 	if diff := cmp.Diff(before, s, asPublished); diff != "" {
 		t.Errorf("what is refused changed the state:\n%s", diff)
+	}
+}
+
+// TestMuchText: names of a few KB each are not held by the thousand, in one batch or many.
+func TestMuchText(t *testing.T) {
+	batch := func(seq uint64) *Batch {
+		b := &Batch{Schema: 1, Host: "gw", Run: "r", Since: seq - 1, Seq: seq, Changes: &traffic.Snapshot{Run: "r"}}
+		for i := range 800 {
+			b.Changes.Apps = append(b.Changes.Apps, traffic.App{Name: fmt.Sprintf("%d.%d %s", seq, i, strings.Repeat("x", 4000))})
+		}
+		return b
+	}
+	var s State
+	if ok, err := s.Apply(batch(1), Limits{}); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	if _, err := s.Apply(batch(2), Limits{}); err == nil || !strings.Contains(err.Error(), "names and command lines") {
+		t.Errorf("%v", err)
+	}
+	if s.Seq != 1 {
+		t.Errorf("it is at %d", s.Seq)
+	}
+}
+
+// TestLongNames: a host with command lines of a few KB each publishes fewer of them by name,
+// and is taken.
+func TestLongNames(t *testing.T) {
+	a := traffic.App{Name: "a"}
+	for i := range 1900 {
+		a.Commands = append(a.Commands, traffic.Command{Command: fmt.Sprint(i, strings.Repeat("x", 4000)), Usage: traffic.Usage{RxBytes: uint64(i)}})
+	}
+	b := NewRecorder("gw", Position{}).Next(&traffic.Snapshot{Schema: 1, Run: "r", At: time.Unix(1e9, 0), Apps: []traffic.App{a}})
+	text, err := Encode(nil, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Decode(text, Limits{}); err != nil {
+		t.Error(err)
+	}
+	var sum uint64
+	for _, c := range b.Changes.Apps[0].Commands {
+		sum += c.RxBytes
+	}
+	if n := len(b.Changes.Apps[0].Commands); sum != 1899*1900/2 || n < 200 {
+		t.Errorf("%d bytes of %d commands", sum, n)
+	}
+}
+
+// TestResume: a note that is not that of a snapshot is told of, with what helps.
+func TestResume(t *testing.T) {
+	last := &traffic.Snapshot{Run: "r"}
+	good := State{Position: Position{"r", 3}, Past: []Position{{"q", 2}}, Snapshot: last}
+	var s State
+	if err := s.Resume(good.Note(), last); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(good, s, asPublished); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	many := State{Position: Position{"r", 3}, Past: make([]Position, MaxPast+1)}
+	for _, of := range []struct {
+		note []byte
+		last *traffic.Snapshot
+		says string
+	}{
+		{many.Note(), last, "65 former runs"},
+		{good.Note(), nil, `not of run "r"`},
+		{good.Note(), &traffic.Snapshot{Run: "other"}, `not of run "r"`},
+	} {
+		err := s.Resume(of.note, of.last)
+		if err == nil || !strings.Contains(err.Error(), of.says) || !strings.Contains(err.Error(), "forget the host") {
+			t.Errorf("%v, want one that says %q", err, of.says)
+		}
 	}
 }
 

@@ -88,8 +88,9 @@ func startOf(s *traffic.Snapshot) time.Time {
 	return s.At.Add(-time.Duration(s.Elapsed * float64(time.Second))).UTC()
 }
 
-// published is what of a snapshot is published: rows of one key are one, and of commands
-// and LAN hosts there are at most so many, those with most bytes.
+// published is what of a snapshot is published: commands of one key are one, and LAN hosts,
+// and of each there are at most so many, those with most bytes. Rows of other kinds have
+// keys of their own in all snapshots.
 func published(s *traffic.Snapshot, most int) *traffic.Snapshot {
 	out := &traffic.Snapshot{
 		Schema: s.Schema, Host: s.Host, Run: s.Run, At: s.At.UTC(), Elapsed: s.Elapsed, Interval: s.Interval,
@@ -112,6 +113,9 @@ func published(s *traffic.Snapshot, most int) *traffic.Snapshot {
 		addLANHost)
 	foldCommands(out, most)
 	foldLANHosts(out, most)
+	for ; most > 1 && textOf(out) > MaxText/2; most /= 2 { // rather fewer names than none taken
+		foldCommands(out, most/2)
+	}
 	return out
 }
 

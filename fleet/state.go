@@ -110,14 +110,20 @@ func (s *State) Note() []byte {
 	return text
 }
 
+// resumeCure is what helps where a host's books are not whole.
+const resumeCure = "they were changed by another program: forget the host, which sends its present run again, or restore a backup"
+
 // Resume makes s what it was when it had that Note and Snapshot.
 func (s *State) Resume(text []byte, last *traffic.Snapshot) error {
 	var n note
 	if err := json.Unmarshal(text, &n); err != nil {
 		return fmt.Errorf("read where a host's books are: %w", err)
 	}
-	if (last == nil) != n.IsZero() || last != nil && last.Run != n.Run || len(n.Past) > MaxPast {
-		return fmt.Errorf("read where a host's books are: its snapshot is not of run %q", traffic.CleanText(n.Run, traffic.MaxWord))
+	switch run := traffic.CleanText(n.Run, traffic.MaxWord); {
+	case len(n.Past) > MaxPast:
+		return fmt.Errorf("read where a host's books are: %d former runs are noted, and at most %d are kept: %s", len(n.Past), MaxPast, resumeCure)
+	case (last == nil) != n.IsZero() || last != nil && last.Run != n.Run:
+		return fmt.Errorf("read where a host's books are: its snapshot is not of run %q, which is noted: %s", run, resumeCure)
 	}
 	*s = State{Position: n.Position, Past: n.Past, Snapshot: last}
 	return nil
