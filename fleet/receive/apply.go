@@ -102,7 +102,7 @@ func (r *Receiver) apply(h *host, b *fleet.Batch, now time.Time, clock clock, by
 		r.counters.limited.Add(1)
 		return later(http.StatusTooManyRequests, wait, "%s brings more than %d new rows an hour: group them there, with [[app]] or auto_group", h.name, r.opts.Limits.Names)
 	}
-	first := h.state.Snapshot == nil
+	first := h.state.Snapshot == nil || b.Run != h.state.Run // of its run
 	var last time.Time
 	if h.snapshot != nil {
 		last = h.snapshot.At
@@ -208,7 +208,7 @@ func (r *Receiver) forward(ctx context.Context, h *host, d *delivery, clock cloc
 			continue
 		}
 		if b.HasBalance { // else nothing was carried
-			fresh := have.IsZero() && (b.Since > 0 || b.From.Before(r.started.Add(-r.opts.Limits.Ahead)))
+			fresh := have.Run != b.Run && (b.Since > 0 || b.From.Before(r.started.Add(-r.opts.Limits.Ahead)))
 			r.tally.enterBalance(h.account, b.Changes, fresh, b.At.Sub(b.From).Seconds())
 		} else {
 			r.tally.hush(h.account)

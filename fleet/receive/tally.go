@@ -50,6 +50,11 @@ func (t *tally) open(host string, before *traffic.Snapshot) *account {
 
 // baseline begins the account at s.
 func (t *tally) baseline(a *account, s *traffic.Snapshot) {
+	if a.run != s.Run { // rows that only the run before had are at 0 in this one
+		for _, l := range a.lines {
+			l.last = amounts{}
+		}
+	}
 	a.run, a.from = s.Run, s
 	a.last = balanceOf(&s.Balance)
 	for i := range s.Apps {
@@ -337,5 +342,6 @@ func (t *tally) close(a *account) {
 		t.remove(c)
 	}
 	a.cells, a.other, a.lines = nil, nil, make(map[string]*line)
+	a.from = nil // who looks at it right now has nothing to wake
 	delete(t.accounts, a)
 }
