@@ -19,6 +19,9 @@ const (
 	// comes next time.
 	maxGroup = 64
 	maxWork  = 50
+	// maxKeys bounds the rows that what is joined says are gone, fresh or were moved, of each,
+	// so that receivers with smaller limits than the default take it.
+	maxKeys = 10_000
 )
 
 // room is what a queue takes, in bytes.
@@ -97,25 +100,13 @@ func (q *queue) group(i int, span time.Duration, stored bool) int {
 
 func (e *entry) joins(stored bool) bool { return !e.kept && !e.whole && (e.sealed == nil) == stored }
 
-// join makes one of n entries from i on. It reports whether the queue changed.
+// join makes one of n entries from i on, or of as many of them as one can be made of. It
+// reports whether the queue changed.
 func (q *queue) join(i, n int) (bool, error) {
-	var all *fleet.Batch
-	for _, e := range q.entries[i : i+n] {
-		b, err := q.batch(e)
-		if err != nil {
-			before := len(q.entries)
-			q.damage(e, err)
-			return len(q.entries) < before, passingOnly(err)
-		}
-		if all == nil {
-			all = b
-			continue
-		}
-		var ok bool
-		if all, ok = fleet.Join(all, b); !ok {
-			e.whole = true
-			return false, nil
-		}
+	before := len(q.entries)
+	all, n, err := q.joinBatches(i, n)
+	if err != nil || n < 2 {
+		return len(q.entries) < before, passingOnly(err)
 	}
 	last := q.entries[i+n-1]
 	e, err := q.sealer.seal(all, last.number)
@@ -139,6 +130,36 @@ func (q *queue) join(i, n int) (bool, error) {
 	}
 	q.counts.joined += uint64(n - 1)
 	return true, nil
+}
+
+// joinBatches joins the batches of n entries from i on, or of the first of them, and says
+// of how many. Below 2 there is nothing to do. What is damaged is set aside.
+func (q *queue) joinBatches(i, n int) (*fleet.Batch, int, error) {
+	var all *fleet.Batch
+	for joined, e := range q.entries[i : i+n] {
+		b, err := q.batch(e)
+		if err != nil {
+			q.damage(e, err)
+			return nil, 0, err
+		}
+		if all == nil {
+			all = b
+			continue
+		}
+		next, ok := fleet.Join(all, b)
+		if !ok {
+			e.whole = true
+			return nil, 0, nil
+		}
+		if max(len(next.Gone), len(next.Fresh), len(next.Moved)) > maxKeys {
+			if joined == 1 {
+				q.entries[i].whole = true
+			}
+			return all, joined, nil
+		}
+		all = next
+	}
+	return all, n, nil
 }
 
 // passingOnly is err unless it is damage, which has been dealt with.

@@ -2,17 +2,16 @@ package publish
 
 import (
 	"fmt"
+	"log/slog"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"bwmon/fleet"
-	"bwmon/lab"
 	"bwmon/traffic"
 
 	"github.com/google/go-cmp/cmp"
-	"golang.org/x/sys/unix"
 )
 
 // TestFullQueue: a long outage in a small queue costs resolution, in the order that is
@@ -108,147 +107,6 @@ func TestAge(t *testing.T) {
 	s.compare("the present run")
 }
 
-// smallDisk mounts one, or skips the test. It leaves a line where the lab does, so
-// that CI can tell that it ran.
-func smallDisk(t *testing.T, size string) string {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("it needs root to mount a small disk")
-	}
-	dir := t.TempDir()
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size="+size+",mode=0755"); err != nil {
-		t.Skipf("a small disk cannot be mounted here: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := unix.Unmount(dir, 0); err != nil {
-			t.Errorf("unmount the small disk: %v", err)
-		}
-	})
-	lab.Record(t)
-	return dir
-}
-
-// fill takes all room of a disk; what it returns gives it back.
-func fill(t *testing.T, dir string) (empty func()) {
-	t.Helper()
-	path := dir + "/ballast"
-	f, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	for {
-		if _, err := f.Write(make([]byte, 4096)); err != nil {
-			break
-		}
-	}
-	return func() {
-		if err := os.Remove(path); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-// TestFullDisk: batches wait in memory, can be sent from there, and are written when there
-// is room.
-func TestFullDisk(t *testing.T) {
-	dir := smallDisk(t, "1m")
-	s := newSchedule(t, 4)
-	s.o.Dir = dir + "/queue"
-	s.p.Close()
-	s.open()
-	for range 5 {
-		s.tick()
-	}
-	empty := fill(t, dir)
-	carry := func(n int) {
-		for range n {
-			s.now = s.now.Add(10 * time.Second)
-			s.last = s.m.next(10 * time.Second)
-			s.p.latest = s.last
-			s.p.tick()
-			s.queued[s.last.Run] = totals(s.last)
-		}
-		s.p.note()
-	}
-	carry(20)
-	row := s.p.Status()
-	if st := s.p.Stats(); st.State != traffic.StateFailed || st.Unstored != 20 || !strings.Contains(row.Detail, "no room to write "+s.o.Dir) {
-		t.Errorf("full: %+v", st)
-	}
-	for range 10 {
-		s.exchange(true)
-	}
-	s.r.locked(func() {
-		if diff := cmp.Diff(s.queued, s.r.have, cmp.AllowUnexported(total{})); diff != "" {
-			t.Errorf("from a full disk (-host +receiver):\n%s", diff)
-		}
-		s.r.crash()
-	})
-	carry(5)
-	empty()
-	carry(1)
-	if st := s.p.Stats(); st.Unstored != 0 || s.p.disk != nil {
-		t.Errorf("with room again: %+v, %v", st, s.p.disk)
-	}
-	s.kill()
-	s.settleDown()
-	s.compare("after a full disk")
-}
-
-// TestReadOnlyDisk: so does a disk that can only be read, also from the start: what is on
-// it is sent.
-func TestReadOnlyDisk(t *testing.T) {
-	dir := smallDisk(t, "1m")
-	s := newSchedule(t, 10)
-	s.o.Dir = dir + "/queue"
-	s.p.Close()
-	s.open()
-	for range 5 {
-		s.tick()
-	}
-	remount := func(flags uintptr) {
-		t.Helper()
-		if err := unix.Mount("", dir, "", unix.MS_REMOUNT|flags, ""); err != nil {
-			t.Fatal(err)
-		}
-	}
-	s.p.Close()
-	remount(unix.MS_RDONLY)
-	defer remount(0)
-	s.open()
-	s.now = s.now.Add(10 * time.Second)
-	s.last = s.m.next(10 * time.Second)
-	s.p.latest = s.last
-	s.p.tick()
-	s.queued[s.last.Run] = totals(s.last)
-	s.p.note()
-	if st := s.p.Stats(); st.State != traffic.StateFailed || st.Waiting != 6 || st.Unstored != 1 || !strings.Contains(st.Detail, "read-only") {
-		t.Errorf("%+v", st)
-	}
-	for s.exchange(false) {
-	}
-	s.r.locked(s.r.flush)
-	s.compare("from a disk that can only be read")
-	remount(0)
-	s.tick()
-	s.p.note()
-	if st := s.p.Stats(); st.Unstored != 0 {
-		t.Errorf("%+v", st)
-	}
-	s.settleDown()
-	s.compare("when it can be written")
-	if files := batchFiles(t, s.o.Dir); len(files) != 1 {
-		t.Logf("files that could not be removed are sent once more: %d", len(files))
-	}
-	s.kill()
-	s.settleDown()
-	s.compare("sent once more")
-	if files := batchFiles(t, s.o.Dir); len(files) != 1 {
-		t.Errorf("files: %v", files)
-	}
-}
-
 // TestBoundedMemory: a disk that refuses for long does not make memory grow without end,
 // and costs no byte.
 func TestBoundedMemory(t *testing.T) {
@@ -264,46 +122,6 @@ func TestBoundedMemory(t *testing.T) {
 	}
 	s.settleDown()
 	s.compare("from memory")
-}
-
-// TestUnusable: a directory that cannot be had is shown, and taken when it can be, with
-// what is in it.
-func TestUnusable(t *testing.T) {
-	s := newSchedule(t, 6)
-	for range 3 {
-		s.tick()
-	}
-	s.p.Close()
-	aside := s.o.Dir + ".aside"
-	if err := os.Rename(s.o.Dir, aside); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(s.o.Dir, nil, 0o600); err != nil { // root could write anywhere else
-		t.Fatal(err)
-	}
-	s.open()
-	if st := s.p.Stats(); st.State != traffic.StateFailed || !strings.Contains(st.Detail, s.o.Dir) {
-		t.Errorf("%+v", st)
-	}
-	s.p.latest = s.m.next(time.Second)
-	s.p.tick()
-	s.p.note()
-	if st := s.p.Stats(); st.Unstored != 1 || st.State != traffic.StateFailed {
-		t.Errorf("%+v", st)
-	}
-	if err := os.Remove(s.o.Dir); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Rename(aside, s.o.Dir); err != nil {
-		t.Fatal(err)
-	}
-	s.tick()
-	s.p.note()
-	if st := s.p.Stats(); st.Unstored != 0 || st.Waiting != 5 {
-		t.Errorf("%+v", st)
-	}
-	s.settleDown()
-	s.compare("from a directory that came late")
 }
 
 // TestTwoProcesses: a directory belongs to one.
@@ -414,5 +232,45 @@ func TestRefusedIsBounded(t *testing.T) {
 		if err != nil || len(files) != c.most || files[c.most-1].Name() != batchFile(uint64(last)) {
 			t.Errorf("%d bytes each: %d files, %v", c.size, len(files), err)
 		}
+	}
+}
+
+// TestManyKeys: batches are joined until what is gone would be more than receivers take.
+func TestManyKeys(t *testing.T) {
+	sealer, err := newSealer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := queue{sealer: sealer, log: slog.New(slog.DiscardHandler), next: 1}
+	for seq := uint64(1); seq <= 6; seq++ {
+		b := &fleet.Batch{Schema: 1, Host: "gw", Run: "a", Since: seq - 1, Seq: seq, At: epoch, From: epoch,
+			Changes: &traffic.Snapshot{Schema: 1, Run: "a", At: epoch}}
+		for i := range 4000 {
+			b.Gone = append(b.Gone, fleet.Key{Kind: fleet.KindApp, Name: fmt.Sprint(seq, " ", i)})
+		}
+		if err := q.add(b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 20 {
+		if joined, err := q.joinOldest(false); err != nil {
+			t.Fatal(err)
+		} else if !joined {
+			break
+		}
+	}
+	at := uint64(0)
+	for _, e := range q.entries {
+		b, err := q.batch(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b.Since != at || len(b.Gone) != 8000 || b.Seq != at+2 {
+			t.Errorf("from %d to %d: %d are gone", b.Since, b.Seq, len(b.Gone))
+		}
+		at = b.Seq
+	}
+	if at != 6 || q.counts.joined != 3 || q.counts.dropped != 0 {
+		t.Errorf("up to %d: %+v", at, q.counts)
 	}
 }

@@ -67,9 +67,9 @@ func TestAnswers(t *testing.T) {
 		{"another page", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html>hello") }, "is that the address", passing},
 		{"nothing there", http.NotFound, "404 Not Found", elsewhere},
 		{"hostile text", func(w http.ResponseWriter, _ *http.Request) {
-			w.WriteHeader(http.StatusBadRequest)
-			io.WriteString(w, `{"detail": "\u001b[2J[red]`+strings.Repeat("x", 5000)+`"}`)
+			problem(w, http.StatusBadRequest, "\x1b[2J[red]"+strings.Repeat("x", 5000))
 		}, `\x1b[2J[red]xxx`, refused},
+		{"a proxy's", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "<html>", http.StatusBadRequest) }, "400", elsewhere},
 		{"without end", func(w http.ResponseWriter, _ *http.Request) {
 			for range 10_000 {
 				if _, err := w.Write(make([]byte, 10_000)); err != nil {

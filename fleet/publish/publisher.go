@@ -3,6 +3,7 @@ package publish
 import (
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"time"
 
@@ -29,6 +30,7 @@ type Publisher struct {
 	retry    retry
 	clock    clock
 	disk     error // why it cannot be written
+	lost     error // why the newest batch could not be made; nil: it was
 
 	mu    sync.Mutex // protects the fields below
 	stats Stats
@@ -75,14 +77,22 @@ func (p *Publisher) open() error {
 	return nil
 }
 
-// Close gives the queue's directory up. Run must have returned.
+// Close gives the queue's directory up, and closes the Sender, if it has Close. Run must
+// have returned.
 func (p *Publisher) Close() error {
+	var err error
+	switch s := p.opts.Sender.(type) {
+	case io.Closer:
+		err = s.Close()
+	case interface{ Close() }:
+		s.Close()
+	}
 	f := p.queue.folder
 	if f == nil {
-		return nil
+		return err
 	}
 	p.queue.folder = nil
-	return f.close()
+	return errors.Join(err, f.close())
 }
 
 // record queues what changed since the batch before.

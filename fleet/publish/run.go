@@ -61,8 +61,10 @@ func (p *Publisher) Run(ctx context.Context, snapshots <-chan *traffic.Snapshot)
 
 // tick queues what changed.
 func (p *Publisher) tick() {
-	if err := p.record(); err != nil {
-		p.opts.Log.Error("a batch cannot be written", "error", err)
+	if p.latest != nil {
+		if p.lost = p.record(); p.lost != nil {
+			p.opts.Log.Error("a batch cannot be made", "error", p.lost)
+		}
 	}
 	p.save(p.opts.Now())
 	doubt := p.retry.verdict == untrusted || p.retry.verdict == unproven

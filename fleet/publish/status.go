@@ -93,6 +93,10 @@ func (p *Publisher) note() {
 	if r := p.retry; r.err != nil && (r.failures > 1 || r.verdict != passing || s.LastSent.IsZero()) {
 		s.State, s.Detail = traffic.StateFailed, explain(r, p.opts.To)
 	}
+	if p.lost != nil {
+		s.State = traffic.StateFailed
+		s.Detail = strings.TrimSuffix(fmt.Sprintf("a batch cannot be made: %s: what is counted is in the next one that can; %s", clean(p.lost), s.Detail), "; ")
+	}
 	if p.disk != nil {
 		s.State = traffic.StateFailed
 		s.Detail = strings.TrimSuffix(explainDisk(p.disk, p.opts.Dir)+"; "+s.Detail, "; ")
