@@ -1,11 +1,13 @@
 package main
 
 import (
+	"fmt"
 	"net/url"
 	"path/filepath"
 	"time"
 
 	"bwmon/fleet"
+	"bwmon/fleet/publish"
 	"bwmon/notify"
 )
 
@@ -58,10 +60,11 @@ func (c *configReader) publish(r rawPublish) publishConfig {
 		URL: r.URL, Engine: r.Engine, ThisHost: r.ThisHost, Interval: c.span(r.Interval, at.key("interval"), false),
 		Identity: r.Identity, Token: c.secret(r.Token, at.key("token")), CAFile: r.CAFile, Queue: r.Queue,
 	}
-	for key, text := range map[string]string{"url": r.URL, "engine": r.Engine} {
-		if err := checkRemote(text); text != "" && err != nil {
-			c.problem(at.key(key), at.key(key), "%v", err)
-		}
+	if err := checkReceiver(r.URL); r.URL != "" && err != nil {
+		c.problem(at.key("url"), at.key("url"), "%v", err)
+	}
+	if err := checkEngine(r.Engine); r.Engine != "" && err != nil {
+		c.problem(at.key("engine"), at.key("engine"), "%v", err)
 	}
 	if r.URL != "" && r.Engine != "" {
 		c.problem(at.key("engine"), at.key("url"), "url and engine are two ways to the same: write one of them")
@@ -100,22 +103,25 @@ func (c *configReader) absolute(at place, path string) {
 	}
 }
 
-// checkRemote says what is wrong with the address of somebody who is told: over a
-// network only in TLS.
-func checkRemote(text string) error {
-	u, err := url.Parse(text)
-	switch {
-	case err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http":
-		return wrongURL{"want a URL such as https://receiver.example:8443", text}
-	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		return wrongURL{"want neither a user nor ? and # in it: see token", text}
-	case u.Scheme == "http" && !isLoopback(u.Hostname()):
-		return wrongURL{"over a network it is read by anybody: want https", text}
+// checkReceiver says what is wrong with the address of a receiver.
+func checkReceiver(text string) error {
+	if err := publish.CheckURL(text); err != nil {
+		return fmt.Errorf("%w, got %s", err, quoted(text))
 	}
 	return nil
 }
 
-// wrongURL is an address and what is wrong with it.
-type wrongURL struct{ want, got string }
-
-func (w wrongURL) Error() string { return w.want + ", got " + quoted(w.got) }
+// checkEngine says what is wrong with an address of an engine: over a network it is only
+// spoken to in TLS.
+func checkEngine(text string) error {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http":
+		return fmt.Errorf("want a URL such as https://engine.example/api/v1/write, got %s", quoted(text))
+	case u.User != nil || u.Fragment != "":
+		return fmt.Errorf("want neither a user nor a # in it, a token has a key of its own: got %s", quoted(text))
+	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+		return fmt.Errorf("over a network it is read by anybody: want https, got %s", quoted(text))
+	}
+	return nil
+}

@@ -87,7 +87,7 @@ func (c *configReader) receive(r rawReceive) receiveConfig {
 		c.problem(at.key("engine"), at, "engine and engine_write go together: where the engine is asked, and where it is written to")
 	}
 	for key, text := range map[string]string{"engine": r.Engine, "engine_write": r.EngineWrite} {
-		if err := checkRemote(text); text != "" && err != nil {
+		if err := checkEngine(text); text != "" && err != nil {
 			c.problem(at.key(key), at.key(key), "%v", err)
 		}
 	}

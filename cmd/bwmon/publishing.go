@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
-	"time"
 
 	"bwmon/fleet"
 	"bwmon/fleet/engine"
@@ -138,11 +137,7 @@ func (c *caller) client() (*http.Client, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.made == nil {
-		t := &http.Transport{
-			Proxy: http.ProxyFromEnvironment, TLSClientConfig: c.tls, TLSHandshakeTimeout: 10 * time.Second, MaxIdleConns: 2,
-			IdleConnTimeout: 2 * time.Minute, ForceAttemptHTTP2: true,
-			HTTP2: &http.HTTP2Config{SendPingTimeout: 30 * time.Second, PingTimeout: 10 * time.Second},
-		}
+		t := publish.NewTransport(c.tls)
 		c.made = &http.Client{Transport: t}
 		switch {
 		case c.fleet:
@@ -228,7 +223,7 @@ func (f *publishFlags) register(cmd *cobra.Command) {
 // apply puts the flags over the configuration. Its error is one of usage.
 func (f *publishFlags) apply(c config) (config, error) {
 	if f.url != "" {
-		if err := checkRemote(f.url); err != nil {
+		if err := checkReceiver(f.url); err != nil {
 			return c, usageError{fmt.Errorf("--publish: %w", err)}
 		}
 		if c.Publish.Engine != "" { // what opens that is nobody else's business

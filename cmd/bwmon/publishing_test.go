@@ -23,11 +23,11 @@ func TestPublishFlags(t *testing.T) {
 		t.Errorf("the flags make %+v of it, %v", p, err)
 	}
 	for flags, says := range map[publishFlags]string{
-		{url: "http://receiver.example:8443"}:        "want https",
-		{url: "https://:8443"}:                       "want a URL",
-		{url: "https://receiver.example/?token=x"}:   "neither a user",
-		{url: "https://me:pw@receiver.example:8443"}: "neither a user",
-		{url: "ftp://receiver.example"}:              "want a URL",
+		{url: "http://receiver.example:8443"}:        "use https",
+		{url: "https://:8443"}:                       "want an address like",
+		{url: "https://receiver.example/?token=x"}:   "without a password",
+		{url: "https://me:pw@receiver.example:8443"}: "without a password",
+		{url: "ftp://receiver.example"}:              "want an address like",
 		{thisHost: "../x"}:                           "want the name of a host",
 	} {
 		if _, err := flags.apply(c); err == nil || !strings.Contains(err.Error(), says) {
