@@ -124,7 +124,7 @@ func TestAllRefused(t *testing.T) {
 		}
 	}
 	st := s.p.Stats()
-	if st.State != traffic.StateFailed || !strings.Contains(st.Detail, "not today") {
+	if st.State != traffic.StateFailed || !strings.Contains(st.Detail, "not today") || strings.Contains(st.Detail, "waits in the queue") {
 		t.Errorf("%+v", st)
 	}
 	s.r.locked(func() {
