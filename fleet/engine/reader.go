@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/api"
@@ -116,11 +117,40 @@ func seconds(d time.Duration) string {
 	return strconv.FormatInt(int64((d+time.Second-1)/time.Second), 10) + "s"
 }
 
+const (
+	// movedAway is in what Prometheus answers while it moves samples that came late into a
+	// block of their own: where the question found them they no longer are.
+	movedAway = "cannot populate chunk"
+	// Such a question is asked so often, with longer and longer pauses.
+	attempts   = 8
+	firstPause = 50 * time.Millisecond
+)
+
+// patiently asks again where the engine was just putting its samples in order.
+func patiently(ctx context.Context, ask func() (model.Value, error)) (value model.Value, err error) {
+	pause := firstPause
+	for range attempts {
+		if value, err = ask(); err == nil || !strings.Contains(err.Error(), movedAway) {
+			return value, err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return nil, err
+		}
+		pause *= 2
+	}
+	return nil, err
+}
+
 // vector asks for one moment.
 func (r *Reader) vector(ctx context.Context, expression string, at time.Time) (model.Vector, error) {
 	ctx, stop := context.WithTimeout(ctx, r.opts.Timeout)
 	defer stop()
-	value, _, _, err := r.api.Query(ctx, expression, at, v1.WithTimeout(r.opts.Timeout))
+	value, err := patiently(ctx, func() (model.Value, error) {
+		value, _, _, err := r.api.Query(ctx, expression, at, v1.WithTimeout(r.opts.Timeout))
+		return value, err
+	})
 	if err != nil {
 		return nil, explain(err)
 	}
@@ -135,7 +165,10 @@ func (r *Reader) vector(ctx context.Context, expression string, at time.Time) (m
 func (r *Reader) matrix(ctx context.Context, expression string, from, to time.Time, step time.Duration) (model.Matrix, error) {
 	ctx, stop := context.WithTimeout(ctx, r.opts.Timeout)
 	defer stop()
-	value, _, _, err := r.api.QueryRange(ctx, expression, v1.Range{Start: from, End: to, Step: step}, v1.WithTimeout(r.opts.Timeout))
+	value, err := patiently(ctx, func() (model.Value, error) {
+		value, _, _, err := r.api.QueryRange(ctx, expression, v1.Range{Start: from, End: to, Step: step}, v1.WithTimeout(r.opts.Timeout))
+		return value, err
+	})
 	if err != nil {
 		return nil, explain(err)
 	}
