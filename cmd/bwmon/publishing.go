@@ -92,16 +92,8 @@ func newSender(c publishConfig, to *caller) (publish.Sender, error) {
 	if err != nil {
 		return nil, err
 	}
-	return toEngine{engine.NewSender(w, c.ThisHost), c.Engine}, nil
+	return engine.NewSender(w, c.ThisHost), nil
 }
-
-// toEngine is a publish.Sender.
-type toEngine struct {
-	*engine.Sender
-	url string
-}
-
-func (e toEngine) Name() string { return "the engine at " + e.url }
 
 // caller makes connections to a receiver or an engine. Any goroutine may use it.
 type caller struct {
