@@ -6,6 +6,7 @@ import (
 	"net"
 	"strings"
 
+	"bwmon/fleet"
 	"bwmon/fleet/trust"
 
 	"github.com/spf13/cobra"
@@ -71,6 +72,16 @@ func (d *fleetDir) open() (*trust.Authority, error) {
 		return nil, err
 	}
 	return trust.Open(path, trust.Options{})
+}
+
+// openFor opens the fleet for the host that a command names.
+func (d *fleetDir) openFor(cmd *cobra.Command) (host string, a *trust.Authority, err error) {
+	host = cmd.Flags().Arg(0)
+	if err := fleet.CheckName(host); err != nil {
+		return "", nil, usageError{err}
+	}
+	a, err = d.open()
+	return host, a, err
 }
 
 func (p *program) fleetInitCommand() *cobra.Command {

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"bwmon/fleet"
 	"bwmon/fleet/trust"
 
 	"github.com/spf13/cobra"
@@ -42,11 +41,7 @@ end then. Other receivers need the register anew when it is used: see "bwmon fle
 		Args: cobra.ExactArgs(1),
 	}
 	cmd.RunE = p.runs(func(cmd *cobra.Command) error {
-		host := cmd.Flags().Arg(0)
-		if err := fleet.CheckName(host); err != nil {
-			return usageError{err}
-		}
-		a, err := dir.open()
+		host, a, err := dir.openFor(cmd)
 		if err != nil {
 			return err
 		}
@@ -184,11 +179,7 @@ publish.ca_file, unless a certificate that everybody trusts is in front.`,
 		Args:    cobra.ExactArgs(1),
 	}
 	cmd.RunE = p.runs(func(cmd *cobra.Command) error {
-		host := cmd.Flags().Arg(0)
-		if err := fleet.CheckName(host); err != nil {
-			return usageError{err}
-		}
-		a, err := dir.open()
+		host, a, err := dir.openFor(cmd)
 		if err != nil {
 			return err
 		}
